@@ -1,0 +1,53 @@
+# Every target does its own set-up into .venv/: a machine with python3 (3.11 or newer), make and a package index will do.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TYPED := dtlpipe mock_server tests/typing
+
+# PYTEST_ARGS=... reaches pytest, e.g. make test PYTEST_ARGS="tests/unit -x"
+PYTEST_ARGS ?=
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format check bench clean
+
+help:
+	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
+	@echo "make test    all tests"
+	@echo "make check   ruff, mypy --strict, import laws, all tests"
+	@echo "make bench   the benchmarks, as a table"
+	@echo "make format  let ruff format the code"
+	@echo "make clean   remove $(VENV) and the tools' caches"
+
+venv: $(READY)
+
+# Done again only when what is to be installed has changed.
+$(READY): setup.cfg pyproject.toml tools/make_venv.py tools/bootstrap_pip.py
+	@$(PYTHON) tools/make_venv.py $(VENV) dev
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict $(TYPED)
+	$(BIN)/lint-imports --no-logo
+
+check: lint test
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build

@@ -1,0 +1,310 @@
+"""What a store is: documents, rows of work, one writer, many readers.
+
+The law: every change is an *intent*, a function `intent(tx) -> result` that runs on the one writer thread. A future is
+resolved, and an `after_commit` callback is called, only after the COMMIT that made the change durable. Whatever raises
+in an intent undoes that intent alone. Readers see committed data only, and never wait for the writer.
+
+Documents are wire JSON (camelCase keys) as the API shows them. Keys that begin with `_` are private: they are kept
+beside the body, and given back only to those who ask (`private=True`).
+Runs and executions, the rows that the worker changes at every step, are attrs classes with columns of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import attrs
+
+from dtlpipe.errors import InsufficientStorage, Unavailable
+
+if TYPE_CHECKING:
+    from mock_server.store.blobs import BlobStore
+
+T = TypeVar("T")
+Document = dict[str, Any]
+#: A query body: {"filter", "page", "pageSize", "sort", "join", "context"}, all optional.
+Query = Mapping[str, Any]
+#: Equality on promoted wire keys: {"projectId": "p1", "status": ["pending", "queue"]}; a list means any of, None null.
+Where = Mapping[str, Any]
+
+MAX_PAGE_SIZE = 1000
+
+
+class StoreError(Unavailable):
+    """The store could not take a change, or did not answer; nothing of a refused batch is kept; `__cause__` says why."""
+
+
+class StoreFull(InsufficientStorage, StoreError):
+    """There is no room left for the change; it was undone as a whole."""
+
+
+class Kind(StrEnum):
+    """Kinds of documents, one table each."""
+
+    PROJECT = "project"
+    DATASET = "dataset"
+    ITEM = "item"
+    ANNOTATION = "annotation"
+    RECIPE = "recipe"
+    ONTOLOGY = "ontology"
+    PIPELINE = "pipeline"
+    REVISION = "revision"
+    PACKAGE = "package"
+    SERVICE = "service"
+    COMMAND = "command"
+    TRIGGER = "trigger"
+    USER = "user"
+    SETTING = "setting"
+
+
+@attrs.define(kw_only=True)
+class RunRow:
+    """One pass through a pipeline. Times are aware; the store keeps milliseconds."""
+
+    id: str
+    pipeline_id: str
+    project_id: str
+    revision_id: str
+    status: str
+    creator: str
+    created_at: datetime
+    updated_at: datetime
+    batch_id: str | None = None
+    start_node: str | None = None
+    test_mode: bool = False
+    inputs: dict[str, Any] = attrs.field(factory=dict)
+    error: dict[str, Any] | None = None
+    transition_errors: list[dict[str, Any]] | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@attrs.define(kw_only=True)
+class ExecutionRow:
+    """One visit of a node (`run_id`, `node_id` set), or one call of a service.
+
+    Attributes:
+        visit: how often the run has been at this node before.
+        attempt: 1 for the first try.
+        fence: grows with every claim; a change that carries an old one is refused.
+        closed: numbers of the graph's edges that this completion did not take.
+        seq: id of the event of its completion, which is the order of replay.
+        log: [{"timestamp", "status", "message", ...}], oldest first.
+    """
+
+    id: str
+    function_name: str
+    status: str
+    creator: str
+    created_at: datetime
+    updated_at: datetime
+    run_id: str | None = None
+    node_id: str | None = None
+    visit: int = 0
+    pipeline_id: str | None = None
+    project_id: str | None = None
+    service_id: str | None = None
+    service_name: str | None = None
+    attempt: int = 1
+    max_attempts: int = 1
+    fence: int = 0
+    worker: str | None = None
+    lease_until: datetime | None = None
+    input: dict[str, Any] = attrs.field(factory=dict)
+    output: Any = None
+    closed: list[int] | None = None
+    error: dict[str, Any] | None = None
+    percent: float | None = None
+    message: str | None = None
+    batch_id: str | None = None
+    to_terminate: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    seq: int | None = None
+    log: list[dict[str, Any]] = attrs.field(factory=list)
+
+
+@attrs.frozen(kw_only=True)
+class Event:
+    """Something that happened. `id` grows with time and is never used twice."""
+
+    id: int
+    run_id: str | None
+    execution_id: str | None
+    kind: str
+    at: datetime
+    body: dict[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class LogLine:
+    """One line that code wrote. `stream` is where: stdout, stderr, logger or system. The store gives the `id`."""
+
+    execution_id: str | None
+    run_id: str | None
+    service_id: str | None
+    at: datetime
+    level: str
+    message: str
+    stream: str
+    id: int | None = None
+
+
+@attrs.frozen
+class Page:
+    """One page of documents. `total` counts all matches; `offset` is how many of them come before this page."""
+
+    items: list[Document]
+    total: int
+    page: int
+    page_size: int
+    offset: int = attrs.Factory(lambda self: self.page * self.page_size, takes_self=True)
+
+    @property
+    def has_next(self) -> bool:
+        return self.offset + len(self.items) < self.total
+
+    @property
+    def pages(self) -> int:
+        return -(-self.total // self.page_size)
+
+
+class Reads(Protocol):
+    """What can be read, both from committed data (Store) and in the middle of a change (Tx)."""
+
+    def get(self, kind: Kind, id: str, private: bool = False) -> Document | None: ...  # noqa: FBT001, FBT002
+
+    def find(self, kind: Kind, query: Query = ..., *, where: Where | None = None) -> Page:
+        """The page of matches. Raises BadRequest for a query that is none."""
+
+    def get_run(self, id: str) -> RunRow | None: ...
+
+    def get_execution(self, id: str) -> ExecutionRow | None: ...
+
+
+class Tx(Reads, Protocol):
+    """The change in the making; lives on the writer thread, within one intent."""
+
+    def put(self, kind: Kind, doc: Document) -> None:
+        """Insert or replace, by `doc["id"]`. Raises Conflict if a unique key belongs to another document.
+
+        Private keys (`_...`) are merged: those absent from `doc` are kept, those that are None are dropped. So a
+        document that was read without them can be put back.
+        """
+
+    def insert(self, kind: Kind, doc: Document) -> None:
+        """Raises Conflict if the id, or a unique key, exists."""
+
+    def delete(self, kind: Kind, id: str) -> bool: ...
+
+    def insert_runs(self, rows: Iterable[RunRow]) -> None:
+        """Raises Conflict if an id exists."""
+
+    def update_run(self, id: str, **columns: Any) -> bool:
+        """Set the named RunRow fields, and nothing else (not even `updated_at`). False if there is no such run."""
+
+    def insert_executions(self, rows: Iterable[ExecutionRow]) -> None:
+        """Raises Conflict if an id exists."""
+
+    def update_execution(
+        self, id: str, *, fence: int | None = None, expect: Collection[str] | None = None, **columns: Any
+    ) -> bool:
+        """Set the named ExecutionRow fields, if the row has this fence and one of the expected statuses.
+
+        False, and nothing is changed, if there is no such row. `fence` is the condition; to set it as well, pass
+        `new_fence=`.
+        """
+
+    def append_event(
+        self, run_id: str | None, execution_id: str | None, kind: str, body: dict[str, Any], at: datetime | None = None
+    ) -> int:
+        """The id of the new event."""
+
+    def append_logs(self, lines: Iterable[LogLine]) -> None: ...
+
+    def after_commit(self, fn: Callable[[], None]) -> None:
+        """Call `fn` on the writer thread once the change is durable, before its future is resolved."""
+
+
+class Store(Reads, Protocol):
+    """Where the platform's state lives."""
+
+    @property
+    def blobs(self) -> BlobStore: ...
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed since the store was opened."""
+
+    def write(self, intent: Callable[[Tx], T], timeout: float = 60.0) -> T:
+        """Run the intent and return its result after its COMMIT, or raise what it raised.
+
+        Raises StoreError if the commit failed, or if it did not come within `timeout` seconds (StoreFull if for want
+        of room).
+        """
+
+    def post(self, intent: Callable[[Tx], T]) -> Future[T]:
+        """As `write`, without waiting. The future's callbacks run on the writer thread: keep them short."""
+
+    def get_many(self, kind: Kind, ids: Iterable[str]) -> dict[str, Document]: ...
+
+    def iterate(
+        self,
+        kind: Kind,
+        query: Query = ...,
+        *,
+        where: Where | None = None,
+        private: bool = False,
+    ) -> Iterator[Document]:
+        """All matches by ascending id, whatever their number, in constant memory; `page` and `sort` are ignored."""
+
+    def count(self, kind: Kind, where: Where | None = None) -> int: ...
+
+    def find_runs(self, query: Query = ..., *, where: Where | None = None) -> tuple[list[RunRow], int]:
+        """A page of runs, newest first unless `sort` says otherwise, and the number of all matches."""
+
+    def find_executions(self, query: Query = ..., *, where: Where | None = None) -> tuple[list[ExecutionRow], int]: ...
+
+    def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
+        """For each run its executions, oldest first; a run without any has an empty list."""
+
+    def open_runs(self) -> list[RunRow]:
+        """Runs that are not over, oldest first."""
+
+    def open_executions(self) -> list[ExecutionRow]:
+        """Executions that are not over, oldest first."""
+
+    def run_counts(self, pipeline_id: str | None = None, batch_id: str | None = None) -> dict[str, int]:
+        """Number of runs by status."""
+
+    def node_counts(self, pipeline_id: str) -> dict[str, dict[str, int]]:
+        """Number of executions by node id and status."""
+
+    def logs(
+        self,
+        *,
+        execution_ids: Sequence[str] | None = None,
+        run_id: str | None = None,
+        service_id: str | None = None,
+        after_id: int = 0,
+        limit: int = 1000,
+        level: str | None = None,
+        text: str | None = None,
+    ) -> list[LogLine]:
+        """Lines in the order written, with ids above `after_id`.
+
+        `level` is the least severity wanted; `text` must occur in the message, in either case.
+        """
+
+    def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:
+        """Events in order, of one run or of all, with ids above `after_id`."""
+
+    def on_rollback(self, fn: Callable[[], None]) -> None:
+        """Call `fn` on the writer thread whenever a batch that had been applied was lost: memory must be rebuilt."""
+
+    def close(self) -> None:
+        """Finish what was posted, then let go of the files. Further changes raise StoreError."""

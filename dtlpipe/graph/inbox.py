@@ -1,0 +1,207 @@
+"""What the input sockets of a run hold: values that arrived, and which senders have reported.
+
+Law: only `give` and `write` add, only `consume` removes. All that readiness asks is kept as counters while values come and go:
+
+- `missing[node]`     mandatory sockets without a value
+- `unreported[node]`  links whose sender has not reported since the node's last visit (those of streams not included)
+- `triggered[node]`   whether something arrived that no visit has seen
+
+A sender reports by completing, with a value or without. A sender that can never run again has reported for ever (`GONE`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from itertools import chain
+from typing import Any
+
+from dtlpipe.graph.plan import GREEDY, LAZY, STANDARD, STREAM, Intake, Link, Plan
+from dtlpipe.graph.sockets import NO_DEFAULT, NO_OUTPUT, Mark
+
+__all__ = ["GONE", "REPORTED", "Inbox"]
+
+_EMPTY = Mark.EMPTY
+
+REPORTED = 1
+GONE = 2
+
+
+class Inbox:
+    """The sockets of one run.
+
+    `values[slot]` is EMPTY, or the value of a standard or greedy socket, the list of a lazy one, the deque of a stream. `users[slot]` is the
+    value that came with the run's inputs: it outlives visits, except in greedy sockets and streams.
+    """
+
+    __slots__ = ("missing", "plan", "reported", "triggered", "unreported", "users", "values")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.values: list[Any] = [_EMPTY] * len(plan.slot_names)
+        self.users: dict[int, Any] = {}
+        self.reported = bytearray(plan.link_count)
+        self.missing = list(plan.mandatory_count)
+        self.unreported = list(plan.unreported_count)
+        self.triggered = bytearray(len(plan.names))
+
+    def give(self, node: int, intake: Intake, value: Any) -> None:
+        """Put a value from the run's inputs into a socket that holds nothing yet."""
+        if intake.kind == STREAM:
+            self.values[intake.slot] = deque([value])
+        else:
+            self.users[intake.slot] = value
+            if intake.kind != LAZY:
+                self.values[intake.slot] = value
+        self.missing[node] -= intake.mandatory
+        self.triggered[node] = 1
+
+    def write(self, node: int, outputs: Mapping[str, Any], closed: Collection[int]) -> None:
+        """Deliver a completed node's outputs along its edges; a closed edge, or one without a value, only reports."""
+        values, users, reported = self.values, self.users, self.reported
+        converted = self._convert(node, outputs, closed) if self.plan.converts[node] else None
+        get = outputs.get
+        for edge, source_socket, kind, target, slot, link, mandatory, counted in self.plan.deliveries[node]:
+            value = NO_OUTPUT if closed and edge in closed else get(source_socket, NO_OUTPUT)
+            if value is NO_OUTPUT:
+                if kind <= GREEDY and slot in users:
+                    continue  # the entry stays the user's, so this sender is still waited for
+            else:
+                if converted and edge in converted:
+                    value = converted[edge]
+                held = values[slot]
+                if held is _EMPTY and slot not in users:
+                    self.missing[target] -= mandatory
+                self.triggered[target] = 1
+                if kind <= GREEDY:
+                    values[slot] = value
+                    if users:
+                        users.pop(slot, None)
+                elif held is _EMPTY:
+                    values[slot] = [value] if kind == LAZY else deque((value,))
+                else:
+                    held.append(value)
+            if not reported[link]:
+                reported[link] = REPORTED
+                self.unreported[target] -= counted
+
+    def _convert(self, node: int, outputs: Mapping[str, Any], closed: Collection[int]) -> dict[int, Any]:
+        """Convert before anything is delivered, so that a conversion that raises leaves the run as it was."""
+        return {
+            edge: convert(outputs[source_socket])
+            for edge, source_socket, convert in self.plan.converts[node]
+            if edge not in closed and outputs.get(source_socket, NO_OUTPUT) is not NO_OUTPUT
+        }
+
+    def consume(self, node: int) -> dict[str, Any]:
+        """Take out what the next visit of `node` receives; defaults stand in for what is not there."""
+        values, reported = self.values, self.reported
+        inputs: dict[str, Any] = {}
+        for slot, name, kind, mandatory, default, links, counted, keeps, joins in self.plan.intakes[node]:
+            held = values[slot]
+            if kind == STANDARD:
+                if held is not _EMPTY:
+                    inputs[name] = held
+                    if not keeps and slot not in self.users:
+                        values[slot] = _EMPTY
+                        self.missing[node] += mandatory
+                elif default is not NO_DEFAULT:
+                    inputs[name] = default
+                if keeps:
+                    continue
+            elif held is not _EMPTY or slot in self.users:
+                inputs[name] = self._consume_many(node, slot, kind, mandatory, joins=joins)
+            elif default is not NO_DEFAULT:
+                inputs[name] = default if kind == STREAM else [default]
+            for link in links:
+                if reported[link] == REPORTED:
+                    reported[link] = 0
+                    self.unreported[node] += counted
+        self.triggered[node] = self.plan.has_stream[node] and any(
+            kind == STREAM and values[slot] is not _EMPTY for slot, _, kind, *_ in self.plan.intakes[node]
+        )
+        return inputs
+
+    def _consume_many(self, node: int, slot: int, kind: int, mandatory: int, *, joins: bool) -> Any:
+        held = self.values[slot]
+        if kind == STREAM:
+            value = held.popleft()
+            if not held:
+                self.values[slot] = _EMPTY
+                self.missing[node] += mandatory
+            return value
+        self.values[slot] = _EMPTY
+        if kind == GREEDY:
+            self.users.pop(slot, None)
+            self.missing[node] += mandatory
+            return [held]
+        arrived: list[Any] = [] if held is _EMPTY else held
+        if slot in self.users:
+            arrived = [self.users[slot], *arrived]
+        else:
+            self.missing[node] += mandatory
+        return list(chain.from_iterable(arrived)) if joins else arrived
+
+    def is_filled(self, slot: int) -> bool:
+        """Whether a visit would receive something from this socket other than its default."""
+        return self.values[slot] is not _EMPTY or slot in self.users
+
+    def is_waiting(self, intake: Intake) -> bool:
+        """Whether a sender of this socket has not reported."""
+        return not all(self.reported[link] for link in intake.links)
+
+    def discharge(self, link: Link) -> None:
+        """Note that a sender can never run again: it has reported for ever."""
+        was = self.reported[link.link]
+        self.reported[link.link] = GONE
+        if (not was and link.counted) or (not link.counted and link.kind == GREEDY):
+            self.unreported[link.target] -= 1
+
+    # ---- as data -----------------------------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Return what `load` needs; values are not copied."""
+        sockets: dict[str, dict[str, dict[str, Any]]] = {}
+        for node, intakes in enumerate(self.plan.intakes):
+            for intake in intakes:
+                slot, entry = intake.slot, {}
+                if slot in self.users:
+                    entry["user"] = self.users[slot]
+                held = self.values[slot]
+                if held is not _EMPTY and (intake.kind > GREEDY or slot not in self.users):
+                    entry["sent"] = list(held) if intake.kind > GREEDY else [held]
+                if entry:
+                    sockets.setdefault(self.plan.names[node], {})[intake.name] = entry
+        return {
+            "sockets": sockets,
+            "reported": [link for link, state in enumerate(self.reported) if state == REPORTED],
+            "triggered": [name for name, state in zip(self.plan.names, self.triggered, strict=True) if state],
+        }
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """Fill a new inbox from what `dump` returned, except for what `discharge` noted."""
+        for name, sockets in data["sockets"].items():
+            node = self.plan.number(name)
+            for socket, entry in sockets.items():
+                intake = self.plan.intakes_by_name[node][socket]
+                slot = intake.slot
+                self.missing[node] -= intake.mandatory
+                if "user" in entry:
+                    self.users[slot] = entry["user"]
+                if intake.kind > GREEDY:
+                    if "sent" in entry:
+                        self.values[slot] = deque(entry["sent"]) if intake.kind == STREAM else list(entry["sent"])
+                else:
+                    self.values[slot] = entry["sent"][0] if "sent" in entry else entry["user"]
+        counted = {
+            link: (i, intake.counted)
+            for i, own in enumerate(self.plan.intakes)
+            for intake in own
+            for link in intake.links
+        }
+        for link in data["reported"]:
+            self.reported[link] = REPORTED
+            node, weight = counted[link]
+            self.unreported[node] -= weight
+        for name in data["triggered"]:
+            self.triggered[self.plan.number(name)] = 1

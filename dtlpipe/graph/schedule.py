@@ -1,0 +1,464 @@
+"""The state machine of one run: which node may run now, with which inputs.
+
+Law: a value machine. It is told what happened (`complete`, `fail`) and answers what to do (`next`). It never calls node code, reads a clock,
+makes an id, waits or logs, and equal histories give equal tasks.
+
+Theory
+------
+Nodes exchange values over edges. A node may run when it *can*: all its mandatory sockets are filled, and it has a *trigger*, which is
+something that no visit has seen: a value from a sender; or, before its first visit, a value among the run's inputs; or, for a
+node without any senders, the start of the run. Handing a task out consumes the node's inputs, so each trigger causes one visit.
+
+Being able to run is not yet being due. An optional or variadic socket may still receive something, so a node that can run has one of
+three priorities, and the fourth is that it cannot:
+
+| priority | when                                                                         | in concurrent mode               |
+|----------|------------------------------------------------------------------------------|----------------------------------|
+| HIGHEST  | a greedy socket is filled, and so is every socket that is mandatory or fed   | alone: nothing runs beside it    |
+| READY    | every sender has reported, with a value or without                           | at once, beside others           |
+| DEFER    | some sender has not reported yet, and may be waiting for this very node      | one, when nothing else can run   |
+| BLOCKED  | a mandatory socket is empty, or nothing new has arrived                      | not                              |
+
+Ties go to the smaller name; among deferred nodes to the earlier topological position (all members of a cycle share theirs).
+
+*Serial mode* is Haystack's synchronous loop, order and all: a batch of everything HIGHEST, then everything READY, each by name, is
+decided at one moment and run to its end without looking again; only when there is no such node, one deferred node runs.
+
+*Concurrent mode* looks again at every call. It also sees dead paths: a node that can never run again (its senders cannot, or a mandatory
+socket of it has lost all of them) counts as having reported for ever, so nobody waits for a branch that was not taken. Serial mode
+leaves such receivers deferred, as Haystack does; they run in the end all the same.
+
+A run with `start` uses `Plan.starting_at(start)`: edges from outside count as absent. The start node runs once whatever it received, so that
+its code, not the engine, reports a missing parameter.
+
+Moves
+-----
+| call                         | allowed                                  | effect                                                        |
+|------------------------------|------------------------------------------|---------------------------------------------------------------|
+| next()                       | always                                   | hands out the next task, or None: nothing can run *now*       |
+| take(node, visit)            | that task could be handed out now        | hands it out; replays a recorded history                      |
+| complete(task, outputs)      | the task is outstanding                  | delivers the outputs, closes the task                         |
+| fail(task, error)            | the task is outstanding                  | closes the task; from now on nothing is handed out            |
+
+Replay: build a new `RunState` with the same plan and arguments, then repeat the recorded hand-outs (`take`) and completions in their order.
+A driver that calls `next()` until None after every completion need not record hand-outs: they follow from the completions.
+
+Which sockets hold what is in `dtlpipe.graph.inbox`, who may run in `dtlpipe.graph.readiness`; here are the moves.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal, Self
+
+import attrs
+
+from dtlpipe.graph.errors import (
+    PipelineMaxComponentRuns,
+    PipelineValidationError,
+    SnapshotMismatch,
+    TaskNotOutstanding,
+    TaskNotReady,
+)
+from dtlpipe.graph.inbox import Inbox
+from dtlpipe.graph.plan import Plan
+from dtlpipe.graph.readiness import BATCHED, BLOCKED, DEFER, HIGHEST, READY, Readiness
+
+__all__ = ["Mode", "RunState", "Task", "TaskKey"]
+
+Mode = Literal["concurrent", "serial"]
+
+TaskKey = tuple[str, int]
+"""A task's identity within its run: (node name, visit)."""
+
+_FORMAT = 1
+
+
+@attrs.frozen
+class Task:
+    """A node's visit, handed out. Two tasks are equal if node and visit are.
+
+    Attributes:
+        node: the node's name.
+        index: its number in the plan.
+        visit: how often it ran before, from 0.
+        inputs: what it receives, by socket; the values are the senders' own objects, not copies.
+    """
+
+    node: str
+    index: int
+    visit: int
+    inputs: dict[str, Any] = attrs.field(eq=False)
+
+    @property
+    def key(self) -> TaskKey:
+        return (self.node, self.visit)
+
+
+class _ByName(Mapping[str, int]):
+    """Numbers of nodes, looked up by name; live and read-only."""
+
+    __slots__ = ("_numbers", "_plan")
+
+    def __init__(self, plan: Plan, numbers: list[int]) -> None:
+        self._plan = plan
+        self._numbers = numbers
+
+    def __getitem__(self, name: str) -> int:
+        return self._numbers[self._plan.index[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plan.names)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+class RunState:
+    """One run of a plan; see the module's docstring for the rules.
+
+    Args:
+        plan: the compiled graph.
+        inputs: values from outside, `{node: {socket: value}}`; those of nodes that take no part are ignored.
+        start: run only this node and what follows from it; None runs the whole graph.
+        mode: "concurrent" hands out all that can run side by side; "serial" one task at a time, in Haystack's order.
+        max_runs_per_node: how often a node may run before `next()` raises.
+        include_outputs_from: nodes all of whose outputs `outputs` keeps, also those that other nodes received.
+
+    Raises:
+        PipelineValidationError: the plan has no such node or input, or there is no such mode.
+    """
+
+    __slots__ = (
+        "_alone",
+        "_batch",
+        "_exhausted",
+        "_failed",
+        "_inbox",
+        "_include",
+        "_limit",
+        "_outputs",
+        "_plan",
+        "_ready",
+        "_serial",
+        "_tasks",
+        "_visits",
+    )
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        start: str | None = None,
+        mode: Mode = "concurrent",
+        max_runs_per_node: int = 100,
+        include_outputs_from: Collection[str] = (),
+    ) -> None:
+        self._prepare(plan, start, mode, max_runs_per_node, include_outputs_from)
+        plan, inbox = self._plan, self._inbox
+        for name, values in (inputs or {}).items():
+            node = plan.number(name)
+            for socket, value in values.items():
+                if socket not in plan.intakes_by_name[node]:
+                    known = ", ".join(map(repr, plan.intakes_by_name[node])) or "none"
+                    raise PipelineValidationError(f"Node {name!r} has no input {socket!r}; it has: {known}.")
+                if plan.participants[node]:
+                    inbox.give(node, plan.intakes_by_name[node][socket], value)
+        for node in plan.roots:
+            inbox.triggered[node] = 1
+        self._ready.weigh_all()
+        if not self._serial:
+            for node in plan.needs_input:
+                self._ready.retire_if_quiet(node)
+
+    def _prepare(self, plan: Plan, start: str | None, mode: str, limit: int, include: Collection[str]) -> None:
+        if mode not in ("concurrent", "serial"):
+            raise PipelineValidationError(f"There is no mode {mode!r}. Use 'concurrent' or 'serial'.")
+        if start is not None:
+            plan = plan.starting_at(start)
+        for name in include:
+            plan.number(name)
+        self._plan = plan
+        self._inbox = Inbox(plan)
+        self._ready = Readiness(plan, self._inbox)
+        self._serial = mode == "serial"
+        self._limit = limit
+        self._include = frozenset(include)
+        self._visits = [0] * len(plan.names)
+        self._exhausted = limit <= 0
+        self._batch: deque[int] = deque()
+        self._alone = False
+        self._tasks: dict[int, Task] = {}
+        self._failed: tuple[Task, BaseException] | None = None
+        self._outputs: dict[str, dict[str, Any]] = {}
+
+    # ---- what to do --------------------------------------------------------------------------------------------------
+
+    def next(self) -> Task | None:
+        """Hand out the next task, or None if nothing can run now: tasks are outstanding, or the run is finished.
+
+        Raises:
+            PipelineMaxComponentRuns: the next node has run `max_runs_per_node` times already; the run has failed.
+        """
+        node = self._choose()
+        return None if node is None else self._hand_out(node)
+
+    def take(self, node: str, visit: int) -> Task:
+        """Hand out a certain task, as a recorded history tells.
+
+        In concurrent mode any node that can run qualifies; in serial mode only the one that `next()` would hand out.
+
+        Raises:
+            TaskNotReady: the task cannot be handed out now; nothing has changed.
+            PipelineMaxComponentRuns: as `next()`.
+        """
+        number = self._plan.number(node)
+        chosen = self._choose() if self._serial else number
+        if self._failed is not None or chosen != number or not BATCHED <= self._ready.priority[number] <= DEFER:
+            raise TaskNotReady(
+                f"Node {node!r} cannot run now (visit {visit}): it lacks inputs, is running, or has to wait its turn. "
+                "Repeat the recorded hand-outs and completions in their order, with the plan and inputs of the original run."
+            )
+        if self._visits[number] != visit:
+            raise TaskNotReady(f"The next visit of node {node!r} is {self._visits[number]}, not {visit}.")
+        return self._hand_out(number)
+
+    def complete(self, task: Task | TaskKey, outputs: Mapping[str, Any], closed: Collection[int] = ()) -> None:
+        """Deliver what a task produced and close it.
+
+        Args:
+            task: the task, or (node, visit).
+            outputs: values by output socket. A key that is missing, or holds `NO_OUTPUT`, gives its receivers no value; None is a value.
+            closed: indexes of the plan's edges that are not taken this time; their receivers get no value.
+
+        Raises:
+            TaskNotOutstanding: the task is not handed out; nothing has changed.
+        """
+        held = self._outstanding(task)
+        node, ready = held.index, self._ready
+        self._inbox.write(node, outputs, closed)
+        self._close(node)
+        self._keep_outputs(held.node, node, outputs)
+        for receiver in self._plan.receivers[node]:
+            ready.weigh(receiver)
+        ready.weigh(node)
+        if not self._serial:
+            ready.retire_if_quiet(node)
+
+    def fail(self, task: Task | TaskKey, error: BaseException) -> None:
+        """Close a task that failed. Nothing is handed out from now on; outstanding tasks may still complete or fail.
+
+        Raises:
+            TaskNotOutstanding: the task is not handed out; nothing has changed.
+        """
+        held = self._outstanding(task)
+        self._close(held.index)
+        if self._failed is None:
+            self._failed = (held, error)
+
+    # ---- what is -----------------------------------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in use: with `start`, the part of it that takes part."""
+        return self._plan
+
+    @property
+    def outstanding(self) -> int:
+        """How many tasks are handed out and not closed."""
+        return len(self._tasks)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The outstanding tasks, in the order in which they were handed out."""
+        return tuple(self._tasks.values())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over: nothing is outstanding, and nothing can run or the run has failed."""
+        return not self._tasks and (self._failed is not None or not self._ready.runnable)
+
+    @property
+    def failed(self) -> tuple[Task, BaseException] | None:
+        """The first failure, or None."""
+        return self._failed
+
+    @property
+    def visits(self) -> Mapping[str, int]:
+        """How often each node was handed out (a live view)."""
+        return _ByName(self._plan, self._visits)
+
+    @property
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """What the run produced, `{node: {socket: value}}`: outputs that no node received, and all of `include_outputs_from`.
+
+        A later visit of a node replaces what an earlier one left, unless it leaves nothing.
+        """
+        return self._outputs
+
+    def not_run(self) -> tuple[str, ...]:
+        """Return the nodes that never ran, by name; with `start`, also those that take no part."""
+        return tuple(name for name, visits in zip(self._plan.names, self._visits, strict=True) if not visits)
+
+    def blocked(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return the nodes that received something for a visit but lack something else: (node, its empty mandatory sockets)."""
+        inbox, found = self._inbox, []
+        for node, priority in enumerate(self._ready.priority):
+            if priority == BLOCKED and inbox.triggered[node] and inbox.missing[node]:
+                intakes = self._plan.intakes[node]
+                if any(inbox.is_filled(intake.slot) for intake in intakes):
+                    empty = tuple(i.name for i in intakes if i.mandatory and not inbox.is_filled(i.slot))
+                    found.append((self._plan.names[node], empty))
+        return found
+
+    # ---- as data -----------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as dicts, lists, strings and numbers around the run's values (and error), which are not copied."""
+        names, ready = self._plan.names, self._ready
+        failed = self._failed
+        return {
+            "format": _FORMAT,
+            "plan": self._plan.fingerprint,
+            "start": self._plan.start,
+            "mode": "serial" if self._serial else "concurrent",
+            "max_runs_per_node": self._limit,
+            "include_outputs_from": sorted(self._include),
+            "visits": {name: visits for name, visits in zip(names, self._visits, strict=True) if visits},
+            "tasks": [{"node": t.node, "visit": t.visit, "inputs": dict(t.inputs)} for t in self._tasks.values()],
+            "alone": self._alone,
+            "batch": [names[node] for node in self._batch],
+            "quiet": [name for name, quiet in zip(names, ready.quiet, strict=True) if quiet],
+            "outputs": {node: dict(values) for node, values in self._outputs.items()},
+            "failed": failed and {"node": failed[0].node, "visit": failed[0].visit, "error": failed[1]},
+            **self._inbox.dump(),
+        }
+
+    @classmethod
+    def restore(cls, plan: Plan, data: Mapping[str, Any]) -> Self:
+        """Return a machine that goes on as the one whose `snapshot()` this is.
+
+        Args:
+            plan: that of the whole graph, also for a run with `start`.
+            data: is only read; containers in it are not shared with the new machine.
+
+        Raises:
+            SnapshotMismatch: the data belongs to another plan or format.
+        """
+        if data.get("format") != _FORMAT:
+            raise SnapshotMismatch(
+                f"The snapshot has format {data.get('format')!r}; this version reads format {_FORMAT}."
+            )
+        start = data["start"]
+        known = start is None or start in plan.index
+        if not known or (plan if start is None else plan.starting_at(start)).fingerprint != data["plan"]:
+            raise SnapshotMismatch(
+                "The snapshot belongs to a graph with other nodes, sockets or edges. Restore it with the plan that the run began with."
+            )
+        state = cls.__new__(cls)
+        state._prepare(plan, start, data["mode"], data["max_runs_per_node"], data["include_outputs_from"])
+        state._load(data)
+        return state
+
+    def _load(self, data: Mapping[str, Any]) -> None:
+        plan, ready = self._plan, self._ready
+        self._inbox.load(data)
+        for name, visits in data["visits"].items():
+            self._visits[plan.number(name)] = visits
+            self._exhausted = self._exhausted or visits >= self._limit
+        if ready.forced >= 0 and self._visits[ready.forced]:
+            ready.forced = -1
+        for entry in data["tasks"]:
+            node = plan.number(entry["node"])
+            self._tasks[node] = Task(entry["node"], node, entry["visit"], dict(entry["inputs"]))
+            ready.resume(node, batched=False)
+        for name in data["batch"]:
+            self._batch.append(plan.number(name))
+            ready.resume(plan.number(name), batched=True)
+        ready.retire([plan.number(name) for name in data["quiet"]])
+        ready.weigh_all()
+        self._alone = data["alone"]
+        self._outputs = {node: dict(values) for node, values in data["outputs"].items()}
+        if (failed := data["failed"]) is not None:
+            node = plan.number(failed["node"])
+            self._failed = (Task(failed["node"], node, failed["visit"], {}), failed["error"])
+
+    # ---- moves, inside -----------------------------------------------------------------------------------------------
+
+    def _choose(self) -> int | None:
+        ready = self._ready
+        if self._failed is not None or self._alone or not ready.runnable:
+            return None
+        if self._serial:
+            return self._choose_serially()
+        first = ready.head(HIGHEST)
+        if first is not None:
+            return None if self._tasks else first
+        first = ready.head(READY)
+        if first is not None or self._tasks:
+            return first
+        return ready.head(DEFER)
+
+    def _choose_serially(self) -> int | None:
+        if self._tasks:
+            return None
+        if not self._batch:
+            self._batch.extend(self._ready.batch())
+        return self._batch[0] if self._batch else self._ready.head(DEFER)
+
+    def _hand_out(self, node: int) -> Task:
+        ready = self._ready
+        priority = ready.priority[node]
+        if self._exhausted:
+            self._check_limit(ready.priority.index(DEFER) if priority == DEFER else node)
+        if priority == BATCHED:
+            self._batch.popleft()
+        self._alone = priority == HIGHEST
+        ready.start(node)
+        visit = self._visits[node]
+        self._visits[node] = visit + 1
+        if visit + 1 >= self._limit:
+            self._exhausted = True
+        task = self._tasks[node] = Task(self._plan.names[node], node, visit, self._inbox.consume(node))
+        return task
+
+    def _check_limit(self, node: int) -> None:
+        """Fail the run if `node` is exhausted. Of several deferred nodes the first by name is asked, whichever runs, as in Haystack."""
+        if self._visits[node] < self._limit:
+            return
+        name = self._plan.names[node]
+        error = PipelineMaxComponentRuns(
+            f"Node {name!r} has run {self._limit} times, the maximum, and is due again. Check the condition that ends its loop, "
+            "or raise max_runs_per_node."
+        )
+        self._failed = (Task(name, node, self._visits[node], {}), error)
+        raise error
+
+    def _outstanding(self, task: Task | TaskKey) -> Task:
+        name, visit = (task.node, task.visit) if isinstance(task, Task) else task
+        held = self._tasks.get(self._plan.number(name))
+        if held is None or held.visit != visit:
+            state = "no visit of it is" if held is None else f"visit {held.visit} is"
+            raise TaskNotOutstanding(
+                f"Visit {visit} of node {name!r} is not outstanding; {state}. Close each task once."
+            )
+        return held
+
+    def _close(self, node: int) -> None:
+        del self._tasks[node]
+        self._alone = False
+        self._ready.stop(node)
+
+    def _keep_outputs(self, name: str, node: int, outputs: Mapping[str, Any]) -> None:
+        if name in self._include:
+            self._outputs[name] = dict(outputs)
+            return
+        consumed = self._plan.consumed[node]
+        kept = {socket: value for socket, value in outputs.items() if socket not in consumed}
+        if kept:
+            self._outputs[name] = kept

@@ -1,0 +1,97 @@
+"""Sockets: where values enter and leave a node.
+
+Law: a socket says how many values it wants and when; it never holds one. What has arrived belongs to a run.
+
+| kind     | senders | a visit receives                                   | becomes runnable                                    |
+|----------|---------|----------------------------------------------------|-----------------------------------------------------|
+| standard | one     | the latest value                                   | when its sender has reported                        |
+| lazy     | many    | a list of all values, in order of arrival          | when all its senders have reported                  |
+| greedy   | many    | a list of the one latest value                     | at once, before everything else, and alone          |
+| stream   | many    | the oldest value that no visit has had yet         | at every value: one visit each, none is overwritten |
+
+The first three are Haystack's. `stream` is for ports that several connections feed and where each arrival is work of its own. A
+node that has a stream socket keeps the values of its standard sockets for its later visits (broadcast).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import attrs
+
+__all__ = ["NO_DEFAULT", "NO_OUTPUT", "InputSocket", "Mark", "OutputSocket", "SocketKind"]
+
+
+class Mark(enum.Enum):
+    """Markers that are not values. Enum members stay themselves under copy and pickle, so identity tests are safe."""
+
+    NO_DEFAULT = "no default"
+    NO_OUTPUT = "no output"
+    EMPTY = "empty"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
+
+
+NO_DEFAULT = Mark.NO_DEFAULT
+"""The default of a socket that has none: the socket is mandatory."""
+
+NO_OUTPUT = Mark.NO_OUTPUT
+"""Says that a sender ran and produced nothing for a socket. `None`, by contrast, is a value."""
+
+
+class SocketKind(enum.Enum):
+    """How an input socket treats what arrives; see the module's table."""
+
+    STANDARD = "standard"
+    LAZY = "lazy"
+    GREEDY = "greedy"
+    STREAM = "stream"
+
+
+@attrs.frozen
+class InputSocket:
+    """An input of a node.
+
+    Attributes:
+        name: unique among the node's inputs.
+        kind: see the module's table; its string value is accepted too.
+        type: the type of one value; the engine itself never looks at it.
+        default_value: used when nothing arrived; `NO_DEFAULT` makes the socket mandatory.
+        wrap_input_in_list: lazy sockets only. False joins the arriving lists into one instead of listing them.
+    """
+
+    name: str
+    kind: SocketKind = attrs.field(default=SocketKind.STANDARD, converter=SocketKind)
+    type: Any = Any
+    default_value: Any = NO_DEFAULT
+    wrap_input_in_list: bool = True
+
+    @property
+    def is_mandatory(self) -> bool:
+        return self.default_value is NO_DEFAULT
+
+    @property
+    def is_lazy_variadic(self) -> bool:
+        return self.kind is SocketKind.LAZY
+
+    @property
+    def is_greedy(self) -> bool:
+        return self.kind is SocketKind.GREEDY
+
+    @property
+    def is_variadic(self) -> bool:
+        return self.kind in (SocketKind.LAZY, SocketKind.GREEDY)
+
+    @property
+    def takes_many_senders(self) -> bool:
+        return self.kind is not SocketKind.STANDARD
+
+
+@attrs.frozen
+class OutputSocket:
+    """An output of a node. Several connections may leave it; each receives the same value."""
+
+    name: str
+    type: Any = Any

@@ -1,0 +1,343 @@
+"""Executions: one run of a function each, a node's in some run or a call of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import BadRequest, Conflict, NotFound
+from dtlpipe.model import times
+from mock_server.platform import lifecycle
+from mock_server.platform.inputs import checked
+from mock_server.platform.intents import Submission
+from mock_server.platform.paging import idempotency, page
+from mock_server.runners.blueprint import service_settings
+from mock_server.runners.entities import normalised
+from mock_server.store.base import Document, ExecutionRow, Kind, LogLine
+from mock_server.store.ids import new_id
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+#: The most executions that one batch may begin.
+BATCH_LIMIT = 100_000
+#: Seconds that a request for logs that follow is held while there are no new lines.
+FOLLOW = 1.0
+
+
+class Executions:
+    """Node executions and service calls."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    # --- beginning ----------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        service_id: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        function_name: str | None = None,
+        project_id: str | None = None,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Calls a service once; the call is accepted for good when this returns.
+
+        Raises NotFound for an unknown service, function or entity, and BadRequest for a service that is not active or
+        an input of the wrong type.
+        """
+        service, function = self._ready(service_id, function_name)
+        given = checked(self._platform.store, _ports(function), inputs, f"service {service['name']!r}")
+        row = _row(service, function["name"], given, project_id, creator)
+        request = idempotency(idempotency_key, creator, [service_id, function["name"], given], {"id": row.id})
+        earlier = self._platform.submit(Submission(calls=(row,), idempotency=request))
+        return self.get((earlier or {"id": row.id})["id"])
+
+    def start_batch(
+        self,
+        service_id: str,
+        *,
+        query: Mapping[str, Any],
+        args: Mapping[str, Any] | None = None,
+        function_name: str | None = None,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Calls a service once for each item of a query, all in one transaction; answers with a command that is done."""
+        service, function = self._ready(service_id, function_name)
+        ports = list(_ports(function))
+        items = self._platform.batch_items(query, limit=BATCH_LIMIT)
+        port = next((name for name, type in ports if type == "Item"), "item")
+        rest = checked(self._platform.store, ports, args, f"service {service['name']!r}")
+        inputs = [{port: normalised("Item", item["id"]), **rest} for item in items]
+        command = self._platform.commands.made(
+            "serviceExecuteBatch", creator, {"serviceId": service_id, "inputs": inputs}
+        )
+        rows = tuple(
+            _row(service, function["name"], given, None, creator, batch_id=command["id"]) for given in inputs
+        )
+        content = [service_id, function["name"], dict(query), rest]
+        request = idempotency(idempotency_key, creator, content, {"id": command["id"]})
+        earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request))
+        return self._platform.commands.get((earlier or command)["id"])
+
+    def _ready(self, service_id: str, function_name: str | None) -> tuple[Document, Document]:
+        """The service, and its function of that name; the only one it has, if none is named `run`."""
+        service = self._platform.services.get(service_id)
+        if not service.get("active", True):
+            raise BadRequest(
+                f"service {service['name']!r} is paused", hint="resume it, or install its pipeline again"
+            )
+        package = self._platform.store.get(Kind.PACKAGE, service.get("packageId") or "") or {}
+        functions = [
+            each for module in package.get("modules") or () for each in module.get("functions") or () if each.get("name")
+        ]
+        wanted = function_name or "run"
+        found = next((each for each in functions if each["name"] == wanted), None)
+        if found is None and len(functions) == 1 and wanted == "run":
+            found = functions[0]
+        if found is None:
+            known = ", ".join(repr(each["name"]) for each in functions) or "none"
+            raise NotFound(f"service {service['name']!r} has no function {wanted!r}", hint=f"its functions: {known}")
+        return service, found
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def get(self, execution_id: str, *, wait: float = 0.0) -> Document:
+        """One execution, at once or, within `wait` seconds, as soon as it is over. Raises NotFound."""
+        row = self._platform.hub.wait(
+            execution_id, lambda: self._find(execution_id), lambda found: lifecycle.is_final(found.status), wait
+        )
+        return self._render(row)
+
+    def _find(self, execution_id: str) -> ExecutionRow:
+        row = self._platform.store.get_execution(execution_id)
+        if row is None:
+            raise NotFound(f"there is no execution {execution_id!r}")
+        return row
+
+    def query(self, body: Mapping[str, Any]) -> Document:
+        """A page of executions, newest first unless sorted otherwise."""
+        rows, total = self._platform.store.find_executions(body)
+        return page([self._render(row) for row in rows], total, body, default_size=100)
+
+    def resource_query(self, body: Mapping[str, Any]) -> Document:
+        """The executions that had an entity as an input: `filter` names it as `resources.id` or `itemId`."""
+        wanted = _mentioned(body.get("filter"))
+        rows, _ = self._platform.store.find_executions({"pageSize": 1000})
+        found = [row for row in rows if wanted & _mentioned(row.input)] if wanted else rows
+        return page([self._render(row) for row in found], len(found), {"pageSize": 1000}, default_size=1000)
+
+    def attempts(self, execution_id: str) -> int:
+        return self._find(execution_id).attempt
+
+    def _render(self, row: ExecutionRow) -> Document:
+        return execution(row, self._platform.settings.api_url)
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    def update(self, execution_id: str, body: Mapping[str, Any]) -> Document:
+        """Only ending it can be asked for (`toTerminate`); everything else is the platform's to set."""
+        if body.get("toTerminate"):
+            return self.terminate(execution_id, "the client")
+        return self.get(execution_id)
+
+    def terminate(self, execution_id: str, creator: str) -> Document:
+        """Ends an execution and the node code that runs for it. Raises Conflict if it was over already."""
+        self._find(execution_id)
+        if not self._platform.work.cancel_execution(execution_id, f"terminated by {creator}").result():
+            raise Conflict(f"execution {execution_id!r} is over already")
+        return self.get(execution_id)
+
+    def progress(self, execution_id: str, body: Mapping[str, Any]) -> Document:
+        """Notes what a client reports of an open execution: percentComplete, message. Its end is not a client's to set."""
+        status = body.get("status")
+        if status is not None and status not in lifecycle.REPORTED:
+            raise BadRequest(f"unknown status {status!r}", hint=f"one of {', '.join(lifecycle.REPORTED)}")
+        self._find(execution_id)
+        changes = {
+            column: body[key] for key, column in (("percentComplete", "percent"), ("message", "message")) if key in body
+        }
+
+        def note(tx: Any) -> bool:
+            changed: bool = tx.update_execution(
+                execution_id, expect=tuple(lifecycle.OPEN), updated_at=times.now(), **changes
+            )
+            return changed
+
+        if not self._platform.store.write(note):
+            raise Conflict(f"execution {execution_id!r} is over already")
+        return self.get(execution_id)
+
+    def rerun(self, execution_id: str, creator: str) -> Document:
+        """Calls the service again with the input of an earlier call."""
+        row = self._find(execution_id)
+        if row.service_id is None:
+            raise BadRequest("an execution of a pipeline's node is run again by executing the pipeline")
+        return self.start(row.service_id, inputs=row.input, function_name=row.function_name, creator=creator)
+
+    # --- logs ---------------------------------------------------------------------------------------------------------
+
+    def logs(self, body: Mapping[str, Any]) -> Document:
+        """Lines after a checkpoint. `stop` says that there will be no more; it is never said with the first reply.
+
+        `executionId` (one or a list), `pipelineExecutionId` and `serviceId` say whose; `logLevel` and `text` filter.
+        With `follow`, a request that finds nothing new is held for a moment.
+        """
+        checkpoint = body.get("checkpoint")
+        after = int(checkpoint.get("id", 0)) if isinstance(checkpoint, Mapping) else 0
+        ids = body.get("executionId")
+        ids = [ids] if isinstance(ids, str) else ids
+        run_id, service_id = body.get("pipelineExecutionId"), body.get("serviceId")
+        if not (ids or run_id or service_id):
+            raise BadRequest("whose logs? give executionId, pipelineExecutionId or serviceId")
+        size = max(1, min(int(body.get("size") or 1000), 1000))
+        key = ids[0] if ids and len(ids) == 1 else run_id or service_id
+
+        def look() -> list[LogLine]:
+            return self._platform.store.logs(
+                execution_ids=ids or None,
+                run_id=None if ids else run_id,
+                service_id=None if ids or run_id else service_id,
+                after_id=after,
+                limit=size,
+                level=str(body["logLevel"]).upper() if body.get("logLevel") else None,
+                text=body.get("text"),
+            )
+
+        over = self._over(ids, run_id)
+        hold = FOLLOW if body.get("follow") and not over else 0.0
+        lines = self._platform.hub.wait(f"logs:{key}", look, bool, hold)
+        return {
+            "logs": [_line(each) for each in lines],
+            "checkpoint": {"id": lines[-1].id if lines else after},
+            "stop": checkpoint is not None and not lines and (over or not body.get("follow")),
+        }
+
+    def _over(self, ids: list[str] | None, run_id: str | None) -> bool:
+        """Whether nothing can be written any more; looked at before the lines, so that none is missed."""
+        if ids:
+            return all(lifecycle.is_final(self._find(each).status) for each in ids)
+        if run_id:
+            row = self._platform.store.get_run(run_id)
+            if row is None:
+                raise NotFound(f"there is no execution {run_id!r}")
+            return lifecycle.is_final(row.status)
+        return False
+
+
+def _line(line: LogLine) -> Document:
+    return {
+        "id": line.id,
+        "timestamp": times.to_wire(line.at),
+        "message": line.message,
+        "level": line.level,
+        "stream": line.stream,
+        "executionId": line.execution_id,
+        "pipelineExecutionId": line.run_id,
+        "serviceId": line.service_id,
+    }
+
+
+def _mentioned(value: Any) -> set[str]:
+    """All texts in a structure."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return set().union(*map(_mentioned, value)) if isinstance(value, list) else set()
+
+
+def _ports(function: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    return [(each["name"], each.get("type")) for each in function.get("input") or ()]
+
+
+def _row(
+    service: Mapping[str, Any],
+    function_name: str,
+    inputs: dict[str, Any],
+    project_id: str | None,
+    creator: str,
+    *,
+    batch_id: str | None = None,
+) -> ExecutionRow:
+    now = times.now()
+    return ExecutionRow(
+        id=new_id(),
+        function_name=function_name,
+        status=lifecycle.CREATED,
+        creator=creator,
+        created_at=now,
+        updated_at=now,
+        project_id=project_id or service.get("projectId"),
+        service_id=service["id"],
+        service_name=service["name"],
+        max_attempts=service_settings(service)[2],
+        input=inputs,
+        batch_id=batch_id,
+    )
+
+
+def _output(row: ExecutionRow) -> Any:
+    """What the function returned: the one port's value, or the values of all ports by name."""
+    if isinstance(row.output, dict) and len(row.output) == 1:
+        return next(iter(row.output.values()))
+    return row.output
+
+
+def _latest(row: ExecutionRow) -> Document:
+    return {
+        "timestamp": times.to_wire(row.updated_at),
+        "status": row.status,
+        "message": row.message or (row.error or {}).get("message") or "",
+        "percentComplete": row.percent or 0,
+        "error": row.error,
+        "output": _output(row),
+    }
+
+
+def _duration(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start) / timedelta(seconds=1) if start and end else None
+
+
+def partial_execution(row: ExecutionRow) -> Document:
+    """A node's execution as a run shows it."""
+    return {
+        "_id": row.id,
+        "id": row.id,
+        "nodeId": row.node_id,
+        "serviceId": row.service_id,
+        "serviceName": row.service_name,
+        "functionName": row.function_name,
+        "visit": row.visit,
+        "attempts": row.attempt,
+        "status": row.status,
+        "latestStatus": _latest(row),
+        "input": row.input,
+        "output": _output(row),
+        "createdAt": times.to_wire(row.created_at),
+        "updatedAt": times.to_wire(row.updated_at),
+        "duration": _duration(row.started_at, row.ended_at),
+    }
+
+
+def execution(row: ExecutionRow, base: str) -> Document:
+    """An execution as the wire shows it."""
+    of_node = {"id": row.pipeline_id, "nodeId": row.node_id, "executionId": row.run_id} if row.run_id else None
+    return {
+        **partial_execution(row),
+        "creator": row.creator,
+        "projectId": row.project_id,
+        "maxAttempts": row.max_attempts,
+        "toTerminate": row.to_terminate,
+        "status": [{"timestamp": times.to_wire(row.created_at), "status": lifecycle.CREATED}, *row.log],
+        "statusLog": [{"timestamp": times.to_wire(row.created_at), "status": lifecycle.CREATED}, *row.log],
+        "startedAt": times.to_wire(row.started_at) if row.started_at else None,
+        "endedAt": times.to_wire(row.ended_at) if row.ended_at else None,
+        "batchId": row.batch_id,
+        "pipeline": of_node,
+        "url": f"{base}/executions/{row.id}",
+    }

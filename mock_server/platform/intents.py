@@ -1,0 +1,32 @@
+"""What is handed to the worker: work to begin, all of it in one transaction or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from mock_server.store.base import Document, ExecutionRow, RunRow
+
+
+@attrs.frozen
+class Idempotency:
+    """`key` names a request of one caller; `fingerprint` its content; `answer` is what a repetition is told."""
+
+    key: str
+    fingerprint: str
+    answer: dict[str, Any]
+
+
+@attrs.frozen
+class Submission:
+    """New runs, new calls of services, and the command that stands for them, if one does.
+
+    If the idempotency key was used before, nothing is begun and the first answer is given again; the same key with
+    another fingerprint is a Conflict.
+    """
+
+    runs: tuple[RunRow, ...] = ()
+    calls: tuple[ExecutionRow, ...] = ()
+    command: Document | None = None
+    idempotency: Idempotency | None = None

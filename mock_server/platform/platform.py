@@ -1,0 +1,107 @@
+"""The platform: one object that holds everything the local cloud can do, one attribute a noun.
+
+A surface under `api/` calls these verbs and nothing below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from dtlpipe.errors import BadRequest, Unavailable
+from mock_server.platform.commands import Commands
+from mock_server.platform.datasets import Datasets
+from mock_server.platform.executions import Executions
+from mock_server.platform.hub import Hub
+from mock_server.platform.items import Items
+from mock_server.platform.packages import Packages
+from mock_server.platform.pipelines import Pipelines
+from mock_server.platform.projects import Projects
+from mock_server.platform.runs import Runs
+from mock_server.platform.services import Services
+from mock_server.platform.tokens import Tokens
+from mock_server.store.base import Kind
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from mock_server.config import Settings
+    from mock_server.platform.intents import Submission
+    from mock_server.store.base import Document, Store
+
+
+class Scheduler(Protocol):
+    """What the verbs need of the worker: work goes in, and is acknowledged after COMMIT."""
+
+    def submit(self, submission: Submission) -> Future[dict[str, Any] | None]: ...
+
+    def cancel_run(self, run_id: str, reason: str) -> Future[bool]: ...
+
+    def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]: ...
+
+
+@attrs.define
+class Platform:
+    """`scheduler` is set by the application once the worker stands on the same store."""
+
+    store: Store
+    settings: Settings
+    hub: Hub = attrs.field(factory=Hub)
+    scheduler: Scheduler | None = None
+    url: str = ""
+    stopping: bool = False
+    tokens: Tokens = attrs.field(init=False)
+    projects: Projects = attrs.field(init=False)
+    datasets: Datasets = attrs.field(init=False)
+    items: Items = attrs.field(init=False)
+    pipelines: Pipelines = attrs.field(init=False)
+    packages: Packages = attrs.field(init=False)
+    services: Services = attrs.field(init=False)
+    commands: Commands = attrs.field(init=False)
+    runs: Runs = attrs.field(init=False)
+    executions: Executions = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.tokens = Tokens(self.settings)
+        self.projects = Projects(self)
+        self.datasets = Datasets(self)
+        self.items = Items(self)
+        self.pipelines = Pipelines(self)
+        self.packages = Packages(self)
+        self.services = Services(self)
+        self.commands = Commands(self)
+        self.runs = Runs(self)
+        self.executions = Executions(self)
+
+    @property
+    def work(self) -> Scheduler:
+        """The worker. Raises Unavailable while there is none."""
+        if self.scheduler is None:
+            raise Unavailable("the platform is not ready to run anything", hint="try again in a moment")
+        return self.scheduler
+
+    def submit(self, submission: Submission) -> dict[str, Any] | None:
+        """Begins work and returns once it is on disk; gives the earlier answer to a request that is a repetition."""
+        return self.work.submit(submission).result()
+
+    def batch_items(self, query: Mapping[str, Any], *, limit: int) -> list[Document]:
+        """The items of a batch's query, which names its datasets: `{"filter", "context": {"datasets": [id, ...]}}`.
+
+        Raises NotFound for a dataset that does not exist, BadRequest for a query without datasets or with more items
+        than `limit`.
+        """
+        datasets = (query.get("context") or {}).get("datasets")
+        if not isinstance(datasets, list) or not datasets:
+            raise BadRequest(
+                "a batch needs to know its datasets", hint="Filters(..., context={'datasets': [dataset.id]})"
+            )
+        for each in datasets:
+            self.datasets.get(each)
+        found: list[Document] = []
+        for item in self.store.iterate(Kind.ITEM, query, where={"datasetId": datasets}):
+            found.append(item)
+            if len(found) > limit:
+                raise BadRequest(f"the query has more than {limit} items", hint="make several smaller batches")
+        return found

@@ -1,0 +1,263 @@
+"""Runs: one pass each through a pipeline, from its root or from one node, alone or as a batch over a query."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import BadRequest, Conflict, NotFound
+from dtlpipe.model import times
+from mock_server.platform import lifecycle
+from mock_server.platform.executions import partial_execution
+from mock_server.platform.inputs import checked
+from mock_server.platform.intents import Submission
+from mock_server.platform.paging import idempotency, page
+from mock_server.runners.entities import normalised
+from mock_server.store.base import Document, ExecutionRow, Kind, RunRow
+from mock_server.store.ids import new_id
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+#: The most runs that one batch may begin.
+BATCH_LIMIT = 100_000
+
+
+class Runs:
+    """Pipeline executions; on the wire they are called cycles."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    # --- beginning ----------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        pipeline_id: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        node_id: str | None = None,
+        test_mode: bool = False,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Begins one run; it is accepted for good when this returns.
+
+        Raises NotFound for an unknown pipeline, node or entity, BadRequest for a pipeline that is not installed or an
+        input of the wrong type, Conflict for an idempotency key that was used for another request.
+        """
+        revision, node = self._ready(pipeline_id, node_id, test_mode=test_mode)
+        given = checked(self._platform.store, _ports(node), inputs, f"node {node['name']!r}")
+        row = self._row(revision, creator, given, node_id, test_mode=test_mode)
+        fingerprint = [pipeline_id, node_id, given, test_mode]
+        request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
+        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request))
+        if earlier is not None:
+            return self.get(pipeline_id, earlier["id"])
+        return self._render([row], {row.id: self._platform.store.executions_of([row.id])[row.id]})[0]
+
+    def start_batch(
+        self,
+        pipeline_id: str,
+        *,
+        query: Mapping[str, Any],
+        args: Mapping[str, Any] | None = None,
+        node_id: str | None = None,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Begins one run for each item of a query, all in one transaction; the answer is a command that is done."""
+        revision, node = self._ready(pipeline_id, node_id, test_mode=False)
+        ports = list(_ports(node))
+        items = self._platform.batch_items(query, limit=BATCH_LIMIT)
+        port = next((name for name, type in ports if type == "Item"), "item")
+        rest = checked(self._platform.store, ports, args, f"node {node['name']!r}")
+        command = self._platform.commands.made(
+            "pipelineExecuteBatch",
+            creator,
+            {"pipelineId": pipeline_id, "inputs": [{port: normalised("Item", item["id"]), **rest} for item in items]},
+        )
+        rows = tuple(
+            self._row(revision, creator, given, node_id, batch_id=command["id"]) for given in command["spec"]["inputs"]
+        )
+        fingerprint = [pipeline_id, node_id, dict(query), rest]
+        request = idempotency(idempotency_key, creator, fingerprint, {"id": command["id"]})
+        earlier = self._platform.submit(Submission(runs=rows, command=command, idempotency=request))
+        return self._platform.commands.get((earlier or command)["id"])
+
+    def _ready(self, pipeline_id: str, node_id: str | None, *, test_mode: bool) -> tuple[Document, Document]:
+        """The revision to run and the node to start from."""
+        pipeline = self._platform.pipelines.get(pipeline_id)
+        if pipeline["status"] != "Installed" and not test_mode:
+            raise BadRequest(
+                f"pipeline {pipeline['name']!r} is not installed (its status is {pipeline['status']})",
+                hint="install it first: pipeline.install()",
+            )
+        revision = self._platform.pipelines.revision(pipeline)
+        nodes = {each["id"]: each for each in revision.get("nodes") or ()}
+        root = next((each["nodeId"] for each in revision.get("startNodes") or () if each.get("type") == "root"), None)
+        start = node_id or root
+        if start is None or (node_id is None and start not in nodes):
+            raise BadRequest(
+                f"pipeline {pipeline['name']!r} has no root node", hint="set one: pipeline.set_start_node(node)"
+            )
+        if start not in nodes:
+            known = ", ".join(f"{each['name']!r} ({each['id']})" for each in nodes.values())
+            raise NotFound(f"pipeline {pipeline['name']!r} has no node {start!r}", node=start, hint=f"its nodes: {known}")
+        return revision, nodes[start]
+
+    def _row(
+        self,
+        revision: Document,
+        creator: str,
+        inputs: dict[str, Any],
+        node_id: str | None,
+        *,
+        test_mode: bool = False,
+        batch_id: str | None = None,
+    ) -> RunRow:
+        now = times.now()
+        return RunRow(
+            id=new_id(),
+            pipeline_id=revision["pipelineId"],
+            project_id=revision.get("projectId") or "",
+            revision_id=revision["id"],
+            status=lifecycle.PENDING,
+            creator=creator,
+            created_at=now,
+            updated_at=now,
+            batch_id=batch_id,
+            start_node=node_id,
+            test_mode=test_mode,
+            inputs=inputs,
+        )
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def get(self, pipeline_id: str, run_id: str, *, wait: float = 0.0) -> Document:
+        """One run, at once or, within `wait` seconds, as soon as it is over. Raises NotFound."""
+        row = self._platform.hub.wait(
+            run_id, lambda: self._find(pipeline_id, run_id), lambda found: lifecycle.is_final(found.status), wait
+        )
+        return self._render([row])[0]
+
+    def _find(self, pipeline_id: str, run_id: str) -> RunRow:
+        row = self._platform.store.get_run(run_id)
+        if row is None or row.pipeline_id != pipeline_id:
+            raise NotFound(f"pipeline {pipeline_id!r} has no execution {run_id!r}")
+        return row
+
+    def query(self, body: Mapping[str, Any]) -> Document:
+        """A page of runs, newest first unless sorted otherwise."""
+        rows, total = self._platform.store.find_runs(body)
+        return page(self._render(rows), total, body, default_size=100)
+
+    def _render(
+        self, rows: Sequence[RunRow], executions: Mapping[str, list[ExecutionRow]] | None = None
+    ) -> list[Document]:
+        if executions is None:
+            executions = self._platform.store.executions_of([row.id for row in rows])
+        revisions = self._platform.store.get_many(Kind.REVISION, {row.revision_id for row in rows})
+        base = self._platform.settings.api_url
+        return [cycle(row, executions.get(row.id, []), revisions.get(row.revision_id, {}), base) for row in rows]
+
+    # --- ending -------------------------------------------------------------------------------------------------------
+
+    def terminate(self, pipeline_id: str, run_id: str, creator: str) -> Document:
+        """Ends a run and the node code that runs for it. Raises Conflict if it was over already."""
+        self._find(pipeline_id, run_id)
+        if not self._platform.work.cancel_run(run_id, f"terminated by {creator}").result():
+            raise Conflict(f"execution {run_id!r} is over already")
+        return self.get(pipeline_id, run_id)
+
+    def stop_open(self, pipeline_id: str, reason: str = "the pipeline was stopped") -> int:
+        """Ends all open runs of a pipeline; says how many there were."""
+        futures = [
+            self._platform.work.cancel_run(row.id, reason)
+            for row in self._platform.store.open_runs()
+            if row.pipeline_id == pipeline_id
+        ]
+        return sum(future.result() for future in futures)
+
+    def rerun(self, pipeline_id: str, body: Mapping[str, Any], creator: str) -> Document:
+        """Runs cannot be started over yet; a new run of the same inputs can be made with `start`."""
+        raise BadRequest(
+            "this platform does not rerun executions yet", hint="execute the pipeline again, or from one node (nodeId)"
+        )
+
+    # --- counting -----------------------------------------------------------------------------------------------------
+
+    def statistics(self, pipeline_id: str) -> Document:
+        """Numbers of runs and of node executions by status, in exactly the keys that clients unpack."""
+        self._platform.pipelines.get(pipeline_id)
+        store = self._platform.store
+        nodes = store.node_counts(pipeline_id)
+        return {
+            "pipelineExecutionCounters": _counters(store.run_counts(pipeline_id=pipeline_id)),
+            "nodeExecutionsCounters": [{"nodeId": id, "statusCount": _counters(found)} for id, found in nodes.items()],
+            "pipelineExecutionStatistics": {"avgTimePerExecution": 0, "avgExecutionsPerDay": 0},
+            "nodeExecutionStatistics": [],
+        }
+
+
+def _counters(counts: Mapping[str, int]) -> list[Document]:
+    return [{"status": status, "count": count} for status, count in counts.items()]
+
+
+def _ports(node: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    return ((each.get("name") or each["portId"], each.get("type")) for each in node.get("inputs") or ())
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return round((end - start).total_seconds(), 3) if start and end else None
+
+
+def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, Any], base: str) -> Document:
+    """A run as the wire shows it. A node that the run did not reach is `pending`."""
+    by_node: dict[str, list[ExecutionRow]] = defaultdict(list)
+    for each in executions:
+        if each.node_id is not None:
+            by_node[each.node_id].append(each)
+    nodes = []
+    for node in revision.get("nodes") or ():
+        rows = by_node.get(node["id"], [])
+        nodes.append(
+            {
+                "id": node["id"],
+                "name": node["name"],
+                "type": node.get("type"),
+                "namespace": node.get("namespace"),
+                "projectId": node.get("projectId"),
+                "metadata": {},
+                "status": lifecycle.node_status([each.status for each in rows]),
+                "attempts": sum(each.attempt for each in rows),
+                "createdAt": times.to_wire(rows[0].created_at if rows else row.created_at),
+                "updatedAt": times.to_wire(rows[-1].updated_at if rows else row.created_at),
+                "duration": _seconds(rows[0].started_at, rows[-1].ended_at) if rows else None,
+            }
+        )
+    return {
+        "id": row.id,
+        "pipelineId": row.pipeline_id,
+        "projectId": row.project_id,
+        "revisionId": row.revision_id,
+        "status": row.status,
+        "creator": row.creator,
+        "createdAt": times.to_wire(row.created_at),
+        "updatedAt": times.to_wire(row.updated_at),
+        "startedAt": times.to_wire(row.started_at) if row.started_at else None,
+        "endedAt": times.to_wire(row.ended_at) if row.ended_at else None,
+        "duration": _seconds(row.started_at, row.ended_at),
+        "maxAttempts": max((each.max_attempts for each in executions), default=1),
+        "nodes": nodes,
+        "executions": {node: [partial_execution(each) for each in rows] for node, rows in by_node.items()},
+        "inputs": row.inputs,
+        "startNodeId": row.start_node,
+        "batchId": row.batch_id,
+        "testMode": row.test_mode,
+        "error": row.error,
+        "transitionErrors": row.transition_errors or [],
+        "url": f"{base}/pipelines/{row.pipeline_id}/executions/{row.id}",
+    }

@@ -1,0 +1,166 @@
+"""A pipeline's revision, compiled for running: the engine's plan, and what each node and each connection asks for.
+
+The engine knows nodes by their ids and sockets by port ids. An input port with connections is mandatory (a join waits
+for all of them), one that several connections feed takes each arrival as a visit of its own; a port without a connection
+takes the run's input, a variable or its default, and is left out if it has none of these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from dtlpipe.errors import BadRequest
+from dtlpipe.graph.graph import Graph
+from dtlpipe.graph.plan import Plan, freeze
+from dtlpipe.graph.sockets import NO_DEFAULT, InputSocket, OutputSocket, SocketKind
+from dtlpipe.model.query import Predicate, compile_query
+
+#: Stands for a port that nothing feeds: the engine need not wait for it, and the node does not get it.
+ABSENT = object()
+
+#: Seconds that a node may run, and attempts that it has, unless its `serviceConfig` says otherwise.
+DEFAULT_TIMEOUT = 3600.0
+DEFAULT_ATTEMPTS = 1
+
+
+@attrs.frozen
+class Port:
+    """`default` is ABSENT where the port has none; `variable` names the pipeline's variable that feeds it."""
+
+    id: str
+    name: str
+    type: str | None
+    default: Any = ABSENT
+    variable: str | None = None
+
+
+@attrs.frozen
+class NodeSpec:
+    """What a run needs to know of a node. `timeout` is in seconds, `memory_limit` in bytes."""
+
+    id: str
+    name: str
+    type: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    document: Mapping[str, Any] = attrs.field(repr=False, eq=False)
+    timeout: float = DEFAULT_TIMEOUT
+    memory_limit: int | None = None
+    max_attempts: int = DEFAULT_ATTEMPTS
+    service_name: str | None = None
+    function_name: str = "run"
+
+
+@attrs.frozen
+class Gate:
+    """When a connection is taken: by that action of the port, and by values that satisfy the condition."""
+
+    port: Port
+    action: str | None = None
+    condition: Predicate | None = None
+
+
+@attrs.frozen(eq=False)
+class Blueprint:
+    """`gates` has the connections that are not always taken, by number; `variables` the pipeline's, by name."""
+
+    revision_id: str
+    pipeline_id: str
+    plan: Plan
+    nodes: Mapping[str, NodeSpec]
+    gates: Mapping[int, Gate]
+    root: str | None
+    variables: Mapping[str, Any]
+
+
+def service_settings(config: Mapping[str, Any]) -> tuple[float, int | None, int]:
+    """Timeout in seconds, memory limit in bytes and number of attempts of a `serviceConfig` or a service."""
+    runtime = config.get("runtime") or {}
+    limit = runtime.get("memoryLimit")
+    return (
+        float(config.get("executionTimeout") or DEFAULT_TIMEOUT),
+        int(limit) if limit else None,
+        int(config.get("maxAttempts") or DEFAULT_ATTEMPTS),
+    )
+
+
+def _port(data: Mapping[str, Any]) -> Port:
+    default = data.get("defaultValue")
+    return Port(
+        id=data["portId"],
+        name=data.get("name") or data["portId"],
+        type=data.get("type"),
+        default=ABSENT if default is None else default,
+        variable=data.get("variableName"),
+    )
+
+
+def _node(data: Mapping[str, Any]) -> NodeSpec:
+    timeout, memory_limit, attempts = service_settings((data.get("metadata") or {}).get("serviceConfig") or {})
+    namespace = data.get("namespace") or {}
+    return NodeSpec(
+        id=data["id"],
+        name=data.get("name") or data["id"],
+        type=data.get("type") or "code",
+        inputs=tuple(_port(each) for each in data.get("inputs") or ()),
+        outputs=tuple(_port(each) for each in data.get("outputs") or ()),
+        document=data,
+        timeout=timeout,
+        memory_limit=memory_limit,
+        max_attempts=attempts,
+        service_name=namespace.get("serviceName"),
+        function_name=namespace.get("functionName") or "run",
+    )
+
+
+def _condition(text: Any) -> Predicate | None:
+    query = json.loads(text) if isinstance(text, str) and text else text
+    return compile_query(query, "condition") if query else None
+
+
+def compile_revision(revision: Mapping[str, Any]) -> Blueprint:
+    """The blueprint of a revision document. Raises BadRequest for a definition that cannot run."""
+    nodes = {each["id"]: _node(each) for each in revision.get("nodes") or ()}
+    connections = revision.get("connections") or ()
+    arrivals = Counter((each["tgt"]["nodeId"], each["tgt"]["portId"]) for each in connections)
+    graph = Graph()
+    for spec in nodes.values():
+        graph.add_node(
+            spec.id,
+            [
+                InputSocket(
+                    port.id,
+                    SocketKind.STREAM if arrivals[spec.id, port.id] > 1 else SocketKind.STANDARD,
+                    default_value=NO_DEFAULT if arrivals[spec.id, port.id] else ABSENT,
+                )
+                for port in spec.inputs
+            ],
+            [OutputSocket(port.id) for port in spec.outputs],
+        )
+    gates: dict[int, Gate] = {}
+    for number, each in enumerate(connections):
+        source, target = each["src"], each["tgt"]
+        if source["nodeId"] not in nodes or target["nodeId"] not in nodes:
+            raise BadRequest(f"connection {number} joins a node that the pipeline does not have")
+        index = graph.connect(
+            source["nodeId"], source["portId"], target["nodeId"], target["portId"], key=str(number)
+        )
+        condition, action = _condition(each.get("condition")), each.get("action")
+        if condition is not None or action:
+            port = next(port for port in nodes[source["nodeId"]].outputs if port.id == source["portId"])
+            gates[index] = Gate(port, action, condition)
+    root = next((each["nodeId"] for each in revision.get("startNodes") or () if each.get("type") == "root"), None)
+    return Blueprint(
+        revision_id=revision["id"],
+        pipeline_id=revision.get("pipelineId", ""),
+        plan=freeze(graph),
+        nodes=nodes,
+        gates=gates,
+        root=root if root in nodes else None,
+        variables={each["name"]: each.get("value") for each in revision.get("variables") or ()},
+    )

@@ -1,0 +1,120 @@
+"""Code nodes, function nodes and calls of services: shipped code, run in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import NotFound
+from mock_server.executors.base import Argument, Code, Job
+from mock_server.runners.entities import lookup
+from mock_server.store.base import Kind
+from mock_server.runners.blueprint import service_settings
+
+if TYPE_CHECKING:
+    from mock_server.store.base import ExecutionRow, Store
+    from mock_server.runners.blueprint import NodeSpec
+
+
+def code_of(package: Mapping[str, Any], function_name: str) -> Code:
+    """The code in a node's `config.package`, or in a package's own record of it."""
+    source, pickle = package.get("code") or package.get("source"), package.get("pickle")
+    digest = package.get("hash") or hashlib.sha256(f"{function_name}\n{source}\n{pickle}".encode()).hexdigest()
+    return Code(
+        hash=digest,
+        function_name=function_name,
+        source=source,
+        pickle=pickle,
+        python=package.get("python"),
+        class_name=package.get("className") or "ServiceRunner",
+        name=package.get("name"),
+        init_inputs=package.get("initParams") or {},
+    )
+
+
+def node_job(store: Store, row: ExecutionRow, spec: NodeSpec) -> Job:
+    package = (spec.document.get("config") or {}).get("package")
+    if package is None:
+        package = _service_package(store, row, spec.service_name)["_code"]
+    types = {port.name: port.type for port in spec.inputs}
+    return Job(
+        execution_id=row.id,
+        fence=row.fence,
+        code=code_of(package, row.function_name),
+        arguments=_arguments(store, row, types),
+        outputs=tuple((port.name, port.type) for port in spec.outputs),
+        node=spec.name,
+        context=_context(row, spec.name),
+        timeout=spec.timeout,
+        memory_limit=spec.memory_limit,
+    )
+
+
+def call_job(store: Store, row: ExecutionRow) -> Job:
+    service = store.get(Kind.SERVICE, row.service_id or "")
+    if service is None:
+        raise NotFound(f"service {row.service_name or row.service_id} is gone", hint="deploy or install it again")
+    package = _package(store, service)
+    function = _function(package, service, row.function_name)
+    timeout, memory_limit, _ = service_settings(service)
+    return Job(
+        execution_id=row.id,
+        fence=row.fence,
+        code=code_of(package["_code"], row.function_name),
+        arguments=_arguments(store, row, {each["name"]: each.get("type") for each in function.get("input") or ()}),
+        outputs=tuple((each["name"], each.get("type")) for each in function.get("output") or ()),
+        node=row.service_name,
+        context=_context(row, None),
+        timeout=timeout,
+        memory_limit=memory_limit,
+    )
+
+
+def _arguments(store: Store, row: ExecutionRow, types: Mapping[str, str | None]) -> tuple[Argument, ...]:
+    """The types of undeclared arguments follow their names, as the field's SDK has it: `item` is an Item."""
+    return tuple(
+        Argument(name, type, value, lookup(store, type, value))
+        for name, value in row.input.items()
+        for type in (types.get(name) or _TYPE_BY_NAME.get(name),)
+    )
+
+
+_TYPE_BY_NAME = {"item": "Item", "dataset": "Dataset", "project": "Project", "annotation": "Annotation"}
+
+
+def _context(row: ExecutionRow, node_name: str | None) -> dict[str, Any]:
+    return {
+        "execution_id": row.id,
+        "pipeline_id": row.pipeline_id,
+        "pipeline_execution_id": row.run_id,
+        "node_id": row.node_id,
+        "node_name": node_name,
+        "service_id": row.service_id,
+        "service_name": row.service_name,
+        "function_name": row.function_name,
+        "project_id": row.project_id,
+        "attempt": row.attempt,
+    }
+
+
+def _service_package(store: Store, row: ExecutionRow, service_name: str | None) -> Mapping[str, Any]:
+    found = store.find(Kind.SERVICE, {"pageSize": 1}, where={"name": service_name}).items
+    if not found:
+        raise NotFound(f"there is no service {service_name!r}", hint="install the pipeline again")
+    return _package(store, found[0])
+
+
+def _package(store: Store, service: Mapping[str, Any]) -> Mapping[str, Any]:
+    package = store.get(Kind.PACKAGE, service.get("packageId") or "", private=True)
+    if package is None or not package.get("_code"):
+        raise NotFound(f"service {service['name']!r} has no code on this platform", hint="deploy or install it again")
+    return package
+
+
+def _function(package: Mapping[str, Any], service: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    for module in package.get("modules") or ():
+        for function in module.get("functions") or ():
+            if function.get("name") == name:
+                return function
+    raise NotFound(f"service {service['name']!r} has no function {name!r}")

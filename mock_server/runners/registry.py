@@ -1,0 +1,49 @@
+"""Which runner an execution goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import BadRequest
+from mock_server.runners import code
+from mock_server.runners.entities import document
+
+if TYPE_CHECKING:
+    from mock_server.executors.base import Job
+    from mock_server.store.base import ExecutionRow, Reads, Store
+    from mock_server.runners.blueprint import NodeSpec
+
+_BY_TYPE = {
+    "code": code.node_job,
+    "function": code.node_job,
+    "ml": code.node_job,
+    "custom": code.node_job,
+}
+
+
+class Runners:
+    """The registry: `prepare` finds the runner for an execution."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def prepare(self, row: ExecutionRow, spec: NodeSpec | None) -> Job:
+        """The job for a node's execution, or for a call of a service (no spec).
+
+        Raises BadRequest, naming the node, for a type that has no runner or for code that is not there.
+        """
+        if spec is None:
+            return code.call_job(self._store, row)
+        runner = _BY_TYPE.get(spec.type)
+        if runner is None:
+            raise BadRequest(
+                f"node {spec.name!r} is of type {spec.type!r}, which this platform cannot run",
+                node=spec.name,
+                hint=f"it runs {', '.join(sorted(_BY_TYPE))}",
+            )
+        return runner(self._store, row, spec)
+
+    def document(self, reads: Reads, type: str | None, value: Any) -> Mapping[str, Any]:
+        """What a condition looks at when a value of this type passes."""
+        return document(reads, type, value)

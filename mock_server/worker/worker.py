@@ -1,0 +1,330 @@
+"""Where the core meets the world: its events come from requests and executors, its effects go to the store and back out.
+
+Law: the core is touched on the store's writer thread only, inside an intent, so that state in memory and rows on disk
+change together. If an intent is undone for whatever reason, memory is *stale*: the next intent first rebuilds it from
+rows. What the outside hears of (jobs, wake-ups, answers) leaves after COMMIT.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dtlpipe.errors import Conflict
+from dtlpipe.model import times
+from mock_server.executors import base as jobs
+from mock_server.platform import lifecycle
+from mock_server.store.base import Kind, LogLine, Tx
+from mock_server.store.ids import new_id
+from mock_server.worker import core
+from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
+
+if TYPE_CHECKING:
+    from mock_server.executors.base import Executor
+    from mock_server.platform.intents import Idempotency, Submission
+    from mock_server.platform.platform import Platform
+    from mock_server.runners.registry import Runners
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+#: Executions handed out beyond the executor's places, so that no worker waits for a commit to get its next job.
+AHEAD = 4
+#: Compiled revisions kept in memory.
+BLUEPRINTS = 256
+
+
+class Worker:
+    """One for a store. `start` takes up whatever an earlier platform left open; `close` leaves it for the next."""
+
+    def __init__(self, platform: Platform, executor: Executor, runners: Runners) -> None:
+        self._platform = platform
+        self._store = platform.store
+        self._executor = executor
+        self._runners = runners
+        self._core = self._new_core()
+        self._stale = True
+        self._touched = False
+        self._blueprints: dict[str, Blueprint] = {}
+        self._closing = False
+
+    def _new_core(self) -> core.Core:
+        return core.Core(new_id, self._executor.capacity + AHEAD)
+
+    # --- what the platform asks ---------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Returns when all that was left open is scheduled again."""
+        self._store.on_rollback(self._lost)
+        self._executor.start()
+        self._store.write(self._guarded(lambda _tx: None))
+
+    def close(self, grace: float = 0.0) -> None:
+        """Gives running node code `grace` seconds; what is still open then stays open in the store."""
+        self._executor.close(grace)
+        self._closing = True
+
+    @property
+    def open_runs(self) -> int:
+        return len(self._core.runs)
+
+    def submit(self, submission: Submission) -> Future[dict[str, Any] | None]:
+        """Begins work, in one transaction. The future gives None, or the answer to an earlier request of the same key.
+
+        Raises BadRequest at once for a revision that cannot run; the future raises Conflict for a key used otherwise.
+        """
+        runs = tuple((row, self.blueprint(row.revision_id)) for row in submission.runs)
+
+        def intent(tx: Tx) -> dict[str, Any] | None:
+            if submission.idempotency is not None:
+                earlier = _earlier(tx, submission.idempotency)
+                if earlier is not None:
+                    return earlier
+            if submission.command is not None:
+                tx.insert(Kind.COMMAND, submission.command)
+            self._step(tx, core.Begin(times.now(), runs, submission.calls))
+            return None
+
+        return self._store.post(self._guarded(intent))
+
+    def cancel_run(self, run_id: str, reason: str) -> Future[bool]:
+        """The future says whether the run was open."""
+
+        def intent(tx: Tx) -> bool:
+            found = run_id in self._core.runs
+            self._step(tx, core.Cancel(times.now(), reason, run_id=run_id))
+            return found
+
+        return self._store.post(self._guarded(intent))
+
+    def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]:
+        """The future says whether the execution was open."""
+
+        def intent(tx: Tx) -> bool:
+            found = execution_id in self._core.executions
+            self._step(tx, core.Cancel(times.now(), reason, execution_id=execution_id))
+            return found
+
+        return self._store.post(self._guarded(intent))
+
+    def blueprint(self, revision_id: str) -> Blueprint:
+        """The compiled revision. Raises BadRequest if it cannot run, KeyError if there is none."""
+        found = self._blueprints.get(revision_id)
+        if found is None:
+            revision = self._store.get(Kind.REVISION, revision_id)
+            if revision is None:
+                raise KeyError(f"there is no revision {revision_id}")
+            if len(self._blueprints) >= BLUEPRINTS:
+                self._blueprints.clear()
+            found = self._blueprints[revision_id] = compile_revision(revision)
+        return found
+
+    # --- memory and rows ----------------------------------------------------------------------------------------------
+
+    def _guarded(self, intent: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        """The intent, on fresh memory; what undoes it after it changed the core makes memory stale."""
+
+        def guarded(tx: Tx) -> T:
+            if self._stale:
+                self._rebuild(tx)
+            self._touched = False
+            try:
+                return intent(tx)
+            except BaseException:
+                if self._touched:
+                    self._lost()
+                raise
+
+        return guarded
+
+    def _lost(self) -> None:
+        self._stale = True
+        if not self._closing:
+            self._post(lambda _tx: None)  # rebuilds, and puts back to work what was running
+
+    def _rebuild(self, tx: Tx) -> None:
+        """Memory from rows: each open run replays its finished executions in the order in which they finished."""
+        self._core = self._new_core()
+        self._stale = False
+        runs, waiting = tx.open_runs(), tx.open_executions()
+        executions = tx.executions_of([run.id for run in runs])
+        now = times.now()
+        for run in runs:
+            rows = executions[run.id]
+            done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
+            left = tuple(row for row in rows if not lifecycle.is_final(row.status))
+            try:
+                event = core.Resume(now, run, self.blueprint(run.revision_id), tuple(done), left)
+                self._step(tx, event)
+            except Exception as error:  # one run that cannot go on must not keep the others from it
+                log.exception("run %s cannot be taken up again", run.id)
+                self._core.forget(run.id)
+                self._give_up(tx, run.id, [row.id for row in left], error)
+        calls = tuple(row for row in waiting if row.run_id is None)
+        self._step(tx, core.Resume(now, None, None, (), calls))
+        self._apply(tx, self._core.wake(now))
+
+    def _give_up(self, tx: Tx, run_id: str, execution_ids: list[str], error: Exception) -> None:
+        now = times.now()
+        record = {"type": type(error).__name__, "message": f"the run cannot be taken up again: {error}", "cause": "platform"}
+        for each in execution_ids:
+            tx.update_execution(each, status=lifecycle.TERMINATED, ended_at=now, updated_at=now, error=record)
+        tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
+        tx.append_event(run_id, None, "run.ended", {"status": lifecycle.FAILED})
+
+    def _step(self, tx: Tx, event: core.Event) -> None:
+        self._touched = True
+        self._apply(tx, self._core.step(event))
+
+    def _apply(self, tx: Tx, effects: Sequence[core.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case core.UpdateExecution(id, columns):
+                    fence = columns.pop("fence", None)
+                    tx.update_execution(id, **columns, **({} if fence is None else {"new_fence": fence}))
+                case core.Record(run_id, execution_id, kind, body, closes):
+                    number = tx.append_event(run_id, execution_id, kind, body)
+                    if closes and execution_id is not None:
+                        tx.update_execution(execution_id, seq=number)
+                case core.InsertExecution(row):
+                    tx.insert_executions([row])
+                case core.InsertRun(row):
+                    tx.insert_runs([row])
+                case core.UpdateRun(id, columns):
+                    tx.update_run(id, **columns)
+                case core.Dispatch(execution_id, fence):
+                    tx.after_commit(partial(self._dispatch, execution_id, fence))
+                case core.Withdraw(execution_id, fence):
+                    tx.after_commit(partial(self._executor.cancel, execution_id, fence))
+                case core.Notify(key):
+                    tx.after_commit(partial(self._platform.hub.notify, key))
+
+    # --- jobs out, reports in -----------------------------------------------------------------------------------------
+
+    def _dispatch(self, execution_id: str, fence: int) -> None:
+        execution = self._core.executions.get(execution_id)
+        if execution is None or execution.row.fence != fence or self._stale:
+            return
+        try:
+            job = self._runners.prepare(execution.row, execution.spec)
+            self._executor.submit(job)
+        except jobs.ExecutorClosed:
+            return  # the platform is stopping: the row stays open, and its next start runs it
+        except Exception as error:
+            log.exception("execution %s cannot be started", execution_id)
+            self.receive([jobs.Failed(execution_id, fence, _refusal(error))])
+
+    def receive(self, reports: Sequence[jobs.Report]) -> None:
+        """Takes what executors report, on their threads."""
+        for report in reports:
+            match report:
+                case jobs.Succeeded():
+                    self._post(partial(self._succeeded, report), partial(self._unrecorded, report))
+                case jobs.Failed():
+                    self._post(partial(self._failed, report))
+                case jobs.Logged():
+                    self._post(partial(self._logged, report))
+                case jobs.Progressed():
+                    self._post(partial(self._progressed, report))
+                case jobs.Started():
+                    pass
+
+    def _post(self, intent: Callable[[Tx], None], otherwise: Callable[[BaseException], None] | None = None) -> None:
+        def settled(future: Future[None]) -> None:
+            error = future.exception()
+            if error is not None and not self._closing:
+                log.error("the worker lost a step and recovers from the store: %s", error, exc_info=error)
+                if otherwise is not None:
+                    otherwise(error)
+
+        if not self._closing:
+            self._store.post(self._guarded(intent)).add_done_callback(settled)
+
+    def _succeeded(self, report: jobs.Succeeded, tx: Tx) -> None:
+        execution = self._core.executions.get(report.execution_id)
+        closed: tuple[int, ...] = ()
+        if execution is not None and execution.run is not None and execution.spec is not None:
+            blueprint = execution.run.blueprint
+            closed = tuple(
+                edge
+                for edge in blueprint.plan.edges_from(execution.spec.id)
+                if (gate := blueprint.gates.get(edge)) is not None and not self._open(tx, gate, report)
+            )
+        event = core.Succeeded(times.now(), report.execution_id, report.fence, report.outputs, closed)
+        self._step(tx, event)
+
+    def _open(self, tx: Tx, gate: Gate, report: jobs.Succeeded) -> bool:
+        if gate.action is not None and report.action != gate.action:
+            return False
+        if gate.condition is None:
+            return True
+        value = report.outputs.get(gate.port.name)
+        values = value if isinstance(value, list) else [value]
+        return any(gate.condition(self._runners.document(tx, gate.port.type, each)) for each in values)
+
+    def _unrecorded(self, report: jobs.Succeeded, error: BaseException) -> None:
+        """A result that the store refuses must not be run for again and again: it is a failure, with the reason."""
+        record = _refusal(error)
+        record["message"] = f"the result could not be recorded: {record['message']}"
+        self.receive([jobs.Failed(report.execution_id, report.fence, record)])
+
+    def _failed(self, report: jobs.Failed, tx: Tx) -> None:
+        event = core.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
+        self._step(tx, event)
+
+    def _logged(self, report: jobs.Logged, tx: Tx) -> None:
+        execution = self._core.executions.get(report.execution_id)
+        if execution is None or execution.row.fence != report.fence:
+            return
+        row = execution.row
+        tx.append_logs(
+            LogLine(
+                execution_id=row.id,
+                run_id=row.run_id,
+                service_id=row.service_id,
+                at=times.from_wire(each["timestamp"]),
+                level=each["level"],
+                message=each["message"],
+                stream=each["stream"],
+            )
+            for each in report.records
+        )
+        for key in {row.id, row.run_id, row.service_id} - {None}:
+            tx.after_commit(partial(self._platform.hub.notify, f"logs:{key}"))
+
+    def _progressed(self, report: jobs.Progressed, tx: Tx) -> None:
+        execution = self._core.executions.get(report.execution_id)
+        if execution is None or execution.row.fence != report.fence:
+            return
+        row = execution.row
+        row.percent = row.percent if report.progress is None else report.progress
+        row.message = row.message if report.message is None else report.message
+        tx.update_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
+
+
+def _refusal(error: BaseException) -> jobs.ErrorRecord:
+    message = getattr(error, "message", None) or str(error)
+    return {"type": type(error).__name__, "message": message, "traceback": "", "cause": "code"}
+
+
+def _earlier(tx: Tx, request: Idempotency) -> Mapping[str, Any] | None:
+    """The answer that this request was given before, if it was; otherwise it is noted as given."""
+    id = f"idempotency:{request.key}"
+    seen = tx.get(Kind.SETTING, id)
+    if seen is None:
+        now = times.to_wire(times.now())
+        tx.insert(
+            Kind.SETTING,
+            {"id": id, "fingerprint": request.fingerprint, "answer": request.answer, "createdAt": now, "updatedAt": now},
+        )
+        return None
+    if seen["fingerprint"] != request.fingerprint:
+        raise Conflict(
+            f"the idempotency key {request.key.rpartition(':')[2]!r} was used for another request",
+            hint="send a new key with each new request; repeat a key only to repeat the same request",
+        )
+    answer: Mapping[str, Any] = seen["answer"]
+    return answer

@@ -1,0 +1,350 @@
+"""The scheduler's core, driven by hand: no process, no store, no clock."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mock_server.platform import lifecycle
+from mock_server.runners.blueprint import compile_revision
+from mock_server.store.base import ExecutionRow, RunRow
+from mock_server.worker import core as c
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def port(name, **more):
+    return {"portId": more.pop("id", name), "name": name, "type": "Json", **more}
+
+
+def node(id, inputs=("x",), outputs=("y",), config=None, ports=()):
+    return {
+        "id": id,
+        "name": f"node {id}",
+        "type": "code",
+        "inputs": [*(port(each, id=f"{id}.{each}") for each in inputs), *ports],
+        "outputs": [port(each, id=f"{id}.{each}") for each in outputs],
+        "namespace": {"functionName": "run"},
+        "metadata": {"serviceConfig": config or {}},
+    }
+
+
+def edge(source, target, **more):
+    (a, b), (x, y) = source.split("."), target.split(".")
+    return {"src": {"nodeId": a, "portId": f"{a}.{b}"}, "tgt": {"nodeId": x, "portId": f"{x}.{y}"}, **more}
+
+
+def blueprint(nodes, edges, root="a", variables=()):
+    return compile_revision(
+        {
+            "id": "r1",
+            "pipelineId": "p1",
+            "nodes": nodes,
+            "connections": edges,
+            "startNodes": [{"nodeId": root, "type": "root"}],
+            "variables": list(variables),
+        }
+    )
+
+
+DIAMOND = [node("a"), node("b"), node("c"), node("d", inputs=("left", "right"))]
+DIAMOND_EDGES = [edge("a.y", "b.x"), edge("a.y", "c.x"), edge("b.y", "d.left"), edge("c.y", "d.right")]
+
+
+class Sim:
+    """Applies effects to rows in memory, as the worker applies them to the store."""
+
+    def __init__(self, places=10):
+        self.numbers = itertools.count(1)
+        self.places = places
+        self.core = self.new_core()
+        self.runs: dict[str, RunRow] = {}
+        self.rows: dict[str, ExecutionRow] = {}
+        self.jobs: dict[str, int] = {}
+        self.notified: list[str] = []
+        self.withdrawn: list[str] = []
+        self.at = START
+        self.seq = 0
+
+    def new_core(self):
+        return c.Core(lambda: f"{next(self.numbers):024x}", self.places)
+
+    def now(self):
+        self.at += timedelta(seconds=1)
+        return self.at
+
+    def apply(self, effects):
+        for effect in effects:
+            match effect:
+                case c.InsertRun(row):
+                    assert row.id not in self.runs
+                    self.runs[row.id] = copy.copy(row)
+                case c.InsertExecution(row):
+                    assert row.id not in self.rows
+                    self.rows[row.id] = copy.copy(row)
+                case c.UpdateRun(id, columns):
+                    for name, value in columns.items():
+                        setattr(self.runs[id], name, value)
+                case c.UpdateExecution(id, columns):
+                    assert not lifecycle.is_final(self.rows[id].status)
+                    for name, value in columns.items():
+                        setattr(self.rows[id], name, value)
+                case c.Record(_, execution_id, _, _, closes):
+                    self.seq += 1
+                    if closes:
+                        self.rows[execution_id].seq = self.seq
+                case c.Dispatch(execution_id, fence):
+                    self.jobs[execution_id] = fence
+                case c.Withdraw(execution_id, _):
+                    self.withdrawn.append(execution_id)
+                    self.jobs.pop(execution_id, None)
+                case c.Notify(key):
+                    self.notified.append(key)
+
+    def begin(self, plan, inputs=None, start=None, batch=None, id=None):
+        row = RunRow(
+            id=id or f"run{next(self.numbers)}",
+            pipeline_id="p1",
+            project_id="",
+            revision_id="r1",
+            status=lifecycle.PENDING,
+            creator="me",
+            created_at=self.at,
+            updated_at=self.at,
+            inputs=inputs or {},
+            start_node=start,
+            batch_id=batch,
+        )
+        self.apply(self.core.step(c.Begin(self.now(), ((row, plan),))))
+        return row.id
+
+    def job(self, node_id):
+        return next(id for id in self.jobs if self.rows[id].node_id == node_id)
+
+    def done(self, node_id, closed=(), **outputs):
+        id = self.job(node_id)
+        self.apply(self.core.step(c.Succeeded(self.now(), id, self.jobs.pop(id), outputs or {"y": 1}, closed)))
+
+    def fail(self, node_id, cause="exception"):
+        id = self.job(node_id)
+        error = {"type": "ValueError", "message": "no", "cause": cause}
+        self.apply(self.core.step(c.Failed(self.now(), id, self.jobs.pop(id), error)))
+
+    def running(self):
+        return sorted(self.rows[id].node_id for id in self.jobs)
+
+    def restart(self, plan):
+        """A new core on the same rows, as after a kill."""
+        self.core, self.jobs = self.new_core(), {}
+        for run in list(self.runs.values()):
+            if run.status not in lifecycle.OPEN:
+                continue
+            rows = [copy.copy(row) for row in self.rows.values() if row.run_id == run.id]
+            finished = sorted((r for r in rows if lifecycle.is_final(r.status)), key=lambda r: r.seq)
+            left = [r for r in rows if not lifecycle.is_final(r.status)]
+            self.apply(self.core.step(c.Resume(self.now(), copy.copy(run), plan, tuple(finished), tuple(left))))
+        self.apply(self.core.wake(self.now()))
+
+
+def test_a_run_of_one_node_starts_at_once_and_ends_with_it():
+    sim = Sim()
+    run = sim.begin(blueprint([node("a")], []), {"x": 7})
+    assert sim.running() == ["a"]
+    assert sim.rows[sim.job("a")].input == {"x": 7}
+    sim.done("a", y=8)
+    assert sim.runs[run].status == "success"
+    assert [row.output for row in sim.rows.values()] == [{"y": 8}]
+    assert run in sim.notified
+    assert not sim.core.runs
+    assert not sim.core.executions
+
+
+def test_a_join_waits_for_all_its_inputs():
+    sim = Sim()
+    run = sim.begin(blueprint(DIAMOND, DIAMOND_EDGES), {"x": 1})
+    sim.done("a")
+    assert sim.running() == ["b", "c"]
+    sim.done("b", y="B")
+    assert sim.running() == ["c"]
+    sim.done("c", y="C")
+    assert sim.rows[sim.job("d")].input == {"left": "B", "right": "C"}
+    sim.done("d")
+    assert sim.runs[run].status == "success"
+    assert len(sim.rows) == 4
+
+
+def test_a_connection_that_is_not_taken_leaves_its_branch_untouched_and_the_run_succeeds():
+    sim = Sim()
+    plan = blueprint([node("a"), node("b")], [edge("a.y", "b.x")])
+    run = sim.begin(plan)
+    sim.done("a", closed=(0,))
+    assert sim.runs[run].status == "success"
+    assert [row.node_id for row in sim.rows.values()] == ["a"]
+
+
+def test_a_port_that_two_branches_feed_runs_for_the_one_that_was_taken():
+    sim = Sim()
+    plan = blueprint(
+        [node("a"), node("b"), node("c"), node("d")],
+        [edge("a.y", "b.x"), edge("a.y", "c.x"), edge("b.y", "d.x"), edge("c.y", "d.x")],
+    )
+    run = sim.begin(plan)
+    sim.done("a", closed=(1,))
+    sim.done("b", y="from b")
+    assert sim.rows[sim.job("d")].input == {"x": "from b"}
+    sim.done("d")
+    assert sim.runs[run].status == "success"
+
+
+def test_a_node_gets_none_from_a_port_without_a_default_and_the_default_where_there_is_one():
+    sim = Sim()
+    plan = blueprint(
+        [node("a"), node("b"), node("c", inputs=(), ports=[port("x", id="c.x", defaultValue=0)])],
+        [edge("a.y", "b.x"), edge("a.y", "c.x")],
+    )
+    sim.begin(plan)
+    sim.done("a", y=None)
+    assert sim.rows[sim.job("b")].input == {"x": None}
+    assert sim.rows[sim.job("c")].input == {"x": 0}
+
+
+def test_variables_feed_the_ports_that_name_them_and_what_is_given_goes_first():
+    sim = Sim()
+    plan = blueprint(
+        [node("a", inputs=(), ports=[port("x", id="a.x", variableName="v"), port("z", id="a.z", defaultValue=3)])],
+        [],
+        variables=[{"name": "v", "value": 5}],
+    )
+    sim.begin(plan)
+    sim.begin(plan, {"x": 6, "z": 4, "other": 1})
+    assert [row.input for row in sim.rows.values()] == [{"x": 5, "z": 3}, {"x": 6, "z": 4, "other": 1}]
+
+
+def test_a_run_from_one_node_leaves_the_nodes_before_it_alone():
+    sim = Sim()
+    run = sim.begin(blueprint([node("a"), node("b"), node("c")], [edge("a.y", "b.x"), edge("b.y", "c.x")]), {"x": 1}, "b")
+    sim.done("b")
+    sim.done("c")
+    assert sim.runs[run].status == "success"
+    assert [row.node_id for row in sim.rows.values()] == ["b", "c"]
+
+
+def test_a_failure_lets_running_branches_end_and_starts_no_others():
+    sim = Sim()
+    run = sim.begin(blueprint(DIAMOND, DIAMOND_EDGES))
+    sim.done("a")
+    sim.fail("b")
+    assert sim.runs[run].status == "in-progress"
+    sim.done("c")
+    assert sim.runs[run].status == "failed"
+    assert sim.runs[run].error["node"] == "node b"
+    assert sim.runs[run].error["executionId"] in sim.rows
+    assert not sim.jobs
+
+
+def test_a_failed_attempt_is_repeated_as_often_as_the_node_allows():
+    sim = Sim()
+    run = sim.begin(blueprint([node("a", config={"maxAttempts": 2})], []))
+    sim.fail("a")
+    assert sim.running() == ["a"]
+    (row,) = sim.rows.values()
+    assert (row.attempt, row.fence) == (2, 2)
+    sim.fail("a")
+    assert sim.runs[run].status == "failed"
+
+
+def test_a_report_with_an_old_fence_changes_nothing():
+    sim = Sim()
+    run = sim.begin(blueprint([node("a", config={"maxAttempts": 2})], []))
+    id = sim.job("a")
+    sim.fail("a")
+    assert sim.core.step(c.Succeeded(sim.now(), id, 1, {"y": 1})) == []
+    assert sim.runs[run].status == "in-progress"
+
+
+def test_canceling_a_run_withdraws_its_jobs_and_ends_it():
+    sim = Sim()
+    run = sim.begin(blueprint(DIAMOND, DIAMOND_EDGES))
+    sim.done("a")
+    ids = set(sim.jobs)
+    sim.apply(sim.core.step(c.Cancel(sim.now(), "enough", run_id=run)))
+    assert sim.runs[run].status == "terminated"
+    assert set(sim.withdrawn) == ids
+    assert all(lifecycle.is_final(row.status) for row in sim.rows.values())
+
+
+def test_terminating_one_execution_fails_its_run():
+    sim = Sim()
+    run = sim.begin(blueprint([node("a"), node("b")], [edge("a.y", "b.x")]))
+    sim.apply(sim.core.step(c.Cancel(sim.now(), "enough", execution_id=sim.job("a"))))
+    assert sim.runs[run].status == "failed"
+    assert sim.runs[run].error["message"] == "enough"
+
+
+def test_no_more_is_handed_out_than_there_are_places_and_the_oldest_goes_first():
+    sim = Sim(places=2)
+    plan = blueprint([node("a")], [])
+    runs = [sim.begin(plan, batch="b1") for _ in range(5)]
+    assert len(sim.jobs) == 2
+    while sim.jobs:
+        sim.done("a")
+        assert len(sim.jobs) <= 2
+    assert [key for key in sim.notified if key in runs] == runs
+    assert sim.notified.count("b1") == 1
+    assert sim.notified[-1] == "b1"
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_whatever_the_order_of_events_and_kills_every_run_ends_and_no_visit_is_recorded_twice(seed):
+    rng = random.Random(seed)
+    names = [chr(97 + index) for index in range(rng.randint(1, 7))]
+    edges = [
+        edge(f"{source}.y", f"{target}.x")
+        for index, target in enumerate(names)
+        for source in names[:index]
+        if rng.random() < 0.4
+    ]
+    plan = blueprint([node(name, config={"maxAttempts": rng.randint(1, 2)}) for name in names], edges)
+    sim = Sim(places=rng.randint(1, 3))
+    runs = [sim.begin(plan, {"x": index}) for index in range(rng.randint(1, 4))]
+    for _ in range(2000):
+        if not sim.jobs:
+            break
+        chance = rng.random()
+        id = rng.choice(list(sim.jobs))
+        if chance < 0.1:
+            sim.restart(plan)
+        elif chance < 0.2:
+            error = {"type": "E", "message": "no", "cause": "exception"}
+            sim.apply(sim.core.step(c.Failed(sim.now(), id, sim.jobs.pop(id), error)))
+        elif chance < 0.23:
+            sim.apply(sim.core.step(c.Cancel(sim.now(), "enough", run_id=sim.rows[id].run_id)))
+        elif chance < 0.26:
+            assert sim.core.step(c.Succeeded(sim.now(), id, sim.jobs[id] - 1, {"y": 0})) == []
+        else:
+            closed = tuple(e for e in plan.plan.edges_from(sim.rows[id].node_id) if rng.random() < 0.2)
+            sim.apply(sim.core.step(c.Succeeded(sim.now(), id, sim.jobs.pop(id), {"y": id}, closed)))
+    assert not sim.jobs
+    assert not sim.core.runs
+    assert not sim.core.executions
+    assert all(sim.runs[run].status in lifecycle.FINAL for run in runs)
+    visits = [(row.run_id, row.node_id, row.visit) for row in sim.rows.values()]
+    assert len(visits) == len(set(visits))
+    for run in runs:
+        rows = [row for row in sim.rows.values() if row.run_id == run]
+        assert all(lifecycle.is_final(row.status) for row in rows)
+        if sim.runs[run].status == "success":
+            assert {row.status for row in rows} == {"success"}
+
+
+def test_a_revision_without_a_root_is_refused():
+    plan = blueprint([node("a")], [], root="nowhere")
+    with pytest.raises(ValueError, match="no node to start from"):
+        Sim().begin(plan)

@@ -141,7 +141,10 @@ class PipelineNode(Struct):
         wanted = port if isinstance(port, str) else port.name
         known = ", ".join(repr(each.name) for each in ports)
         raise BadRequest(
-            f"node {self.name!r} has no {direction} port {wanted!r}", node=self.name, port=wanted, hint=f"it has {known}"
+            f"node {self.name!r} has no {direction} port {wanted!r}",
+            node=self.name,
+            port=wanted,
+            hint=f"it has {known}",
         )
 
     def input(self, port: PipelineNodeIO | str | None = None) -> PipelineNodeIO:
@@ -280,7 +283,9 @@ class Nodes(list[PipelineNode]):
             if (node_name is not None and each.name == node_name) or (node_id is not None and each.node_id == node_id):
                 return each
         known = ", ".join(repr(each.name) for each in self) or "none"
-        raise NotFound(f"pipeline {self._pipeline.name!r} has no node {node_name or node_id!r}", hint=f"its nodes: {known}")
+        raise NotFound(
+            f"pipeline {self._pipeline.name!r} has no node {node_name or node_id!r}", hint=f"its nodes: {known}"
+        )
 
     def remove(self, node: PipelineNode | str) -> bool:  # type: ignore[override]
         """Removes a node (or the one of that name) and its connections; False if there is none."""
@@ -358,6 +363,7 @@ class Pipeline(Struct):
         self.start_nodes = [{"nodeId": node.node_id, "type": "root"}, *starts]
 
     @classmethod
-    def from_wire(cls, data: Mapping[str, Any], **local_fields: Any) -> Self:
-        pruned = {key: value for key, value in data.items() if value is not None}  # null lists mean none
-        return super().from_wire(pruned, **local_fields)
+    def _arguments(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        return super()._arguments(
+            {key: value for key, value in data.items() if value is not None}
+        )  # null lists mean none

@@ -16,7 +16,6 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Union, get_args, get_origin
 
 import attrs
@@ -54,6 +53,7 @@ def local(default: Any = None, *, factory: Callable[[], Any] | None = None) -> A
 
 
 def camel(name: str) -> str:
+    """`created_at` is `createdAt` on the wire."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
 
@@ -138,9 +138,17 @@ def _compile(cls: type[Any]) -> tuple[_Wire, ...]:
     )
 
 
-#: The compiled wire fields of a noun; its annotations are resolved at the first call.
-wire_fields: Callable[[type[Any]], tuple[_Wire, ...]] = cache(_compile)
-_known_keys: Callable[[type[Any]], frozenset[str]] = cache(lambda cls: frozenset(each.key for each in wire_fields(cls)))
+_FIELDS: dict[type[Any], tuple[_Wire, ...]] = {}
+_KEYS: dict[type[Any], frozenset[str]] = {}
+
+
+def wire_fields(cls: type[Any]) -> tuple[_Wire, ...]:
+    """The wire fields of a noun, compiled at the first call, when its annotations can be resolved."""
+    found = _FIELDS.get(cls)
+    if found is None:
+        found = _FIELDS[cls] = _compile(cls)
+        _KEYS[cls] = frozenset(each.key for each in found)
+    return found
 
 
 @attrs.define(slots=False, kw_only=True)
@@ -154,7 +162,7 @@ class Struct:
     def _arguments(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         noun = cls.NOUN or cls
         found = {each.name: each.decode(data[each.key]) for each in wire_fields(noun) if each.key in data}
-        known = _known_keys(noun)
+        known = _KEYS[noun]
         unknown = {key: value for key, value in data.items() if key not in known}
         if unknown:
             found["extra"] = unknown
@@ -167,15 +175,21 @@ class Struct:
 
     def to_wire(self) -> dict[str, Any]:
         """JSON data: unknown keys as they came, then the noun's own."""
-        data = dict(self.extra)
+        data: dict[str, Any] = encode(self.extra)
         for each in wire_fields(self.NOUN or type(self)):
             value = getattr(self, each.name)
             if value is not None or each.null:
                 data[each.key] = encode(value)
         return data
 
-    from_json = from_wire
-    to_json = to_wire
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], **local_fields: Any) -> Self:
+        """`from_wire`, by the name that the field's SDK gives it."""
+        return cls.from_wire(data, **local_fields)
+
+    def to_json(self) -> dict[str, Any]:
+        """`to_wire`, by the name that the field's SDK gives it."""
+        return self.to_wire()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -213,7 +227,7 @@ def _strict(annotation: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
 
 
 def partial(cls: type[Struct]) -> Any:
-    """A type for pydantic that checks the keys given, requires none, and yields plain JSON data with only those keys."""
+    """A type for pydantic that checks the keys given, requires none, and yields plain JSON data of only those."""
 
     class Partial:
         @classmethod

@@ -1,0 +1,78 @@
+"""Waiting, once, for runs, executions, commands and batches.
+
+The convention with our platform: a GET with the query `wait=<seconds>` may be held until the entity is terminal or
+that time is over, and its answer carries the header `x-dtlpipe-waited: 1`. Then the next GET follows at once.
+Without the header (any other platform) the operation sleeps between polls, from `interval` growing to `longest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from dtlpipe.errors import ConnectionFailed, WaitTimeout
+from dtlpipe.sansio.effects import Now, Op, Request, Response, Sleep
+
+#: Seconds that one held request is asked to last: below the idle limits of proxies, and of clients' own timeouts.
+HOLD = 20.0
+
+#: Seconds that a platform, once it has answered, may be gone before waiting gives up: long enough for a restart.
+PATIENCE = 15.0
+
+WAITED = "x-dtlpipe-waited"
+
+
+def wait_until(
+    request: Request,
+    done: Callable[[Any], bool],
+    *,
+    timeout: float | None = None,
+    interval: float = 0.1,
+    longest: float = 5.0,
+    what: str = "the work",
+) -> Op[Any]:
+    """Repeats a GET until `done(data)`; returns the JSON data of the answer that was.
+
+    Args:
+        request: a GET; `wait` is added to its query.
+        done: whether an answer's JSON data is final.
+        timeout: seconds in all; None waits for ever. The data is looked at once even if it is 0.
+        interval: the first pause between polls, in seconds, for platforms that do not hold requests.
+        longest: the longest pause.
+        what: names the work in the error, e.g. "run 65f3...".
+
+    Raises:
+        WaitTimeout: it was not done within `timeout`.
+        ConnectionFailed: the platform never answered, or was gone for longer than `PATIENCE` seconds.
+    """
+    now: float = yield Now()
+    ends_at = None if timeout is None else now + timeout
+    heard_at: float | None = None
+    pause = interval
+    while True:
+        hold = HOLD if ends_at is None else min(HOLD, max(ends_at - now, 0.0))
+        held = False
+        try:
+            response: Response = yield attrs.evolve(
+                request,
+                params={**(request.params or {}), "wait": round(hold, 3)},
+                timeout=max(request.timeout or 0.0, hold + 30.0),
+            )
+        except ConnectionFailed:
+            now = yield Now()
+            if heard_at is None or now - heard_at > PATIENCE:
+                raise
+        else:
+            data = response.json()
+            if done(data):
+                return data
+            held = WAITED in response.headers
+            heard_at = now = yield Now()
+        if ends_at is not None and now >= ends_at:
+            raise WaitTimeout(f"{what} was not done within {timeout:g} s; it goes on, and may be waited for again")
+        if not held:
+            yield Sleep(pause if ends_at is None else min(pause, ends_at - now))
+            pause = min(pause * 1.5, longest)
+            now = yield Now()

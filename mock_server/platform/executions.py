@@ -66,7 +66,7 @@ class Executions:
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
-        """Calls a service once for each item of a query, all in one transaction; answers with a command that is done."""
+        """Calls a service once for each item of a query, all in one transaction; the answer is a done command."""
         service, function = self._ready(service_id, function_name)
         ports = list(_ports(function))
         items = self._platform.batch_items(query, limit=BATCH_LIMIT)
@@ -76,9 +76,7 @@ class Executions:
         command = self._platform.commands.made(
             "serviceExecuteBatch", creator, {"serviceId": service_id, "inputs": inputs}
         )
-        rows = tuple(
-            _row(service, function["name"], given, None, creator, batch_id=command["id"]) for given in inputs
-        )
+        rows = tuple(_row(service, function["name"], given, None, creator, batch_id=command["id"]) for given in inputs)
         content = [service_id, function["name"], dict(query), rest]
         request = idempotency(idempotency_key, creator, content, {"id": command["id"]})
         earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request))
@@ -88,12 +86,13 @@ class Executions:
         """The service, and its function of that name; the only one it has, if none is named `run`."""
         service = self._platform.services.get(service_id)
         if not service.get("active", True):
-            raise BadRequest(
-                f"service {service['name']!r} is paused", hint="resume it, or install its pipeline again"
-            )
+            raise BadRequest(f"service {service['name']!r} is paused", hint="resume it, or install its pipeline again")
         package = self._platform.store.get(Kind.PACKAGE, service.get("packageId") or "") or {}
         functions = [
-            each for module in package.get("modules") or () for each in module.get("functions") or () if each.get("name")
+            each
+            for module in package.get("modules") or ()
+            for each in module.get("functions") or ()
+            if each.get("name")
         ]
         wanted = function_name or "run"
         found = next((each for each in functions if each["name"] == wanted), None)
@@ -135,7 +134,7 @@ class Executions:
         return self._find(execution_id).attempt
 
     def _render(self, row: ExecutionRow) -> Document:
-        return execution(row, self._platform.settings.api_url)
+        return execution(row, self._platform.api_url)
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
@@ -153,7 +152,7 @@ class Executions:
         return self.get(execution_id)
 
     def progress(self, execution_id: str, body: Mapping[str, Any]) -> Document:
-        """Notes what a client reports of an open execution: percentComplete, message. Its end is not a client's to set."""
+        """Notes what a client reports of an open execution: percentComplete, message. Ending it is not a client's."""
         status = body.get("status")
         if status is not None and status not in lifecycle.REPORTED:
             raise BadRequest(f"unknown status {status!r}", hint=f"one of {', '.join(lifecycle.REPORTED)}")

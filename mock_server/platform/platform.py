@@ -13,6 +13,7 @@ import attrs
 from dtlpipe.errors import BadRequest, Unavailable
 from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
+from mock_server.platform.environment import client_environment
 from mock_server.platform.executions import Executions
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
@@ -74,6 +75,17 @@ class Platform:
         self.commands = Commands(self)
         self.runs = Runs(self)
         self.executions = Executions(self)
+
+    @property
+    def api_url(self) -> str:
+        """Where the Dataloop vocabulary is served; entities' `url` fields begin with it."""
+        return f"{self.url}/api/v1"
+
+    def worker_environment(self) -> dict[str, str]:
+        """Variables by which node code, through either SDK, finds this platform as the platform's own user."""
+        settings = self.settings
+        token = self.tokens.issue() if settings.exposed else None
+        return client_environment(self.url, settings.data_dir, token=token, jwt_secret=settings.jwt_secret)
 
     @property
     def work(self) -> Scheduler:

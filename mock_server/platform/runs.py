@@ -105,7 +105,9 @@ class Runs:
             )
         if start not in nodes:
             known = ", ".join(f"{each['name']!r} ({each['id']})" for each in nodes.values())
-            raise NotFound(f"pipeline {pipeline['name']!r} has no node {start!r}", node=start, hint=f"its nodes: {known}")
+            raise NotFound(
+                f"pipeline {pipeline['name']!r} has no node {start!r}", node=start, hint=f"its nodes: {known}"
+            )
         return revision, nodes[start]
 
     def _row(
@@ -160,7 +162,7 @@ class Runs:
         if executions is None:
             executions = self._platform.store.executions_of([row.id for row in rows])
         revisions = self._platform.store.get_many(Kind.REVISION, {row.revision_id for row in rows})
-        base = self._platform.settings.api_url
+        base = self._platform.api_url
         return [cycle(row, executions.get(row.id, []), revisions.get(row.revision_id, {}), base) for row in rows]
 
     # --- ending -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """A pipeline's revision, compiled for running: the engine's plan, and what each node and each connection asks for.
 
 The engine knows nodes by their ids and sockets by port ids. An input port with connections is mandatory (a join waits
-for all of them), one that several connections feed takes each arrival as a visit of its own; a port without a connection
-takes the run's input, a variable or its default, and is left out if it has none of these.
+for all of them), one that several connections feed takes each arrival as a visit of its own; a port without a
+connection takes the run's input, a variable or its default, and is left out if it has none of these.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from dtlpipe.model.query import Predicate, compile_query
 #: Stands for a port that nothing feeds: the engine need not wait for it, and the node does not get it.
 ABSENT = object()
 
-#: Seconds that a node may run, and attempts that it has, unless its `serviceConfig` says otherwise.
-DEFAULT_TIMEOUT = 3600.0
+#: Attempts that an execution has, unless its `serviceConfig` says otherwise.
 DEFAULT_ATTEMPTS = 1
 
 
@@ -41,7 +40,7 @@ class Port:
 
 @attrs.frozen
 class NodeSpec:
-    """What a run needs to know of a node. `timeout` is in seconds, `memory_limit` in bytes."""
+    """What a run needs to know of a node. `timeout` is in seconds, `memory_limit` bytes; None: the default."""
 
     id: str
     name: str
@@ -49,7 +48,7 @@ class NodeSpec:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     document: Mapping[str, Any] = attrs.field(repr=False, eq=False)
-    timeout: float = DEFAULT_TIMEOUT
+    timeout: float | None = None
     memory_limit: int | None = None
     max_attempts: int = DEFAULT_ATTEMPTS
     service_name: str | None = None
@@ -78,12 +77,12 @@ class Blueprint:
     variables: Mapping[str, Any]
 
 
-def service_settings(config: Mapping[str, Any]) -> tuple[float, int | None, int]:
+def service_settings(config: Mapping[str, Any]) -> tuple[float | None, int | None, int]:
     """Timeout in seconds, memory limit in bytes and number of attempts of a `serviceConfig` or a service."""
-    runtime = config.get("runtime") or {}
-    limit = runtime.get("memoryLimit")
+    timeout = config.get("executionTimeout")
+    limit = (config.get("runtime") or {}).get("memoryLimit")
     return (
-        float(config.get("executionTimeout") or DEFAULT_TIMEOUT),
+        float(timeout) if timeout else None,
         int(limit) if limit else None,
         int(config.get("maxAttempts") or DEFAULT_ATTEMPTS),
     )
@@ -147,9 +146,7 @@ def compile_revision(revision: Mapping[str, Any]) -> Blueprint:
         source, target = each["src"], each["tgt"]
         if source["nodeId"] not in nodes or target["nodeId"] not in nodes:
             raise BadRequest(f"connection {number} joins a node that the pipeline does not have")
-        index = graph.connect(
-            source["nodeId"], source["portId"], target["nodeId"], target["portId"], key=str(number)
-        )
+        index = graph.connect(source["nodeId"], source["portId"], target["nodeId"], target["portId"], key=str(number))
         condition, action = _condition(each.get("condition")), each.get("action")
         if condition is not None or action:
             port = next(port for port in nodes[source["nodeId"]].outputs if port.id == source["portId"])

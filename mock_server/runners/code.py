@@ -6,15 +6,25 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from dtlpipe.errors import NotFound
 from mock_server.executors.base import Argument, Code, Job
+from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import lookup
 from mock_server.store.base import Kind
-from mock_server.runners.blueprint import service_settings
 
 if TYPE_CHECKING:
-    from mock_server.store.base import ExecutionRow, Store
     from mock_server.runners.blueprint import NodeSpec
+    from mock_server.store.base import ExecutionRow, Store
+
+
+@attrs.frozen
+class Defaults:
+    """For node code whose service says nothing: seconds it may run, bytes of memory it may take."""
+
+    timeout: float
+    memory_limit: int | None = None
 
 
 def code_of(package: Mapping[str, Any], function_name: str) -> Code:
@@ -33,10 +43,11 @@ def code_of(package: Mapping[str, Any], function_name: str) -> Code:
     )
 
 
-def node_job(store: Store, row: ExecutionRow, spec: NodeSpec) -> Job:
+def node_job(store: Store, row: ExecutionRow, spec: NodeSpec, defaults: Defaults) -> Job:
+    """A node's execution: its own code, or that of the service that it names."""
     package = (spec.document.get("config") or {}).get("package")
     if package is None:
-        package = _service_package(store, row, spec.service_name)["_code"]
+        package = _service_package(store, spec.service_name)["_code"]
     types = {port.name: port.type for port in spec.inputs}
     return Job(
         execution_id=row.id,
@@ -46,12 +57,13 @@ def node_job(store: Store, row: ExecutionRow, spec: NodeSpec) -> Job:
         outputs=tuple((port.name, port.type) for port in spec.outputs),
         node=spec.name,
         context=_context(row, spec.name),
-        timeout=spec.timeout,
-        memory_limit=spec.memory_limit,
+        timeout=spec.timeout or defaults.timeout,
+        memory_limit=spec.memory_limit or defaults.memory_limit,
     )
 
 
-def call_job(store: Store, row: ExecutionRow) -> Job:
+def call_job(store: Store, row: ExecutionRow, defaults: Defaults) -> Job:
+    """A call of a service. Raises NotFound, naming it, if the service, its code or the function is gone."""
     service = store.get(Kind.SERVICE, row.service_id or "")
     if service is None:
         raise NotFound(f"service {row.service_name or row.service_id} is gone", hint="deploy or install it again")
@@ -66,8 +78,8 @@ def call_job(store: Store, row: ExecutionRow) -> Job:
         outputs=tuple((each["name"], each.get("type")) for each in function.get("output") or ()),
         node=row.service_name,
         context=_context(row, None),
-        timeout=timeout,
-        memory_limit=memory_limit,
+        timeout=timeout or defaults.timeout,
+        memory_limit=memory_limit or defaults.memory_limit,
     )
 
 
@@ -98,7 +110,7 @@ def _context(row: ExecutionRow, node_name: str | None) -> dict[str, Any]:
     }
 
 
-def _service_package(store: Store, row: ExecutionRow, service_name: str | None) -> Mapping[str, Any]:
+def _service_package(store: Store, service_name: str | None) -> Mapping[str, Any]:
     found = store.find(Kind.SERVICE, {"pageSize": 1}, where={"name": service_name}).items
     if not found:
         raise NotFound(f"there is no service {service_name!r}", hint="install the pipeline again")

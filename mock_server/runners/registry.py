@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
 from mock_server.runners import code
+from mock_server.runners.code import Defaults
 from mock_server.runners.entities import document
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Job
-    from mock_server.store.base import ExecutionRow, Reads, Store
     from mock_server.runners.blueprint import NodeSpec
+    from mock_server.store.base import ExecutionRow, Reads, Store
 
 _BY_TYPE = {
     "code": code.node_job,
@@ -25,8 +26,9 @@ _BY_TYPE = {
 class Runners:
     """The registry: `prepare` finds the runner for an execution."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, defaults: Defaults) -> None:
         self._store = store
+        self._defaults = defaults
 
     def prepare(self, row: ExecutionRow, spec: NodeSpec | None) -> Job:
         """The job for a node's execution, or for a call of a service (no spec).
@@ -34,7 +36,7 @@ class Runners:
         Raises BadRequest, naming the node, for a type that has no runner or for code that is not there.
         """
         if spec is None:
-            return code.call_job(self._store, row)
+            return code.call_job(self._store, row, self._defaults)
         runner = _BY_TYPE.get(spec.type)
         if runner is None:
             raise BadRequest(
@@ -42,7 +44,7 @@ class Runners:
                 node=spec.name,
                 hint=f"it runs {', '.join(sorted(_BY_TYPE))}",
             )
-        return runner(self._store, row, spec)
+        return runner(self._store, row, spec, self._defaults)
 
     def document(self, reads: Reads, type: str | None, value: Any) -> Mapping[str, Any]:
         """What a condition looks at when a value of this type passes."""

@@ -5,17 +5,17 @@ place. Something happens (an event, with its time in it); the core changes its s
 data): rows to write, jobs to hand out, who to wake. It does no I/O, reads no clock and makes no id but through the
 `new_id` it was given, so equal histories give equal effects: a simulation may order events as it likes.
 
-| event        | says                                              | effects, besides those of `_fill`                          |
-|--------------|---------------------------------------------------|------------------------------------------------------------|
-| Begin        | runs and calls were accepted                      | their rows, and the executions of the first nodes          |
-| Succeeded    | an execution returned, some connections closed    | its end, the next nodes' executions, or the run's end      |
-| Failed       | an execution did not                              | another attempt, or its end and in time the run's          |
-| Cancel       | a run or an execution shall end                   | ends of all that is open in it, jobs withdrawn             |
-| Resume       | the platform was started on rows left open        | none: rows stay as they are, waiting for a place           |
+| event     | says                                           | effects, besides those of `_fill`                     |
+| --------- | ---------------------------------------------- | ----------------------------------------------------- |
+| Begin     | runs and calls were accepted                   | their rows, and the executions of the first nodes     |
+| Succeeded | an execution returned, some connections closed | its end, the next nodes' executions, or the run's end |
+| Failed    | an execution did not                           | another attempt, or its end and in time the run's     |
+| Cancel    | a run or an execution shall end                | ends of all that is open in it, jobs withdrawn        |
+| Resume    | the platform was started on rows left open     | none: rows stay as they are, waiting for a place      |
 
-After each event, `_fill` starts what waits, oldest first, while there are places. A report that carries an old fence, or
-comes for something that is over, has no effect: that is the fence. What a run has not started when a node of it has failed
-is never started; what runs goes on to its end, and then the run has failed.
+After each event, `_fill` starts what waits, oldest first, while there are places. A report that carries an old fence,
+or comes for something that is over, has no effect: that is the fence. What a run has not started when a node of it has
+failed is never started; what runs goes on to its end, and then the run has failed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ from dtlpipe.graph.errors import PipelineMaxComponentRuns
 from dtlpipe.graph.schedule import RunState, Task
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
-from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.runners.blueprint import ABSENT, Blueprint, NodeSpec
+from mock_server.store.base import ExecutionRow, RunRow
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen
 class Begin:
+    """Work was accepted."""
+
     at: datetime
     runs: tuple[tuple[RunRow, Blueprint], ...] = ()
     calls: tuple[ExecutionRow, ...] = ()
@@ -57,6 +59,8 @@ class Succeeded:
 
 @attrs.frozen
 class Failed:
+    """An execution ended without a result; `error` says why."""
+
     at: datetime
     execution_id: str
     fence: int
@@ -65,6 +69,8 @@ class Failed:
 
 @attrs.frozen
 class Cancel:
+    """A run, or one execution, shall end."""
+
     at: datetime
     reason: str
     run_id: str | None = None
@@ -73,7 +79,7 @@ class Cancel:
 
 @attrs.frozen
 class Resume:
-    """`done` are a run's finished executions in the order in which they finished, `waiting` those that were not over."""
+    """`done` are a run's executions in the order in which they finished, `waiting` those that were not over."""
 
     at: datetime
     run: RunRow | None
@@ -89,22 +95,30 @@ Event = Begin | Succeeded | Failed | Cancel | Resume
 
 @attrs.frozen
 class InsertRun:
+    """A new run."""
+
     row: RunRow
 
 
 @attrs.frozen
 class InsertExecution:
+    """A new execution, in the state that it has after the step."""
+
     row: ExecutionRow
 
 
 @attrs.frozen
 class UpdateRun:
+    """Columns of a run that changed."""
+
     id: str
     columns: dict[str, Any]
 
 
 @attrs.frozen
 class UpdateExecution:
+    """Columns of an execution that changed."""
+
     id: str
     columns: dict[str, Any]
 
@@ -357,7 +371,9 @@ class Core:
         del self.runs[row.id]
         status = status or (lifecycle.SUCCESS if run.error is None else lifecycle.FAILED)
         row.status, row.error, row.ended_at, row.updated_at = status, run.error, at, at
-        self._effects.append(UpdateRun(row.id, {"status": status, "error": run.error, "ended_at": at, "updated_at": at}))
+        self._effects.append(
+            UpdateRun(row.id, {"status": status, "error": run.error, "ended_at": at, "updated_at": at})
+        )
         self._effects.append(Record(row.id, None, "run.ended", {"status": status}))
         self._left(row.id, row.batch_id)
 
@@ -369,7 +385,9 @@ class Core:
                 del self.batches[batch_id]
                 self._effects.append(Notify(batch_id))
 
-    def _move(self, execution: OpenExecution, at: datetime, status: str, note: str | None = None, **columns: Any) -> None:
+    def _move(
+        self, execution: OpenExecution, at: datetime, status: str, note: str | None = None, **columns: Any
+    ) -> None:
         """Changes an execution's state, in memory and in its row (which may be a new one of this step)."""
         row = execution.row
         if not lifecycle.may_move(row.status, status):

@@ -1,4 +1,4 @@
-"""Where the core meets the world: its events come from requests and executors, its effects go to the store and back out.
+"""Where the core meets the world: events come from requests and executors, effects go to the store and back out.
 
 Law: the core is touched on the store's writer thread only, inside an intent, so that state in memory and rows on disk
 change together. If an intent is undone for whatever reason, memory is *stale*: the next intent first rebuilds it from
@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dtlpipe.errors import Conflict
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
+from mock_server.executors.process import ProcessExecutor
 from mock_server.platform import lifecycle
+from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
+from mock_server.runners.code import Defaults
+from mock_server.runners.registry import Runners
 from mock_server.store.base import Kind, LogLine, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core
-from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Executor
     from mock_server.platform.intents import Idempotency, Submission
     from mock_server.platform.platform import Platform
-    from mock_server.runners.registry import Runners
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -40,11 +42,14 @@ BLUEPRINTS = 256
 class Worker:
     """One for a store. `start` takes up whatever an earlier platform left open; `close` leaves it for the next."""
 
-    def __init__(self, platform: Platform, executor: Executor, runners: Runners) -> None:
+    def __init__(self, platform: Platform, executor: Executor | None = None) -> None:
+        settings = platform.settings
         self._platform = platform
         self._store = platform.store
-        self._executor = executor
-        self._runners = runners
+        self._executor = executor or ProcessExecutor(
+            self.receive, workers=settings.workers, environment=platform.worker_environment
+        )
+        self._runners = Runners(self._store, Defaults(settings.node_timeout, settings.node_memory_limit))
         self._core = self._new_core()
         self._stale = True
         self._touched = False
@@ -169,7 +174,11 @@ class Worker:
 
     def _give_up(self, tx: Tx, run_id: str, execution_ids: list[str], error: Exception) -> None:
         now = times.now()
-        record = {"type": type(error).__name__, "message": f"the run cannot be taken up again: {error}", "cause": "platform"}
+        record = {
+            "type": type(error).__name__,
+            "message": f"the run cannot be taken up again: {error}",
+            "cause": "platform",
+        }
         for each in execution_ids:
             tx.update_execution(each, status=lifecycle.TERMINATED, ended_at=now, updated_at=now, error=record)
         tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
@@ -318,7 +327,13 @@ def _earlier(tx: Tx, request: Idempotency) -> Mapping[str, Any] | None:
         now = times.to_wire(times.now())
         tx.insert(
             Kind.SETTING,
-            {"id": id, "fingerprint": request.fingerprint, "answer": request.answer, "createdAt": now, "updatedAt": now},
+            {
+                "id": id,
+                "fingerprint": request.fingerprint,
+                "answer": request.answer,
+                "createdAt": now,
+                "updatedAt": now,
+            },
         )
         return None
     if seen["fingerprint"] != request.fingerprint:

@@ -228,7 +228,9 @@ def test_variables_feed_the_ports_that_name_them_and_what_is_given_goes_first():
 
 def test_a_run_from_one_node_leaves_the_nodes_before_it_alone():
     sim = Sim()
-    run = sim.begin(blueprint([node("a"), node("b"), node("c")], [edge("a.y", "b.x"), edge("b.y", "c.x")]), {"x": 1}, "b")
+    run = sim.begin(
+        blueprint([node("a"), node("b"), node("c")], [edge("a.y", "b.x"), edge("b.y", "c.x")]), {"x": 1}, "b"
+    )
     sim.done("b")
     sim.done("c")
     assert sim.runs[run].status == "success"

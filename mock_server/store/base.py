@@ -35,7 +35,7 @@ MAX_PAGE_SIZE = 1000
 
 
 class StoreError(Unavailable):
-    """The store could not take a change, or did not answer; nothing of a refused batch is kept; `__cause__` says why."""
+    """The store could not take a change, or did not answer; a refused batch leaves nothing. `__cause__` says why."""
 
 
 class StoreFull(InsufficientStorage, StoreError):
@@ -211,7 +211,13 @@ class Tx(Reads, Protocol):
         """Raises Conflict if an id exists."""
 
     def update_execution(
-        self, id: str, *, fence: int | None = None, expect: Collection[str] | None = None, **columns: Any
+        self,
+        id: str,
+        *,
+        fence: int | None = None,
+        expect: Collection[str] | None = None,
+        new_fence: int | None = None,
+        **columns: Any,
     ) -> bool:
         """Set the named ExecutionRow fields, if the row has this fence and one of the expected statuses.
 

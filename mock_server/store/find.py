@@ -1,0 +1,255 @@
+"""Finding: SQL narrows, the query language decides, and only the page is built.
+
+Where SQL can say the whole filter and the whole order, it also counts and pages. Otherwise its candidates are streamed
+through the predicate, and what is kept of them is the page (or, if SQL cannot sort, one sort key a match).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from dtlpipe.errors import BadRequest
+from mock_server.store.base import Query, Where
+from mock_server.store.codec import dumps
+from mock_server.store.dialect import Db
+from mock_server.store.pushdown import Condition, Field, push
+from mock_server.store.request import Cursor, Join, Request, Sort, read
+
+Values = Sequence[Any]  # one row, in the order of `Source.columns`
+_STREAM = 500  # rows fetched at a time
+
+
+@attrs.frozen(eq=False)
+class Source:
+    """What can be searched: a table, what its columns are called on the wire, and how a row becomes a document.
+
+    Attributes:
+        noun: its plural, for messages.
+        fields: wire paths that filters and sorting may push to SQL.
+        wheres: keys that `where` knows.
+        document: what the predicate sees of a row.
+        closed: whether `fields` is all there is, so that other paths are refused.
+        page_size: the default.
+    """
+
+    noun: str
+    table: sa.Table
+    columns: tuple[str, ...]
+    fields: Mapping[str, Field]
+    wheres: Mapping[str, Field]
+    paths: Mapping[str, str]
+    document: Callable[[Values], Mapping[str, Any]]
+    newest_first: bool = False
+    closed: bool = False
+    page_size: int = 1000
+
+    @property
+    def id(self) -> sa.Column[Any]:
+        return self.table.c.id
+
+    def select(self) -> sa.Select[Any]:
+        return sa.select(*(self.table.c[name] for name in self.columns))
+
+
+@attrs.frozen
+class Found:
+    """One page of rows."""
+
+    rows: list[Values]
+    total: int
+    request: Request
+    offset: int
+
+
+Joined = Callable[[Join], frozenset[Any]]
+Test = Callable[[Values], bool]
+
+
+@attrs.frozen
+class Search:
+    """A request against a source, ready to run."""
+
+    source: Source
+    request: Request
+    condition: Condition
+    test: Test
+
+    @classmethod
+    def prepare(cls, source: Source, query: Query, where: Where | None, joined: Joined) -> Search:
+        """Raises BadRequest for a query that is none, ValueError for a `where` that is none."""
+        request = read(query, page_size=source.page_size, keyset=not source.closed, paths=source.paths)
+        if source.closed:
+            _check_paths(source, request)
+        condition = push(request.filter, source.fields)
+        sql = sa.and_(condition.sql, *equalities(source, where))
+        document, predicate = source.document, request.predicate
+
+        def test(row: Values) -> bool:
+            return predicate(document(row))
+
+        if request.join is None:
+            return cls(source, request, Condition(sql, condition.exact), test)
+        values, among = joined(request.join), compile_join(request.join)
+        return cls(source, request, Condition(sql, exact=False), lambda row: test(row) and among(document(row), values))
+
+    def run(self, db: Db) -> Found:
+        order = self._order()
+        if order is None:
+            return self._sorted_here(db)
+        if self.condition.exact:
+            return self._by_sql(db, order)
+        return self._streamed(db, order)
+
+    def _order(self) -> list[sa.ColumnElement[Any]] | None:
+        """The ORDER BY; None if SQL cannot sort so. Ties are broken by id, so that pages never overlap."""
+        request, source = self.request, self.source
+        if not request.sort:
+            return [source.id.desc() if source.newest_first else source.id]
+        if any(path not in source.fields for path, _ in request.sort):
+            return None
+        order: list[sa.ColumnElement[Any]] = []
+        for path, descending in request.sort:
+            column = source.fields[path].column
+            order.append(column.desc().nulls_last() if descending else column.asc().nulls_first())
+            if path == "id":
+                return order
+        return [*order, source.id.desc() if request.sort[0][1] else source.id]
+
+    def _by_sql(self, db: Db, order: list[sa.ColumnElement[Any]]) -> Found:
+        request, source = self.request, self.source
+        start = request.page * request.page_size
+        select = source.select().where(self.condition.sql).order_by(*order)
+        if request.cursor is not None:
+            select = select.where(_beyond(source, request.cursor))
+        rows: list[Values] = [*db.core.execute(select.limit(request.page_size).offset(start))]
+        if request.cursor is None and len(rows) < request.page_size and (rows or not start):
+            return Found(rows, start + len(rows), request, start)  # the last page knows the total
+        total = _count(db, source, self.condition.sql)
+        if request.cursor is not None:
+            start = total - _count(db, source, sa.and_(self.condition.sql, _beyond(source, request.cursor)))
+        return Found(rows, total, request, start)
+
+    def _streamed(self, db: Db, order: list[sa.ColumnElement[Any]]) -> Found:
+        request = self.request
+        start, total = request.page * request.page_size, 0
+        rows: list[Values] = []
+        at_id = self.source.columns.index("id")
+        for row in self._matches(db, self.source.select().where(self.condition.sql).order_by(*order)):
+            total += 1
+            if request.cursor is not None and request.cursor.passed(row[at_id]):
+                start += 1
+            elif total > start and len(rows) < request.page_size:
+                rows.append(row)
+        return Found(rows, total, request, start)
+
+    def _sorted_here(self, db: Db) -> Found:
+        request, source = self.request, self.source
+        at_id, start = source.columns.index("id"), request.page * request.page_size
+        found: list[tuple[tuple[Any, ...], str]] = []
+        for row in self._matches(db, source.select().where(self.condition.sql).order_by(source.id)):
+            document = source.document(row)
+            found.append((tuple(sort_key(document, path) for path, _ in request.sort), row[at_id]))
+        sort_found(found, request.sort)
+        ids = [each for _, each in found[start : start + request.page_size]]
+        by_id = {row[at_id]: row for row in db.core.execute(source.select().where(source.id.in_(ids))).all()}
+        return Found([by_id[each] for each in ids], len(found), request, start)
+
+    def _matches(self, db: Db, select: sa.Select[Any]) -> Iterator[Values]:
+        exact, test = self.condition.exact, self.test
+        for row in db.core.execute(select, execution_options={"yield_per": _STREAM}):
+            if exact or test(row):
+                yield row
+
+    def chunk(self, db: Db, after: str, size: int) -> tuple[list[Values], str | None]:
+        """The matches among the next `size` candidates by id, and the id to go on from; None at the end."""
+        source = self.source
+        select = source.select().where(self.condition.sql, source.id > after).order_by(source.id).limit(size)
+        rows: list[Values] = [*db.core.execute(select)]
+        last = rows[-1][source.columns.index("id")] if len(rows) == size else None
+        return (rows if self.condition.exact else [row for row in rows if self.test(row)]), last
+
+
+def equalities(source: Source, where: Where | None) -> list[sa.ColumnElement[bool]]:
+    """The conditions of `where`. Raises ValueError for a key that has no column."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    for key, value in (where or {}).items():
+        field = source.wheres.get(key)
+        if field is None:
+            raise ValueError(f"where: {source.noun} have no column for {key!r}; there are {', '.join(source.wheres)}")
+        if isinstance(value, (list, tuple, set, frozenset)):
+            conditions.append(field.column.in_(list(value)))
+        elif value is None or isinstance(value, bool):
+            conditions.append(field.column.is_(value))
+        else:
+            conditions.append(field.column == value)
+    return conditions
+
+
+def compile_join(join: Join) -> Callable[[Mapping[str, Any], frozenset[Any]], bool]:
+    """Whether a document is joined to one of the values."""
+    steps = join.key.split(".")
+
+    def among(document: Mapping[str, Any], values: frozenset[Any]) -> bool:
+        value = at_path(document, steps)
+        return isinstance(value, str) and value in values
+
+    return among
+
+
+def at_path(document: Any, steps: Sequence[str]) -> Any:
+    """The value at a path through objects; None if there is none."""
+    for step in steps:
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(step)
+    return document
+
+
+def sort_key(document: Mapping[str, Any], path: str) -> tuple[int, Any]:
+    """A key that orders values of all types: nothing, then truth values, numbers, texts, and the rest by their JSON."""
+    value = at_path(document, path.split("."))
+    if value is None:
+        return (0, 0)
+    if isinstance(value, bool):
+        return (1, value)
+    if isinstance(value, (int, float)):
+        return (2, value)
+    return (3, value) if isinstance(value, str) else (4, dumps(value))
+
+
+def sort_found(found: list[tuple[tuple[Any, ...], str]], sort: Sort) -> None:
+    """Sort pairs of keys and id in place; ties go by id, in the direction of the first key."""
+    found.sort(key=lambda each: each[1], reverse=sort[0][1])
+    for index in reversed(range(len(sort))):
+        found.sort(key=lambda each: each[0][index], reverse=sort[index][1])
+
+
+def _beyond(source: Source, cursor: Cursor) -> sa.ColumnElement[bool]:
+    return source.id < cursor.id if cursor.descending else source.id > cursor.id
+
+
+def _count(db: Db, source: Source, condition: sa.ColumnElement[bool]) -> int:
+    return db.core.execute(sa.select(sa.func.count()).select_from(source.table).where(condition)).scalar_one()
+
+
+def _check_paths(source: Source, request: Request) -> None:
+    for path in (*_paths(request.filter), *(path for path, _ in request.sort)):
+        if path not in source.fields:
+            raise BadRequest(f"{path}: {source.noun} have no such field; there are {', '.join(source.fields)}")
+    if request.join is not None:
+        raise BadRequest(f"join: {source.noun} cannot be joined")
+
+
+def _paths(filter: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in filter.items():
+        if key in ("$and", "$or"):
+            for each in value:
+                yield from _paths(each)
+        elif key == "$not":
+            yield from _paths(value)
+        else:
+            yield key

@@ -1,0 +1,72 @@
+"""From whatever schema a database has to the newest. The law: in one transaction, and alembic only where it is needed.
+
+An empty database is given the newest schema at once; the migrations are for those that were made before. Both ways must
+lead to the same tables, which a test compares.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from dtlpipe.errors import ConfigurationError
+from mock_server.store import schema
+from mock_server.store.dialect import Db, Dialect
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def bring_up_to_date(db: Db, dialect: Dialect, *, versions: Path | None = None) -> None:
+    """Create or migrate the tables. Raises ConfigurationError for a database that is not ours, or is too new.
+
+    `versions`: another folder of revisions than the package's own.
+    """
+    if _version(db) == schema.HEAD:
+        return
+    db.raw.execute(dialect.begin_write)
+    try:
+        _change(db, versions)
+    except BaseException:
+        if dialect.in_transaction(db.raw):
+            db.raw.execute("ROLLBACK")
+        raise
+    db.raw.execute("COMMIT")
+
+
+def _change(db: Db, versions: Path | None) -> None:
+    current = _version(db)
+    if current is None:
+        tables = sa.inspect(db.core).get_table_names()
+        if tables:
+            raise ConfigurationError(
+                f"the database is not a platform's: it has tables ({', '.join(tables[:5])}) but no version",
+                hint="choose another data folder",
+            )
+        schema.metadata.create_all(db.core, checkfirst=False)
+        db.core.execute(schema.version.insert().values(version_num=schema.HEAD))
+    elif current in schema.REVISIONS:
+        _upgrade(db, versions)
+    else:
+        raise ConfigurationError(
+            f"the data was written by a newer dtlpipe (its schema is {current!r}, this one knows {schema.HEAD!r})",
+            hint="install that dtlpipe or a later one, or choose another data folder",
+        )
+
+
+def _version(db: Db) -> str | None:
+    if not sa.inspect(db.core).has_table(schema.version.name):
+        return None
+    return db.core.execute(sa.select(schema.version.c.version_num)).scalar_one_or_none()
+
+
+def _upgrade(db: Db, versions: Path | None) -> None:
+    from alembic import command  # 1.3 s: only who has an old database waits for it
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", str(versions or MIGRATIONS / "versions"))
+    config.attributes["connection"] = db.core
+    command.upgrade(config, "head")

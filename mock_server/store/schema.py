@@ -1,0 +1,233 @@
+"""The tables. The law: a document's body is its truth; a column beside it exists to find it, and holds the same value.
+
+Every kind of document is one table: `id`, its promoted fields, `body` (JSON text) and `private` (JSON text of the keys
+that begin with `_`). Runs, executions, events and log lines are rows with columns of their own.
+Times are text as on the wire: of fixed width, so that their order as text is their order in time. Text compares by code
+point in every database (PostgreSQL needs to be told so), as it does in Python.
+
+Changing anything here takes a new revision under `migrations/versions`, and its name at the end of `REVISIONS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from dtlpipe.model.enums import ExecutionStatus
+from mock_server.store.base import Document, Kind
+
+#: Every schema there has been, oldest first; a database that bears another name was made by a newer platform.
+REVISIONS = ("0001",)
+HEAD = REVISIONS[-1]
+
+metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"})
+
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TYPES: dict[type, sa.types.TypeEngine[Any]] = {str: TEXT, bool: sa.Boolean(), int: _BIG, float: sa.Double()}
+
+version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+
+
+@attrs.frozen
+class Promoted:
+    """A wire key with a column of its own.
+
+    `source`: where its value comes from, if it is not simply `doc[key]`; such a column serves `where`, not filters.
+    """
+
+    key: str
+    type: type = str
+    source: Callable[[Document], Any] | None = None
+
+    @property
+    def column(self) -> str:
+        return re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), self.key).removeprefix("_")
+
+    def read(self, doc: Document) -> Any:
+        return doc.get(self.key) if self.source is None else self.source(doc)
+
+
+@attrs.frozen
+class _Shape:
+    """What is promoted for a kind, which keys are unique together, and which are looked up together."""
+
+    promoted: tuple[Promoted, ...]
+    unique: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+
+def _first_project(doc: Document) -> Any:
+    projects = doc.get("projects")
+    return projects[0] if isinstance(projects, list) and projects else None
+
+
+def _operation(key: str, *names: str) -> Callable[[Document], Any]:
+    """What a trigger starts: under its own key, or in `spec.operation`, where the wire has it."""
+
+    def read(doc: Document) -> Any:
+        if key in doc:
+            return doc[key]
+        spec = doc.get("spec")
+        operation = spec.get("operation") if isinstance(spec, dict) else None
+        if not isinstance(operation, dict) or (names[0] == "id" and operation.get("type") != "pipeline"):
+            return None
+        return operation.get(names[0])
+
+    return read
+
+
+def _texts(*keys: str) -> tuple[Promoted, ...]:
+    return tuple(Promoted(key) for key in keys)
+
+
+_ALWAYS = _texts("id", "createdAt", "updatedAt")
+_HIDDEN = Promoted("hidden", bool)
+
+SHAPES: dict[Kind, _Shape] = {
+    Kind.PROJECT: _Shape(_texts("name"), indexes=(("name",),)),
+    Kind.DATASET: _Shape(
+        (Promoted("projectId", source=_first_project), *_texts("name"), _HIDDEN), indexes=(("projectId", "name"),)
+    ),
+    Kind.ITEM: _Shape(
+        (*_texts("datasetId", "projectId", "filename", "dir", "name", "type", "_blob"), _HIDDEN),
+        unique=("datasetId", "filename"),
+        indexes=(("datasetId", "id"), ("_blob",)),
+    ),
+    Kind.ANNOTATION: _Shape(_texts("itemId", "datasetId"), indexes=(("itemId",), ("datasetId", "id"))),
+    Kind.RECIPE: _Shape(()),
+    Kind.ONTOLOGY: _Shape(()),
+    Kind.PIPELINE: _Shape(_texts("projectId", "name", "status"), indexes=(("projectId", "name"), ("name",))),
+    Kind.REVISION: _Shape((*_texts("pipelineId"), Promoted("number", int)), indexes=(("pipelineId", "number"),)),
+    Kind.PACKAGE: _Shape(_texts("projectId", "name"), indexes=(("projectId", "name"), ("name",))),
+    Kind.SERVICE: _Shape(
+        _texts("projectId", "packageId", "name", "pipelineId"), unique=("name",), indexes=(("pipelineId",),)
+    ),
+    Kind.COMMAND: _Shape(_texts("type", "status"), indexes=(("status",),)),
+    Kind.TRIGGER: _Shape(
+        (
+            *_texts("projectId"),
+            Promoted("pipelineId", source=_operation("pipelineId", "id")),
+            Promoted("serviceId", source=_operation("serviceId", "serviceId")),
+        ),
+        indexes=(("projectId",), ("pipelineId",), ("serviceId",)),
+    ),
+    Kind.USER: _Shape(()),
+    Kind.SETTING: _Shape(()),
+}
+
+
+def _table(kind: Kind, shape: _Shape) -> sa.Table:
+    columns = {each.key: each.column for each in (*_ALWAYS, *shape.promoted)}
+    table = sa.Table(
+        kind.value,
+        metadata,
+        sa.Column("id", TEXT, primary_key=True),
+        *(sa.Column(each.column, _TYPES[each.type]) for each in (*_ALWAYS[1:], *shape.promoted)),
+        sa.Column("body", TEXT, nullable=False),
+        sa.Column("private", TEXT),
+    )
+    if shape.unique:
+        table.append_constraint(sa.UniqueConstraint(*(columns[key] for key in shape.unique)))
+    for keys in shape.indexes:
+        names = [columns[key] for key in keys]
+        sa.Index(f"ix_{kind.value}_{'_'.join(names)}", *(table.c[name] for name in names))
+    return table
+
+
+#: For each kind its promoted fields by wire key, and its table.
+PROMOTED: dict[Kind, dict[str, Promoted]] = {
+    kind: {each.key: each for each in (*_ALWAYS, *shape.promoted)} for kind, shape in SHAPES.items()
+}
+DOCUMENTS: dict[Kind, sa.Table] = {kind: _table(kind, shape) for kind, shape in SHAPES.items()}
+
+
+def _id() -> sa.Column[Any]:
+    return sa.Column("id", TEXT, primary_key=True)
+
+
+def _columns(spec: str, type_: type = str, *, null: bool = True) -> list[sa.Column[Any]]:
+    return [sa.Column(name, _TYPES[type_], nullable=null) for name in spec.split()]
+
+
+#: Statuses in which work is over, as literals: a partial index is used only by conditions that are written alike.
+_TERMINAL: list[sa.ColumnElement[str]] = [
+    sa.literal_column(f"'{status.value}'") for status in ExecutionStatus if status.is_terminal
+]
+
+
+def _partial_index(name: str, condition: sa.ColumnElement[bool], *columns: sa.Column[Any]) -> None:
+    sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+runs = sa.Table(
+    "run",
+    metadata,
+    _id(),
+    *_columns("pipeline_id project_id revision_id status creator created_at updated_at", null=False),
+    *_columns("batch_id start_node"),
+    *_columns("test_mode", bool, null=False),
+    *_columns("inputs", null=False),
+    *_columns("error transition_errors started_at ended_at"),
+)
+open_run = runs.c.status.notin_(_TERMINAL)
+sa.Index("ix_run_pipeline_id_id", runs.c.pipeline_id, runs.c.id)
+sa.Index("ix_run_pipeline_id_status", runs.c.pipeline_id, runs.c.status)
+_partial_index("ix_run_batch_id_status", runs.c.batch_id.is_not(None), runs.c.batch_id, runs.c.status)
+_partial_index("ix_run_open", open_run, runs.c.id)
+
+executions = sa.Table(
+    "execution",
+    metadata,
+    _id(),
+    *_columns("function_name status creator created_at updated_at", null=False),
+    *_columns("run_id node_id"),
+    *_columns("visit", int, null=False),
+    *_columns("pipeline_id project_id service_id service_name"),
+    *_columns("attempt max_attempts fence", int, null=False),
+    *_columns("worker lease_until"),
+    *_columns("input", null=False),
+    *_columns("output closed error"),
+    *_columns("percent", float),
+    *_columns("message batch_id"),
+    *_columns("to_terminate", bool, null=False),
+    *_columns("started_at ended_at"),
+    *_columns("seq", int),
+    *_columns("log", null=False),
+)
+open_execution = executions.c.status.notin_(_TERMINAL)
+_partial_index("ix_execution_run_id_id", executions.c.run_id.is_not(None), executions.c.run_id, executions.c.id)
+_partial_index(
+    "ix_execution_node",
+    executions.c.pipeline_id.is_not(None),
+    executions.c.pipeline_id,
+    executions.c.node_id,
+    executions.c.status,
+)
+_partial_index(
+    "ix_execution_service_id_id", executions.c.service_id.is_not(None), executions.c.service_id, executions.c.id
+)
+_partial_index("ix_execution_open", open_execution, executions.c.id)
+
+events = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=False),
+    *_columns("run_id execution_id"),
+    *_columns("kind at body", null=False),
+)
+_partial_index("ix_event_run_id_id", events.c.run_id.is_not(None), events.c.run_id, events.c.id)
+
+log_lines = sa.Table(
+    "log_line",
+    metadata,
+    sa.Column("id", _BIG, primary_key=True, autoincrement=False),
+    *_columns("execution_id run_id service_id"),
+    *_columns("at level message stream", null=False),
+)
+for _owner in (log_lines.c.execution_id, log_lines.c.run_id, log_lines.c.service_id):
+    _partial_index(f"ix_log_line_{_owner.name}_id", _owner.is_not(None), _owner, log_lines.c.id)

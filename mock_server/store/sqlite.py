@@ -1,0 +1,115 @@
+"""SQLite's own words: pragmas, write-ahead log, errors. No other module of the store knows them.
+
+WAL lets readers work on snapshots while the one writer writes. `synchronous=FULL` makes every COMMIT survive a power
+cut; `relaxed` sets NORMAL, which may lose the last commits then, and never anything when only the process dies.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import Insert
+
+from dtlpipe.errors import ConfigurationError
+from mock_server.store.base import StoreError, StoreFull
+from mock_server.store.dialect import Db, Raw
+
+_MINIMUM = (3, 35, 0)  # ON CONFLICT clauses, RETURNING
+_LOCK_WAIT = 15.0  # seconds to wait for somebody else's lock, such as a backup's, before a change is refused
+_FULL = frozenset({sqlite3.SQLITE_FULL})
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+class Sqlite:
+    """One database file."""
+
+    begin_write = "BEGIN IMMEDIATE"
+    begin_read = "BEGIN"
+
+    def __init__(self, path: Path, *, relaxed: bool = False) -> None:
+        if sqlite3.sqlite_version_info < _MINIMUM:
+            minimum = ".".join(map(str, _MINIMUM))
+            raise ConfigurationError(f"this Python has SQLite {sqlite3.sqlite_version}; {minimum} or later is needed")
+        self.path = path
+        self._synchronous = "NORMAL" if relaxed else "FULL"
+        self._engine = sa.create_engine(
+            "sqlite://",
+            creator=self._open,
+            poolclass=sa.NullPool,
+            isolation_level="AUTOCOMMIT",
+            paramstyle="named",
+        )
+
+    @property
+    def sql(self) -> sa.Dialect:
+        return self._engine.dialect
+
+    def _open(self) -> sqlite3.Connection:
+        # a connection serves one thread at a time, though not always the same one
+        return sqlite3.connect(self.path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False)
+
+    def connect(self, *, writer: bool) -> Db:
+        core = self._engine.connect()
+        raw = cast("sqlite3.Connection", core.connection.dbapi_connection)
+        for pragma in self._pragmas(writer=writer):
+            raw.execute(f"PRAGMA {pragma}").fetchall()
+        return Db(core, raw)
+
+    def _pragmas(self, *, writer: bool) -> list[str]:
+        if not writer:
+            return ["query_only=ON", "cache_size=-8000", "temp_store=MEMORY"]
+        return [
+            "journal_mode=WAL",
+            f"synchronous={self._synchronous}",
+            "journal_size_limit=67108864",  # bytes: what a burst has made of the log is given back
+            "cache_size=-32000",  # KiB
+            "temp_store=MEMORY",
+        ]
+
+    def insert_or_nothing(self, table: sa.Table) -> Insert:
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+    def upsert(self, table: sa.Table, columns: Sequence[str]) -> Insert:
+        insert = sqlite.insert(table)
+        new = {name: insert.excluded[name] for name in columns}
+        return insert.on_conflict_do_update(index_elements=["id"], set_=new)
+
+    def in_transaction(self, raw: Raw) -> bool:
+        return cast("sqlite3.Connection", raw).in_transaction
+
+    def is_conflict(self, error: BaseException) -> bool:
+        return isinstance(_original(error), sqlite3.IntegrityError)
+
+    def failure(self, error: BaseException) -> StoreError | None:
+        original = _original(error)
+        if not isinstance(original, sqlite3.DatabaseError) or isinstance(
+            original, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.NotSupportedError)
+        ):
+            return None
+        code = getattr(original, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code == sqlite3.SQLITE_ERROR:  # a statement that SQLite does not understand
+            return None
+        if code in _FULL:
+            return StoreFull(
+                f"no room left for {self.path}: {original}", hint="free some disk space, then send the request again"
+            )
+        if code in _BUSY:
+            return StoreError(
+                f"another program has locked {self.path} for more than {_LOCK_WAIT:.0f} s",
+                retry_after=1.0,
+                hint="close the program that has the database open",
+            )
+        return StoreError(f"the disk or the file failed under {self.path}: {original}", retry_after=1.0)
+
+    def dispose(self) -> None:
+        self._engine.dispose()
+
+
+def _original(error: BaseException) -> Any:
+    return error.orig if isinstance(error, DBAPIError) else error

@@ -1,0 +1,155 @@
+"""A change in the making. The law: it lives for one intent, on the writer thread, and cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from dtlpipe.errors import BadRequest, Conflict
+from dtlpipe.model import times
+from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, RunRow
+from mock_server.store.codec import RowCodec, dumps, loads
+from mock_server.store.dialect import Db, Dialect, Statements
+from mock_server.store.documents import conflict, private_part, to_row
+from mock_server.store.reads import LOG_LINES, SqlReads
+from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
+from mock_server.store.sources import EXECUTIONS, RUNS
+
+_PRIVATE = ("private", "blob")
+
+
+class Numbers(Protocol):
+    """Ids of events and log lines: they grow, and none is given twice, not even after a rollback."""
+
+    def next_event(self) -> int: ...
+
+    def next_log_line(self) -> int: ...
+
+
+class _Over:
+    """Stands in for the connection of a transaction that is over."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("this transaction is over: a tx must not be used outside the intent that it was given to")
+
+
+class SqlTx(SqlReads):
+    """The `tx` of an intent."""
+
+    def __init__(self, db: Db, statements: Statements, dialect: Dialect, numbers: Numbers) -> None:
+        super().__init__(db, statements)
+        self._dialect = dialect
+        self._numbers = numbers
+        self.callbacks: list[Callable[[], None]] = []
+
+    def end(self) -> None:
+        """Nothing can be done with it from now on."""
+        self._db = cast("Db", _Over())
+
+    def after_commit(self, fn: Callable[[], None]) -> None:
+        self.callbacks.append(fn)
+
+    # -- documents
+
+    def put(self, kind: Kind, doc: Document) -> None:
+        row, table = to_row(kind, doc), DOCUMENTS[kind]
+        keep = [name for name in _PRIVATE if name in table.c]
+        if row["private"] is not None:
+            private = {**self._private(kind, row["id"]), **private_part(doc)}
+            public = {key: value for key, value in doc.items() if key not in private}
+            row = to_row(kind, public | {key: value for key, value in private.items() if value is not None})
+            keep = []
+        try:
+            self._db.raw.execute(self._statements.upsert(table, keep=keep), row)
+        except Exception as error:
+            if self._dialect.is_conflict(error):
+                raise Conflict(conflict(kind, doc)) from error
+            raise
+
+    def _private(self, kind: Kind, id: str) -> Document:
+        sql = self._statements.by_id(DOCUMENTS[kind], ("private",))
+        row = self._db.raw.execute(sql, {"id0": id}).fetchone()
+        return loads(row[0]) if row and row[0] else {}
+
+    def insert(self, kind: Kind, doc: Document) -> None:
+        sql = self._statements.insert_or_nothing(DOCUMENTS[kind])
+        if self._db.raw.execute(sql, to_row(kind, doc)).rowcount == 0:
+            raise Conflict(conflict(kind, doc))
+
+    def delete(self, kind: Kind, id: str) -> bool:
+        return self._db.raw.execute(self._statements.delete(DOCUMENTS[kind]), {"w_id": id}).rowcount > 0
+
+    # -- runs and executions
+
+    def insert_runs(self, rows: Iterable[RunRow]) -> None:
+        self._insert_rows("run", RUNS, rows)
+
+    def insert_executions(self, rows: Iterable[ExecutionRow]) -> None:
+        self._insert_rows("execution", EXECUTIONS, rows)
+
+    def _insert_rows(self, noun: str, codec: RowCodec[Any], rows: Iterable[Any]) -> None:
+        encoded = [codec.encode(row) for row in rows]
+        try:
+            self._db.raw.executemany(self._statements.insert(codec.table), encoded)
+        except Exception as error:
+            if self._dialect.is_conflict(error):
+                raise Conflict(f"one of {len(encoded)} {noun}s has an id that exists already: {error}") from error
+            raise
+
+    def update_run(self, id: str, **columns: Any) -> bool:
+        if not columns:
+            raise TypeError("update_run needs at least one field to set")
+        encoded = {f"v_{name}": value for name, value in RUNS.encode_columns(columns).items()}
+        sql = self._statements.update(runs, tuple(columns))
+        return self._db.raw.execute(sql, {"w_id": id, **encoded}).rowcount > 0
+
+    def update_execution(
+        self,
+        id: str,
+        *,
+        fence: int | None = None,
+        expect: Collection[str] | None = None,
+        new_fence: int | None = None,
+        **columns: Any,
+    ) -> bool:
+        if new_fence is not None:
+            columns["fence"] = new_fence
+        if not columns:
+            raise TypeError("update_execution needs at least one field to set")
+        parameters: dict[str, Any] = {"w_id": id}
+        for name, value in EXECUTIONS.encode_columns(columns).items():
+            parameters[f"v_{name}"] = value
+        if fence is not None:
+            parameters["w_fence"] = fence
+        if expect is not None:
+            if not expect:
+                return False
+            parameters.update({f"w_expect{n}": status for n, status in enumerate(expect)})
+        sql = self._statements.update(executions, tuple(columns), fence=fence is not None, expect=len(expect or ()))
+        return self._db.raw.execute(sql, parameters).rowcount > 0
+
+    # -- what happened
+
+    def append_event(
+        self, run_id: str | None, execution_id: str | None, kind: str, body: dict[str, Any], at: datetime | None = None
+    ) -> int:
+        number = self._numbers.next_event()
+        row = {
+            "id": number,
+            "run_id": run_id,
+            "execution_id": execution_id,
+            "kind": kind,
+            "at": times.to_wire(at or times.now()),
+            "body": dumps(body),
+        }
+        self._db.raw.execute(self._statements.insert(events), row)
+        return number
+
+    def append_logs(self, lines: Iterable[LogLine]) -> None:
+        rows = []
+        for line in lines:
+            if line.id is not None:
+                raise BadRequest("the store gives a log line its id; it cannot come with one")
+            rows.append(LOG_LINES.encode(line) | {"id": self._numbers.next_log_line()})
+        self._db.raw.executemany(self._statements.insert(log_lines), rows)

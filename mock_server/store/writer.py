@@ -1,0 +1,184 @@
+"""The one writer: an owned thread, the only write connection, and group commit.
+
+    queue ──> BEGIN ──> SAVEPOINT, intent, RELEASE  (for each that has arrived) ──> COMMIT ──> callbacks ──> futures
+
+There is no timer: a batch is whatever arrived while the last one was committed, so a lone change never waits, and a
+thousand share one fsync. An intent that raises undoes itself alone. If the storage fails, in a statement or at COMMIT,
+the batch is lost as a whole: it is rolled back, the rollback listeners run (memory that ran ahead must be rebuilt from
+what is durable), and every future of the batch gets the refusal. It then makes no difference whether the COMMIT had
+reached the disk before it failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Lock, Thread, get_ident
+from typing import Any
+
+import attrs
+
+from mock_server.store.base import StoreError, T, Tx
+from mock_server.store.dialect import Db, Dialect
+from mock_server.store.tx import SqlTx
+
+logger = logging.getLogger(__name__)
+
+_MAX_BATCH = 2000  # intents in a transaction: the first of them should not wait for ever
+Probe = Callable[[str], None]
+
+
+@attrs.frozen(eq=False)
+class _Job:
+    intent: Callable[[Tx], Any]
+    future: Future[Any]
+
+
+@attrs.frozen(eq=False)
+class _Outcome:
+    """What an intent has come to, withheld until the batch is durable."""
+
+    future: Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class Writer:
+    """Runs intents. `probe` is called with the name of each point where a crash is worth trying: a seam for tests."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Db],
+        dialect: Dialect,
+        transaction: Callable[[Db], SqlTx],
+        probe: Probe | None = None,
+    ) -> None:
+        self._db = connect()
+        self._dialect = dialect
+        self._transaction = transaction
+        self._probe = probe
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._gate = Lock()
+        self._closed = False
+        self._listeners: list[Callable[[], None]] = []
+        self.commits = 0
+        self._thread = Thread(target=self._loop, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def post(self, intent: Callable[[Tx], T]) -> Future[T]:
+        """Raises StoreError if the store is closed."""
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                raise StoreError("the store is closed")
+            self._queue.put(_Job(intent, future))
+        return future
+
+    def write(self, intent: Callable[[Tx], T], timeout: float) -> T:
+        """Raises StoreError if there is no result in time."""
+        if get_ident() == self._thread.ident:
+            raise RuntimeError("the writer cannot wait for itself: use the tx that you were given, or post()")
+        future = self.post(intent)
+        try:
+            return future.result(timeout)
+        except TimeoutError as error:
+            if future.done():  # the intent's own error
+                raise
+            kept = "was withdrawn" if future.cancel() else "may still be made"
+            raise StoreError(
+                f"the store did not answer within {timeout:g} s; the change {kept}", retry_after=1.0
+            ) from error
+
+    def on_rollback(self, fn: Callable[[], None]) -> None:
+        """Call `fn` whenever a batch was lost."""
+        self._listeners.append(fn)
+
+    def close(self) -> None:
+        """Run what was posted, then end. May be called twice."""
+        with self._gate:
+            first, self._closed = not self._closed, True
+            if first:
+                self._queue.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._queue.get()]
+            batch += [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
+            open_ = batch[-1] is not None  # nothing is put after the end
+            jobs = [job for job in batch if job is not None and job.future.set_running_or_notify_cancel()]
+            if jobs:
+                self._run(jobs)
+        self._db.close()
+
+    def _run(self, jobs: list[_Job]) -> None:
+        applied = False
+        try:
+            self._db.raw.execute(self._dialect.begin_write)
+            applied = True
+            callbacks: list[Callable[[], None]] = []
+            outcomes = [self._apply(job, callbacks) for job in jobs]
+            if self._probe is not None:
+                self._probe("before commit")
+            self._db.raw.execute("COMMIT")
+            if self._probe is not None:
+                self._probe("after commit")
+        except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            self._lose(jobs, error, applied=applied)
+            return
+        self.commits += 1
+        for callback in callbacks:
+            _call(callback, "after_commit")
+        for outcome in outcomes:
+            outcome.tell()
+
+    def _apply(self, job: _Job, callbacks: list[Callable[[], None]]) -> _Outcome:
+        """Run the intent in its savepoint. Raises only if the storage failed."""
+        raw = self._db.raw
+        raw.execute("SAVEPOINT intent")
+        tx = self._transaction(self._db)
+        try:
+            result = job.intent(tx)
+        except BaseException as error:
+            if self._dialect.failure(error) is not None:
+                raise
+            raw.execute("ROLLBACK TO SAVEPOINT intent")
+            outcome = _Outcome(job.future, error=error)
+        else:
+            callbacks += tx.callbacks
+            outcome = _Outcome(job.future, result)
+        finally:
+            tx.end()
+        raw.execute("RELEASE SAVEPOINT intent")
+        return outcome
+
+    def _lose(self, jobs: list[_Job], error: BaseException, *, applied: bool) -> None:
+        failure = self._dialect.failure(error) or StoreError(f"a change could not be made durable: {error}")
+        failure.__cause__ = error
+        logger.error("a batch of %d changes was lost: %s", len(jobs), failure)
+        try:
+            if self._dialect.in_transaction(self._db.raw):
+                self._db.raw.execute("ROLLBACK")
+        except Exception:
+            logger.exception("the lost batch could not be rolled back")
+        if applied:
+            for listener in self._listeners:
+                _call(listener, "on_rollback")
+        for job in jobs:
+            job.future.set_exception(failure)
+
+
+def _call(fn: Callable[[], None], what: str) -> None:
+    try:
+        fn()
+    except Exception:
+        logger.exception("an %s callback raised; the change itself is not affected", what)

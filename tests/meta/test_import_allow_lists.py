@@ -11,6 +11,8 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 from tests.meta.tree import ROOT, imports, lines, modules, name_of, syntax, within
 
 STDLIB = sys.stdlib_module_names
@@ -56,16 +58,32 @@ def test_importing_dtlpipe_loads_nothing_heavy():
 PROCESS_VERBS = re.compile(r"^(fork|forkpty|posix_spawnp?|exec[lv]p?e?|spawn[lv]p?e?|system|popen|kill|killpg)$")
 
 
-def test_only_executors_start_or_kill_processes():
-    used = [
-        f"{name_of(path)}:{node.lineno} uses os.{node.attr}"
-        for path in modules("mock_server")
-        if not name_of(path).startswith("mock_server/executors/")
+def process_verbs(path: Path) -> list[str]:
+    """Where a file starts, signals or ends processes through `os`; `os.kill(pid, 0)` only asks whether one lives."""
+    asking = {
+        id(node.func)
         for node in ast.walk(syntax(path))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-        if node.value.id == "os" and PROCESS_VERBS.match(node.attr)
+        if isinstance(node, ast.Call) and len(node.args) == 2
+        if isinstance(node.args[1], ast.Constant) and node.args[1].value == 0
+    }
+    return [
+        f"{name_of(path)}:{node.lineno} uses os.{node.attr}"
+        for node in ast.walk(syntax(path))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+        if PROCESS_VERBS.match(node.attr) and id(node) not in asking
     ]
-    assert lines(used) == ""
+
+
+def test_only_executors_start_or_signal_or_end_processes():
+    outside = (path for path in modules("mock_server") if not name_of(path).startswith("mock_server/executors/"))
+    assert lines(crime for path in outside for crime in process_verbs(path)) == ""
+
+
+def test_asking_whether_a_process_lives_is_not_ending_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    module = tmp_path / "module.py"
+    module.write_text("import os\nos.kill(1, 0)\nos.kill(1, 9)\nos.fork()\n")
+    monkeypatch.setattr("tests.meta.tree.ROOT", tmp_path)
+    assert process_verbs(module) == ["module.py:3 uses os.kill", "module.py:4 uses os.fork"]
 
 
 def requirements() -> dict[str, set[str]]:

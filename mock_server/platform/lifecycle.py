@@ -1,8 +1,8 @@
 """The states of work, and the only moves between them.
 
-Theory: work is *open* until it reaches one of the final states, and a final state is never left. A run is open
-while any of its executions is, or could still begin. An execution waits (`created`), runs (`in-progress`), may go back to
-waiting (a retry, or a platform that was stopped), and ends once.
+Theory: work is *open* until it reaches one of the final states, and a final state is never left. A run is open while
+any of its executions is, or could still begin. An execution waits (`created`), runs (`in-progress`), may wait again (a
+retry, or a platform that was stopped), and ends once.
 
     run        pending ─────> in-progress ─────> success | failed | terminated
     execution  created <────> in-progress ─────> success | failed | terminated

@@ -185,6 +185,15 @@ class Reads(Protocol):
 
     def get_execution(self, id: str) -> ExecutionRow | None: ...
 
+    def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
+        """For each run its executions, oldest first; a run without any has an empty list."""
+
+    def open_runs(self) -> list[RunRow]:
+        """Runs that are not over, oldest first."""
+
+    def open_executions(self) -> list[ExecutionRow]:
+        """Executions that are not over, oldest first."""
+
 
 class Tx(Reads, Protocol):
     """The change in the making; lives on the writer thread, within one intent."""
@@ -274,15 +283,6 @@ class Store(Reads, Protocol):
         """A page of runs, newest first unless `sort` says otherwise, and the number of all matches."""
 
     def find_executions(self, query: Query = ..., *, where: Where | None = None) -> tuple[list[ExecutionRow], int]: ...
-
-    def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
-        """For each run its executions, oldest first; a run without any has an empty list."""
-
-    def open_runs(self) -> list[RunRow]:
-        """Runs that are not over, oldest first."""
-
-    def open_executions(self) -> list[ExecutionRow]:
-        """Executions that are not over, oldest first."""
 
     def run_counts(self, pipeline_id: str | None = None, batch_id: str | None = None) -> dict[str, int]:
         """Number of runs by status."""

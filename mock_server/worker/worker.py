@@ -8,6 +8,7 @@ rows. What the outside hears of (jobs, wake-ups, answers) leaves after COMMIT.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -21,7 +22,7 @@ from mock_server.platform import lifecycle
 from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
 from mock_server.runners.code import Defaults
 from mock_server.runners.registry import Runners
-from mock_server.store.base import Kind, LogLine, Tx
+from mock_server.store.base import Kind, LogLine, StoreError, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core
 
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: Executions handed out beyond the executor's places, so that no worker waits for a commit to get its next job.
 AHEAD = 4
+#: Seconds until lost memory is rebuilt, if no request does it before.
+RECOVERY = 0.5
 #: Compiled revisions kept in memory.
 BLUEPRINTS = 256
 
@@ -55,6 +58,7 @@ class Worker:
         self._touched = False
         self._blueprints: dict[str, Blueprint] = {}
         self._closing = False
+        self._recovery: threading.Timer | None = None
 
     def _new_core(self) -> core.Core:
         return core.Core(new_id, self._executor.capacity + AHEAD)
@@ -146,9 +150,15 @@ class Worker:
         return guarded
 
     def _lost(self) -> None:
+        """Memory has run ahead of what is durable. The next intent rebuilds it; if none comes, one of ours does.
+
+        Not at once: when the disk is full, the attempt would fail as fast as it could be repeated.
+        """
         self._stale = True
-        if not self._closing:
-            self._post(lambda _tx: None)  # rebuilds, and puts back to work what was running
+        if not self._closing and (self._recovery is None or not self._recovery.is_alive()):
+            self._recovery = threading.Timer(RECOVERY, self._post, [lambda _tx: None])
+            self._recovery.daemon = True
+            self._recovery.start()
 
     def _rebuild(self, tx: Tx) -> None:
         """Memory from rows: each open run replays its finished executions in the order in which they finished."""
@@ -275,10 +285,22 @@ class Worker:
         return any(gate.condition(self._runners.document(tx, gate.port.type, each)) for each in values)
 
     def _unrecorded(self, report: jobs.Succeeded, error: BaseException) -> None:
-        """A result that the store refuses must not be run for again and again: it is a failure, with the reason."""
+        """A result that cannot be recorded must not be made again and again: it is a failure, with the reason.
+
+        Unless it was the storage that failed: then the execution is run again once memory has been rebuilt.
+        """
+        if isinstance(error, StoreError):
+            return
         record = _refusal(error)
         record["message"] = f"the result could not be recorded: {record['message']}"
-        self.receive([jobs.Failed(report.execution_id, report.fence, record)])
+
+        def fail(tx: Tx) -> None:
+            execution = self._core.executions.get(report.execution_id)
+            if execution is not None:
+                fence = execution.row.fence
+                self._step(tx, core.Failed(times.now(), report.execution_id, fence, dict(record)))
+
+        self._post(fail)
 
     def _failed(self, report: jobs.Failed, tx: Tx) -> None:
         event = core.Failed(times.now(), report.execution_id, report.fence, dict(report.error))

@@ -21,7 +21,7 @@
     ├── PipelineError                       a pipeline action was refused, or a run failed
     │   ├── RunFailed                       the run ended in failure: node, remote traceback and hint are set
     │   └── PipelineBadRequest, ...         also a BadRequest, ...: one class for each status above
-    ├── ConnectionFailed                    no platform answered at the address
+    ├── ConnectionFailed                    no platform answered at the address (also a ConnectionError)
     ├── WaitTimeout                         `wait(timeout=...)` ended before the work did (also a TimeoutError)
     ├── CodeNotShippable                    a function cannot travel to the platform (also a ValueError)
     ├── NotAnItemPath, ConfigurationError   wrong local input (also ValueErrors)
@@ -63,7 +63,7 @@ class DtlpipeError(Exception):
         return f"{self.message} (hint: {self.hint})" if self.hint else self.message
 
 
-class PlatformException(DtlpipeError):  # noqa: N818 - the field's own name
+class PlatformException(DtlpipeError):
     """A platform answered with an error.
 
     Attributes:
@@ -104,69 +104,101 @@ class PlatformException(DtlpipeError):  # noqa: N818 - the field's own name
     def __str__(self) -> str:
         text = f"{self.status}: {self.message}"
         for error in self.errors:
-            text += f"\n  at {'.'.join(str(step) for step in error.get('path', ())) or 'the body'}: {error.get('message')}"
+            text += (
+                f"\n  at {'.'.join(str(step) for step in error.get('path', ())) or 'the body'}: {error.get('message')}"
+            )
         if self.hint:
             text += f"\n  hint: {self.hint}"
         return text
 
 
 class BadRequest(PlatformException):
+    """The request is wrong; the message says where."""
+
     STATUS = 400
 
 
 class Unauthorized(PlatformException):
+    """The platform does not know who is asking: log in."""
+
     STATUS = 401
 
 
 class TokenExpired(Unauthorized):
+    """The token is over and could not be renewed."""
+
     STATUS = 600
 
 
 class Forbidden(PlatformException):
+    """Known, but not allowed."""
+
     STATUS = 403
 
 
 class NotFound(PlatformException):
+    """There is no such thing, or it may not be seen."""
+
     STATUS = 404
 
 
 class RequestTimeout(PlatformException):
+    """The platform gave up waiting for the request."""
+
     STATUS = 408
 
 
 class Conflict(PlatformException):
+    """It contradicts what is there, such as a name that is taken."""
+
     STATUS = 409
 
 
 class PayloadTooLarge(PlatformException):
+    """More bytes than the platform takes."""
+
     STATUS = 413
 
 
 class UnprocessableEntity(PlatformException):
+    """Well-formed, but not possible; `errors` says where."""
+
     STATUS = 422
 
 
 class FailedDependency(PlatformException):
+    """Something that it depends on failed."""
+
     STATUS = 424
 
 
 class TooManyRequests(PlatformException):
+    """Too many requests; `retry_after` says for how long."""
+
     STATUS = 429
 
 
 class InternalServerError(PlatformException):
+    """The platform failed."""
+
     STATUS = 500
 
 
 class NotSupported(PlatformException):
+    """The platform does not do that."""
+
     STATUS = 501
 
 
 class Unavailable(PlatformException):
+    """The platform is busy or going down."""
+
     STATUS = 503
 
 
 class InsufficientStorage(PlatformException):
+    """The platform has no room left."""
+
     STATUS = 507
 
 
@@ -208,7 +240,7 @@ class RunFailed(PipelineError):
     """A run ended without success."""
 
 
-class ConnectionFailed(DtlpipeError):
+class ConnectionFailed(DtlpipeError, ConnectionError):
     """No platform answered at the address; the message says which, and how to start one."""
 
 
@@ -259,7 +291,9 @@ BY_STATUS: dict[int, type[PlatformException]] = {
 
 #: For each status, the class that is both a PipelineError and the status's own error.
 PIPELINE_BY_STATUS: dict[int, type[PipelineError]] = {
-    status: type(f"Pipeline{cls.__name__}", (PipelineError, cls), {"__doc__": f"A pipeline action was refused with {status}."})
+    status: type(
+        f"Pipeline{cls.__name__}", (PipelineError, cls), {"__doc__": f"A pipeline action was refused with {status}."}
+    )
     for status, cls in {**BY_STATUS, 0: UnknownException}.items()
 }
 globals().update({cls.__name__: cls for cls in PIPELINE_BY_STATUS.values()})  # so that they can be pickled by name

@@ -42,7 +42,9 @@ class Request:
         once: give it an Idempotency-Key, made once and kept over all attempts, so that a platform which honours
             keys does the work once however often it is sent.
         timeout: seconds to wait for the answer; None is the client's own.
+        gate: the path is below the gate's root. A path may also be a whole url.
         authorized: False for calls that get a token.
+        held: the platform may keep it open for long on purpose.
     """
 
     method: str = attrs.field(kw_only=False)
@@ -56,6 +58,7 @@ class Request:
     timeout: float | None = None
     gate: bool = False
     authorized: bool = True
+    held: bool = False
 
     @property
     def repeatable(self) -> bool:
@@ -92,12 +95,17 @@ Source = Path | bytes | BinaryIO
 
 @attrs.frozen(kw_only=True)
 class Upload:
-    """One multipart POST with a file in it, streamed. It may be sent again if an attempt breaks."""
+    """One multipart POST with a file in it, streamed.
+
+    `start` is the offset of an open file's first byte to send, so that it can be sent again; None for one that
+    cannot seek.
+    """
 
     path: str = attrs.field(kw_only=False)
     source: Source
     filename: str
     content_type: str = "application/octet-stream"
+    start: int | None = 0
     fields: Sequence[tuple[str, str]] = ()
     params: Mapping[str, Any] | None = None
     timeout: float | None = None

@@ -4,8 +4,9 @@
 T on an async one; `@streaming` does the same for generators that `Emit` (an iterator, an async iterator), and
 `@fetched` for a property that needs the platform (and takes nothing).
 
-At run time a verb is a plain function and `handle.verb` a plain bound method, so that `help()`, tracebacks and speed are
-those of any method. The classes below from `Verb` to `Fetched` are never instantiated: they are what type checkers see.
+At run time a verb is a plain function and `handle.verb` a plain bound method, so that `help()`, tracebacks and
+speed are those of any method. The classes below from `Verb` to `Fetched` are never instantiated: they are what type
+checkers see.
 
 Inside one operation another is used through its `op`, which takes the handle again:
 

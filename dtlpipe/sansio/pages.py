@@ -6,8 +6,8 @@
     async for item in dataset.items.list()   # on async handles; `await ...list()` fetches the first page only
     for page in pages.pages(): ...           # lists of entities
 
-Where the platform sorts by id, the next page is asked for by the last id seen (so that what is added or removed meanwhile
-neither repeats nor hides an entity); elsewhere by its number.
+Where the platform sorts by id, the next page is asked for by the last id seen (so that what is added or removed
+meanwhile neither repeats nor hides an entity); elsewhere by its number.
 """
 
 from __future__ import annotations

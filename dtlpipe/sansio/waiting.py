@@ -59,6 +59,7 @@ def wait_until(
                 request,
                 params={**(request.params or {}), "wait": round(hold, 3)},
                 timeout=max(request.timeout or 0.0, hold + 30.0),
+                held=True,
             )
         except ConnectionFailed:
             now = yield Now()

@@ -20,7 +20,7 @@ from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.graph import Edge, Graph, Node
 from dtlpipe.graph.sockets import SocketKind
 
-__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "Delivery", "Intake", "Link", "Plan", "freeze"]
+__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "Delivery", "Intake", "Plan", "freeze"]
 
 STANDARD, GREEDY, LAZY, STREAM = range(4)
 """Socket kinds as the numbers that the scheduler compares; those up to GREEDY hold one value, the others many."""
@@ -67,17 +67,6 @@ class Intake(NamedTuple):
     joins: bool
 
 
-class Link(NamedTuple):
-    """A sender's relation to one slot, seen from the sender. `counted` as in `Delivery`."""
-
-    target: int
-    slot: int
-    link: int
-    mandatory: int
-    counted: int
-    kind: int
-
-
 @attrs.frozen(eq=False, repr=False)
 class Plan:
     """A compiled graph. Public are the attributes below and the methods; the tables are for the scheduler.
@@ -97,13 +86,11 @@ class Plan:
     is_acyclic: bool
     nodes: tuple[Node, ...]
     participants: bytes
-    slot_names: tuple[str, ...]
     intakes_by_name: tuple[Mapping[str, Intake], ...]
     intakes: tuple[tuple[Intake, ...], ...]
     deliveries: tuple[tuple[Delivery, ...], ...]
-    converts: tuple[tuple[tuple[int, str, Callable[[Any], Any]], ...], ...]
+    converts: Mapping[int, tuple[tuple[int, str, Callable[[Any], Any]], ...]]
     receivers: tuple[tuple[int, ...], ...]
-    links: tuple[tuple[Link, ...], ...]
     consumed: tuple[frozenset[str], ...]
     mandatory_count: tuple[int, ...]
     sender_count: tuple[int, ...]
@@ -210,12 +197,12 @@ def _compile(
 ) -> Plan:
     index = {node.name: number for number, node in enumerate(nodes)}
     slots: list[dict[str, _Slot]] = []
-    slot_names: list[str] = []
+    slot_count = 0
     for node in nodes:
         own = {}
         for name, socket in node.inputs.items():
-            own[name] = _Slot(len(slot_names), _NUMBER[socket.kind])
-            slot_names.append(name)
+            own[name] = _Slot(slot_count, _NUMBER[socket.kind])
+            slot_count += 1
         slots.append(own)
 
     link_count = 0
@@ -231,7 +218,6 @@ def _compile(
 
     intakes = tuple(tuple(_intake(node, name, slot) for name, slot in slots[i].items()) for i, node in enumerate(nodes))
     deliveries: list[list[Delivery]] = [[] for _ in nodes]
-    links: list[dict[int, Link]] = [{} for _ in nodes]
     for source in sorted(members):
         for number in leaving[source]:
             edge = edges[number]
@@ -239,10 +225,16 @@ def _compile(
             slot = slots[target][edge.target_socket]
             mandatory = int(nodes[target].inputs[edge.target_socket].is_mandatory)
             link, counted = slot.senders[source], int(_is_counted(slot))
-            links[source][link] = Link(target, slot.number, link, mandatory, counted, slot.kind)
             deliveries[source].append(
                 Delivery(number, edge.source_socket, slot.kind, target, slot.number, link, mandatory, counted)
             )
+
+    converts: dict[int, tuple[tuple[int, str, Callable[[Any], Any]], ...]] = {}
+    for source, leave in enumerate(deliveries):
+        for delivery in leave:
+            convert = edges[delivery.edge].convert
+            if convert is not None:
+                converts[source] = (*converts.get(source, ()), (delivery.edge, delivery.source_socket, convert))
 
     has_stream = bytes(any(slot.kind == STREAM for slot in own.values()) for own in slots)
     return Plan(
@@ -253,16 +245,11 @@ def _compile(
         is_acyclic=is_acyclic,
         nodes=nodes,
         participants=bytes(number in members for number in range(len(nodes))),
-        slot_names=tuple(slot_names),
         intakes_by_name=tuple({intake.name: intake for intake in own} for own in intakes),
         intakes=intakes,
         deliveries=tuple(map(tuple, deliveries)),
-        converts=tuple(
-            tuple((d.edge, d.source_socket, convert) for d in own if (convert := edges[d.edge].convert) is not None)
-            for own in deliveries
-        ),
+        converts=converts,
         receivers=tuple(tuple({d.target: None for d in own}) for own in deliveries),
-        links=tuple(tuple(own.values()) for own in links),
         consumed=tuple(frozenset(d.source_socket for d in own) for own in deliveries),
         mandatory_count=tuple(sum(intake.mandatory for intake in own) for own in intakes),
         sender_count=tuple(sum(len(slot.senders) for slot in own.values()) for own in slots),

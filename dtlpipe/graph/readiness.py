@@ -1,16 +1,18 @@
 """Who can run: each node's priority, the queues of those that can, and the nodes that never will again.
 
-Law: a priority is a function of the inbox. `weigh` recomputes it when something about the node has changed, and at no other time, so the work
-after a completion is that of its receivers, whatever the size of the graph.
+Law: a priority is a function of the inbox. It is recomputed when something about the node has changed, and at no other
+time, so the work after a completion is that of its receivers, whatever the size of the graph.
 
-A node is *quiet* when it can never run again: it cannot run, and either none of its senders ever will, or a mandatory socket of it is empty
-and has lost all its senders. Quiet nodes have reported for ever, so nobody waits for them (dead-path elimination). In a cycle nobody
-becomes quiet first, which is right: there the answer is not known until nothing else runs.
+A node is *quiet* when it can never run again: it cannot run, and either none of its senders ever will, or a mandatory
+socket of it is empty and has lost all its senders. Quiet nodes have reported for ever, so nobody waits for them
+(dead-path elimination). In a cycle nobody becomes quiet first, which is right: there the answer is not known until
+nothing else runs.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 
 from dtlpipe.graph.inbox import Inbox
 from dtlpipe.graph.plan import GREEDY, STREAM, Plan
@@ -23,49 +25,53 @@ RUNNING, BATCHED, HIGHEST, READY, DEFER, BLOCKED = range(6)
 class Readiness:
     """Priorities and queues over one run's inbox.
 
-    `priority[node]` is one of the constants above; RUNNING and BATCHED are decided and not weighed. `runnable` counts those from BATCHED to DEFER.
-    `forced` is a node that may run whatever it has received, or -1.
+    `priority[node]` is one of the constants above; RUNNING and BATCHED are decided and not weighed. `runnable` counts
+    the nodes from BATCHED to DEFER. `forced` is a node that may run whatever it has received, or -1.
     """
 
-    __slots__ = ("_live_nodes", "_live_slots", "_queues", "forced", "inbox", "plan", "priority", "quiet", "runnable")
+    __slots__ = ("_inbox", "_plan", "_queues", "_special", "forced", "priority", "quiet", "runnable")
 
     def __init__(self, plan: Plan, inbox: Inbox) -> None:
-        self.plan = plan
-        self.inbox = inbox
+        self._plan = plan
+        self._inbox = inbox
+        self._special = plan.is_special
+        self._queues: tuple[list[int], ...] = ([], [], [], [], [])
         self.priority = bytearray([BLOCKED]) * len(plan.names)
         self.quiet = bytearray(len(plan.names))
         self.forced = -1 if plan.start is None else plan.index[plan.start]
         self.runnable = 0
-        self._queues: tuple[list[int], ...] = ([], [], [], [], [])
-        self._live_nodes = list(plan.sender_count)
-        self._live_slots = list(plan.slot_senders)
 
-    def weigh(self, node: int) -> None:
-        """Recompute a node's priority, and queue the node if it can run."""
-        was = self.priority[node]
-        if was <= BATCHED:
-            return
-        inbox = self.inbox
-        if node == self.forced:
-            now = READY
-        elif inbox.missing[node] or not inbox.triggered[node]:
-            now = BLOCKED
-        elif self.plan.is_special[node]:
-            now = self._weigh_special(node)
-        else:
-            now = DEFER if inbox.unreported[node] else READY
-        if now == was:
-            return
-        self.priority[node] = now
-        if was == BLOCKED:
-            self.runnable += 1
-        elif now == BLOCKED:
-            self.runnable -= 1
-            return
-        heapq.heappush(self._queues[now], self.plan.rank[node] if now == DEFER else node)
+    def weigh(self, nodes: Iterable[int], quiet: list[int] | None = None) -> None:
+        """Recompute the priorities of nodes, and queue those that can run.
+
+        `quiet`, given when a sender of theirs is gone, receives those that have become quiet by that.
+        """
+        priority, inbox = self.priority, self._inbox
+        missing, triggered = inbox.missing, inbox.triggered
+        for node in nodes:
+            was = priority[node]
+            if was <= BATCHED:
+                continue
+            if node == self.forced:
+                now = READY
+            elif missing[node] or not triggered[node]:
+                if quiet is not None and (
+                    not inbox.live_nodes[node] or (inbox.doomed[node] and inbox.is_doomed(node))
+                ):
+                    quiet.append(node)
+                continue
+            elif self._special[node]:
+                now = self._weigh_special(node)
+            else:
+                now = DEFER if inbox.unreported[node] else READY
+            if now != was:
+                priority[node] = now
+                if was == BLOCKED:
+                    self.runnable += 1
+                heapq.heappush(self._queues[now], self._plan.rank[node] if now == DEFER else node)
 
     def _weigh_special(self, node: int) -> int:
-        inbox, intakes = self.inbox, self.plan.intakes[node]
+        inbox, intakes = self._inbox, self._plan.intakes[node]
         if any(i.kind == GREEDY and inbox.is_filled(i.slot) for i in intakes) and all(
             inbox.is_filled(i.slot) for i in intakes if i.mandatory or i.links
         ):
@@ -78,15 +84,26 @@ class Readiness:
 
     def weigh_all(self) -> None:
         """Weigh every node that could possibly run; for the beginning of a run and for its restoration."""
-        for node, triggered in enumerate(self.inbox.triggered):
-            if triggered or node == self.forced:
-                self.weigh(node)
+        self.weigh(node for node, triggered in enumerate(self._inbox.triggered) if triggered or node == self.forced)
+
+    def first(self, *, busy: bool) -> int | None:
+        """Return the node that runs next in concurrent mode, or None. `busy`: some node is running."""
+        if self._queues[HIGHEST]:
+            node = self.head(HIGHEST)
+            if node is not None:
+                return None if busy else node
+        queue, priority = self._queues[READY], self.priority
+        while queue:
+            if priority[queue[0]] == READY:
+                return queue[0]
+            heapq.heappop(queue)
+        return None if busy else self.head(DEFER)
 
     def head(self, priority: int) -> int | None:
         """Return the first node of a queue: by name, or by rank among deferred ones. Leaves it there."""
         queue = self._queues[priority]
         while queue:
-            node = self.plan.by_rank[queue[0]] if priority == DEFER else queue[0]
+            node = self._plan.by_rank[queue[0]] if priority == DEFER else queue[0]
             if self.priority[node] == priority:
                 return node
             heapq.heappop(queue)  # an entry from before the node ran or changed its priority
@@ -106,49 +123,21 @@ class Readiness:
         self.priority[node] = BATCHED if batched else RUNNING
         self.runnable += batched
 
-    def start(self, node: int) -> None:
-        """Note that a node is handed out."""
-        self.priority[node] = RUNNING
-        self.runnable -= 1
-        if node == self.forced:
-            self.forced = -1
-
-    def stop(self, node: int) -> None:
-        """Note that a node's task is closed; `weigh` says what comes next."""
-        self.priority[node] = BLOCKED
-
     # ---- dead paths --------------------------------------------------------------------------------------------------
 
-    def retire_if_quiet(self, node: int) -> None:
-        """Retire `node` if it can never run again, and all those that follow from it."""
-        if self.priority[node] != BLOCKED or self.quiet[node]:
-            return
-        if self._live_nodes[node] and not any(
-            i.mandatory and not self._live_slots[i.slot] and not self.inbox.is_filled(i.slot)
-            for i in self.plan.intakes[node]
-        ):
-            return
-        self._retire([node])
+    def weigh_bereaved(self, node: int) -> None:
+        """Weigh the receivers of a node that is gone; retire those that can never run now, and what follows from them."""
+        self.quiet[node] = 1
+        quiet: list[int] = []
+        self.weigh(self._plan.receivers[node], quiet)
+        if quiet:
+            self.retire(quiet)
 
-    def retire(self, nodes: list[int]) -> None:
-        """Retire nodes that are known to be quiet, as a snapshot says; what follows from them is in the list too."""
-        for node in nodes:
-            self._retire([node])
-
-    def _retire(self, quiet: list[int]) -> None:
+    def retire(self, quiet: list[int]) -> None:
+        """Retire nodes that are not running and never will, and those that follow from them."""
         while quiet:
             node = quiet.pop()
-            if self.quiet[node]:
-                continue
-            self.quiet[node] = 1
-            for link in self.plan.links[node]:
-                target, slot = link.target, link.slot
-                self._live_nodes[target] -= 1
-                self._live_slots[slot] -= 1
-                self.inbox.discharge(link)
-                self.weigh(target)
-                if self.priority[target] == BLOCKED and (
-                    not self._live_nodes[target]
-                    or (link.mandatory and not self._live_slots[slot] and not self.inbox.is_filled(slot))
-                ):
-                    quiet.append(target)
+            if not self.quiet[node]:
+                self.quiet[node] = 1
+                self._inbox.part(node)
+                self.weigh(self._plan.receivers[node], quiet)

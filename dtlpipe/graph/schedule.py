@@ -63,7 +63,7 @@ from dtlpipe.graph.errors import (
 )
 from dtlpipe.graph.inbox import Inbox
 from dtlpipe.graph.plan import Plan
-from dtlpipe.graph.readiness import BATCHED, BLOCKED, DEFER, HIGHEST, READY, Readiness
+from dtlpipe.graph.readiness import BATCHED, BLOCKED, DEFER, HIGHEST, RUNNING, Readiness
 
 __all__ = ["Mode", "RunState", "Task", "TaskKey"]
 
@@ -75,7 +75,7 @@ TaskKey = tuple[str, int]
 _FORMAT = 1
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Task:
     """A node's visit, handed out. Two tasks are equal if node and visit are.
 
@@ -94,6 +94,25 @@ class Task:
     @property
     def key(self) -> TaskKey:
         return (self.node, self.visit)
+
+
+class _Draft:
+    """A task while it is made. A frozen class is slow to fill; this one is filled and then becomes a `Task`."""
+
+    __slots__ = ("index", "inputs", "node", "visit")
+
+    def __init__(self, node: str, index: int, visit: int, inputs: dict[str, Any]) -> None:
+        self.node = node
+        self.index = index
+        self.visit = visit
+        self.inputs = inputs
+
+
+def _make_task(node: str, index: int, visit: int, inputs: dict[str, Any]) -> Task:
+    draft: Any = _Draft(node, index, visit, inputs)
+    draft.__class__ = Task
+    task: Task = draft
+    return task
 
 
 class _ByName(Mapping[str, int]):
@@ -174,7 +193,8 @@ class RunState:
         self._ready.weigh_all()
         if not self._serial:
             for node in plan.needs_input:
-                self._ready.retire_if_quiet(node)
+                if self._inbox.is_doomed(node) and self._ready.priority[node] == BLOCKED:
+                    self._ready.retire([node])
 
     def _prepare(self, plan: Plan, start: str | None, mode: str, limit: int, include: Collection[str]) -> None:
         if mode not in ("concurrent", "serial"):
@@ -205,7 +225,9 @@ class RunState:
         Raises:
             PipelineMaxComponentRuns: the next node has run `max_runs_per_node` times already; the run has failed.
         """
-        node = self._choose()
+        if self._failed is not None or self._alone or not self._ready.runnable:
+            return None
+        node = self._choose_serially() if self._serial else self._ready.first(busy=bool(self._tasks))
         return None if node is None else self._hand_out(node)
 
     def take(self, node: str, visit: int) -> Task:
@@ -218,7 +240,7 @@ class RunState:
             PipelineMaxComponentRuns: as `next()`.
         """
         number = self._plan.number(node)
-        chosen = self._choose() if self._serial else number
+        chosen = self._choose_serially() if self._serial else number
         if self._failed is not None or chosen != number or not BATCHED <= self._ready.priority[number] <= DEFER:
             raise TaskNotReady(
                 f"Node {node!r} cannot run now (visit {visit}): it lacks inputs, is running, or has to wait its turn. "
@@ -240,15 +262,28 @@ class RunState:
             TaskNotOutstanding: the task is not handed out; nothing has changed.
         """
         held = self._outstanding(task)
-        node, ready = held.index, self._ready
-        self._inbox.write(node, outputs, closed)
-        self._close(node)
-        self._keep_outputs(held.node, node, outputs)
-        for receiver in self._plan.receivers[node]:
-            ready.weigh(receiver)
-        ready.weigh(node)
-        if not self._serial:
-            ready.retire_if_quiet(node)
+        node, name = held.index, held.node
+        plan, inbox, ready = self._plan, self._inbox, self._ready
+        gone = (
+            not self._serial
+            and not (inbox.triggered[node] and not inbox.missing[node])
+            and (not inbox.live_nodes[node] or inbox.is_doomed(node))
+        )
+        inbox.write(node, outputs, closed, gone=gone)
+        del self._tasks[node]
+        self._alone = False
+        ready.priority[node] = BLOCKED
+        if self._include and name in self._include:
+            self._outputs[name] = dict(outputs)
+        elif not outputs.keys() <= plan.consumed[node]:
+            consumed = plan.consumed[node]
+            self._outputs[name] = {socket: outputs[socket] for socket in outputs if socket not in consumed}
+        if gone:
+            ready.weigh_bereaved(node)
+        else:
+            ready.weigh(plan.receivers[node])
+            if inbox.triggered[node]:
+                ready.weigh((node,))
 
     def fail(self, task: Task | TaskKey, error: BaseException) -> None:
         """Close a task that failed. Nothing is handed out from now on; outstanding tasks may still complete or fail.
@@ -257,7 +292,9 @@ class RunState:
             TaskNotOutstanding: the task is not handed out; nothing has changed.
         """
         held = self._outstanding(task)
-        self._close(held.index)
+        del self._tasks[held.index]
+        self._alone = False
+        self._ready.priority[held.index] = BLOCKED
         if self._failed is None:
             self._failed = (held, error)
 
@@ -390,20 +427,6 @@ class RunState:
 
     # ---- moves, inside -----------------------------------------------------------------------------------------------
 
-    def _choose(self) -> int | None:
-        ready = self._ready
-        if self._failed is not None or self._alone or not ready.runnable:
-            return None
-        if self._serial:
-            return self._choose_serially()
-        first = ready.head(HIGHEST)
-        if first is not None:
-            return None if self._tasks else first
-        first = ready.head(READY)
-        if first is not None or self._tasks:
-            return first
-        return ready.head(DEFER)
-
     def _choose_serially(self) -> int | None:
         if self._tasks:
             return None
@@ -413,18 +436,22 @@ class RunState:
 
     def _hand_out(self, node: int) -> Task:
         ready = self._ready
-        priority = ready.priority[node]
+        was = ready.priority[node]
         if self._exhausted:
-            self._check_limit(ready.priority.index(DEFER) if priority == DEFER else node)
-        if priority == BATCHED:
+            self._check_limit(ready.priority.index(DEFER) if was == DEFER else node)
+        if was == BATCHED:
             self._batch.popleft()
-        self._alone = priority == HIGHEST
-        ready.start(node)
+        elif was == HIGHEST:
+            self._alone = True
+        ready.priority[node] = RUNNING
+        ready.runnable -= 1
         visit = self._visits[node]
+        if not visit and node == ready.forced:
+            ready.forced = -1
         self._visits[node] = visit + 1
         if visit + 1 >= self._limit:
             self._exhausted = True
-        task = self._tasks[node] = Task(self._plan.names[node], node, visit, self._inbox.consume(node))
+        task = self._tasks[node] = _make_task(self._plan.names[node], node, visit, self._inbox.consume(node))
         return task
 
     def _check_limit(self, node: int) -> None:
@@ -440,6 +467,10 @@ class RunState:
         raise error
 
     def _outstanding(self, task: Task | TaskKey) -> Task:
+        if type(task) is Task:
+            held = self._tasks.get(task.index)
+            if held is task:
+                return held
         name, visit = (task.node, task.visit) if isinstance(task, Task) else task
         held = self._tasks.get(self._plan.number(name))
         if held is None or held.visit != visit:
@@ -448,17 +479,3 @@ class RunState:
                 f"Visit {visit} of node {name!r} is not outstanding; {state}. Close each task once."
             )
         return held
-
-    def _close(self, node: int) -> None:
-        del self._tasks[node]
-        self._alone = False
-        self._ready.stop(node)
-
-    def _keep_outputs(self, name: str, node: int, outputs: Mapping[str, Any]) -> None:
-        if name in self._include:
-            self._outputs[name] = dict(outputs)
-            return
-        consumed = self._plan.consumed[node]
-        kept = {socket: value for socket, value in outputs.items() if socket not in consumed}
-        if kept:
-            self._outputs[name] = kept

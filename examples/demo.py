@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dtlpipe as dl
 
-# --- node code: each function runs in a process of its own -------------------------------------------------------------
+# --- node code: each function runs in a process of its own --------------------------------------------------
 
 
 def measure(item: dl.Item) -> dl.Item:
@@ -75,11 +75,11 @@ def brighten(item: dl.Item) -> dl.Item:
     )
 
 
-# --- the pipeline ------------------------------------------------------------------------------------------------------
+# --- the pipeline --------------------------------------------------
 
 
 def build(project: dl.Project) -> dl.Pipeline:
-    """measure -> (palette | sharpness) -> report -> brighten, the last for dark pictures only."""
+    """The pipeline: measure -> (palette | sharpness) -> report -> brighten, the last for dark pictures only."""
     pipeline = project.pipelines.create(name="photo-report")
     nodes = {
         each.__name__: dl.CodeNode(name=each.__name__, method=each, project_id=project.id, project_name=project.name)
@@ -97,10 +97,11 @@ def build(project: dl.Project) -> dl.Pipeline:
     return pipeline
 
 
-# --- what is printed ---------------------------------------------------------------------------------------------------
+# --- what is printed --------------------------------------------------
 
 
 def table(rows: list[tuple[str, ...]]) -> None:
+    """Prints rows in columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
@@ -121,6 +122,7 @@ def show(title: str, runs: list[dl.PipelineExecution]) -> None:
 
 
 def main(photos: Path, data: Path) -> int:
+    """Runs the demo; returns its exit status."""
     pictures = sorted(each for each in photos.glob("*") if each.suffix in (".png", ".jpg"))
     if not pictures:
         print(

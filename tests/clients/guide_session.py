@@ -47,7 +47,7 @@ def statuses(pipeline) -> list[str]:
     return [str(getattr(each.status, "value", each.status)) for each in found]
 
 
-# --- what the guide presupposes: a project, items in /test, and a pipeline of the guide's own node ---------------------
+# --- what the guide presupposes: a project, items in /test, and a pipeline of the guide's own node ---
 
 names: dict = {"dl": dl, "time": time}
 project = names["project"] = dl.projects.create(project_name=f"guide-{CLIENT}-{time.time_ns()}")
@@ -69,7 +69,7 @@ pipeline.nodes.add(node)
 pipeline.update()
 pipeline.install()
 
-# --- basic execution ---------------------------------------------------------------------------------------------------
+# --- basic execution --------------------------------------------------
 
 run_snippet("execute", names, pipeline_id=pipeline.id, item_id=item.id)
 pipeline = names["pipeline"]
@@ -84,7 +84,7 @@ while any(each not in ("success", "failed") for each in statuses(pipeline)) and 
 seen["batch_statuses"] = sorted(statuses(pipeline))
 seen["user_input"] = [each.metadata.get("user", {}).get("userInput") for each in dataset.items.list().all()]
 
-# --- node-specific execution, and through the node's service -------------------------------------------------------------
+# --- node-specific execution, and through the node's service --------------------------------------------------
 
 run_snippet("execute_node", names, target_node_id=pipeline.nodes[0].node_id, item_id=item.id)
 execution = pipeline.execute(node_id=pipeline.nodes[0].node_id, execution_input={"item": item.id, "string": "node"})
@@ -110,7 +110,7 @@ while service_statuses() != ["success"] * 3 and time.monotonic() < deadline:
     time.sleep(0.05)
 seen["service_statuses"] = service_statuses()
 
-# --- monitoring --------------------------------------------------------------------------------------------------------
+# --- monitoring --------------------------------------------------
 
 run_snippet("track_status", names, execution_id=execution.id)
 seen["total"] = names["executions"].items_count
@@ -119,20 +119,20 @@ seen["monitor_success"] = names["monitor_execution"](pipeline, execution.id, tim
 failed = pipeline.execute(execution_input={"item": item.id})
 seen["monitor_failure"] = names["monitor_execution"](pipeline, failed.id, timeout=30)
 
-# --- customizing -------------------------------------------------------------------------------------------------------
+# --- customizing --------------------------------------------------
 
 run_snippet("update_node_runner", names)
 names["update_node_runner"](pipeline, "code", "my/image:1")
 again = project.pipelines.get(pipeline_id=pipeline.id)
 seen["runner_image"] = again.nodes[0].metadata["serviceConfig"]["runtime"]["runnerImage"]
 
-# --- best practices: the three that fail in dtlpy itself ----------------------------------------------------------------
+# --- best practices: the three that fail in dtlpy itself --------------------------------------------------
 
 
 def attempt(name: str, **ids: str) -> str:
     try:
         run_snippet(name, names, **ids)
-    except Exception as error:  # noqa: BLE001 - what comes out is the observation
+    except Exception as error:  # what comes out is the observation
         return type(error).__name__
     return "ok"
 

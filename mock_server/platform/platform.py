@@ -23,6 +23,7 @@ from mock_server.platform.projects import Projects
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.tokens import Tokens
+from mock_server.platform.triggers import Triggers
 from mock_server.store.base import Kind
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Platform:
     pipelines: Pipelines = attrs.field(init=False)
     packages: Packages = attrs.field(init=False)
     services: Services = attrs.field(init=False)
+    triggers: Triggers = attrs.field(init=False)
     commands: Commands = attrs.field(init=False)
     runs: Runs = attrs.field(init=False)
     executions: Executions = attrs.field(init=False)
@@ -72,6 +74,7 @@ class Platform:
         self.pipelines = Pipelines(self)
         self.packages = Packages(self)
         self.services = Services(self)
+        self.triggers = Triggers(self)
         self.commands = Commands(self)
         self.runs = Runs(self)
         self.executions = Executions(self)

@@ -1,0 +1,187 @@
+"""Triggers: what is to start a service or a pipeline, and when.
+
+Law: a pipeline's triggers follow its start nodes. They are made at install, put to rest at pause, and an edit of one is
+an edit of its start node, so that the next install says the same. This module keeps the documents; it fires nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import BadRequest, NotFound
+from mock_server.platform.documents import now, require
+from mock_server.platform.graph_rules import trigger_fault
+from mock_server.platform.links import scoped, shown, shown_page
+from mock_server.platform.packages import check_name, project_of
+from mock_server.store.base import Document, Kind, Tx
+from mock_server.store.ids import new_id
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+OPERATIONS = ("function", "webhook", "rabbitmq", "pipeline")
+_FIXED = frozenset({"id", "url", "creator", "createdAt", "updatedAt", "projectId", "type"})
+
+
+class Triggers:
+    """What waits for events and for hours."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def get(self, trigger_id: str) -> Document:
+        """Raises NotFound."""
+        return shown(self._platform, "triggers", require(self._platform.store, Kind.TRIGGER, trigger_id))
+
+    def query(self, body: Mapping[str, Any]) -> Document:
+        """A page of triggers."""
+        return shown_page(self._platform, "triggers", self._platform.store.find(Kind.TRIGGER, scoped(body)))
+
+    def create(self, body: Mapping[str, Any], creator: str) -> Document:
+        """A trigger for a function of a service. Raises BadRequest, NotFound for its project or service."""
+        check_name(body.get("name"), "trigger")
+        project = project_of(self._platform, body)
+        _check(body)
+        operation = body["spec"]["operation"]
+        if operation["type"] != "function":
+            raise BadRequest(
+                f"a trigger cannot be created for a {operation['type']} here",
+                hint="a pipeline's triggers are made by its install: node.add_trigger(...), pipeline.install()",
+            )
+        if self._platform.store.get(Kind.SERVICE, operation.get("serviceId") or "") is None:
+            raise NotFound(f"there is no service {operation.get('serviceId')!r} for trigger {body['name']!r} to start")
+        doc = trigger_document(body["name"], project["id"], body, creator)
+
+        def intent(tx: Tx) -> None:
+            tx.insert(Kind.TRIGGER, doc)
+
+        self._platform.store.write(intent)
+        return shown(self._platform, "triggers", doc)
+
+    def update(self, trigger_id: str, body: Mapping[str, Any]) -> Document:
+        """The trigger with the fields given. Raises NotFound, and BadRequest for what cannot be one."""
+        changes = {key: value for key, value in body.items() if key not in _FIXED and not key.startswith("_")}
+        if "name" in changes:
+            check_name(changes["name"], "trigger")
+
+        def intent(tx: Tx) -> Document:
+            current = require(tx, Kind.TRIGGER, trigger_id)
+            doc = {**current, **changes, "updatedAt": now()}
+            if isinstance(changes.get("spec"), Mapping):
+                operation = current["spec"]["operation"]  # what it starts is not up for change
+                doc["spec"] = {**current["spec"], **changes["spec"], "operation": operation}
+            _check(doc)
+            tx.put(Kind.TRIGGER, doc)
+            _mirror(tx, doc, _start_trigger(doc))
+            return doc
+
+        return shown(self._platform, "triggers", self._platform.store.write(intent))
+
+    def delete(self, trigger_id: str) -> None:
+        """Raises NotFound."""
+
+        def intent(tx: Tx) -> None:
+            current = require(tx, Kind.TRIGGER, trigger_id)
+            tx.delete(Kind.TRIGGER, trigger_id)
+            _mirror(tx, current, None)
+
+        self._platform.store.write(intent)
+
+
+def _check(trigger: Mapping[str, Any]) -> None:
+    fault = trigger_fault(trigger)
+    spec = trigger.get("spec")
+    operation = spec.get("operation") if isinstance(spec, Mapping) else None
+    if fault is None and not (isinstance(operation, Mapping) and operation.get("type") in OPERATIONS):
+        fault = f"its spec.operation.type is none of {', '.join(OPERATIONS)}"
+    if fault is None and not isinstance(trigger.get("active", True), bool):
+        fault = "its 'active' is neither true nor false"
+    if fault is not None:
+        raise BadRequest(f"trigger {trigger.get('name')!r} is wrong: {fault}")
+
+
+def trigger_document(
+    name: str, project_id: str | None, body: Mapping[str, Any], creator: str, at: str | None = None
+) -> Document:
+    """A trigger with every key that clients read."""
+    at = at or now()
+    return {
+        "scope": "project",
+        "global": False,
+        **{key: value for key, value in body.items() if not key.startswith("_")},
+        "id": new_id(),
+        "name": name,
+        "projectId": project_id,
+        "active": body.get("active", True),
+        "spec": {"input": {}, **copy.deepcopy(dict(body["spec"]))},
+        "creator": creator,
+        "createdAt": at,
+        "updatedAt": at,
+    }
+
+
+# --- of pipelines -----------------------------------------------------------------------------------------------------
+
+
+def install(tx: Tx, pipeline: Mapping[str, Any], creator: str, at: str) -> None:
+    """Makes the pipeline's triggers what its start nodes say, and active."""
+    existing = {each["startNodeId"]: each for each in of_pipeline(tx, pipeline["id"]) if each.get("startNodeId")}
+    for start in pipeline["startNodes"]:
+        trigger = start.get("trigger")
+        if not trigger:
+            continue
+        spec = {"input": {}, **(trigger.get("spec") or {}), "operation": _operation(pipeline, start)}
+        known = existing.pop(start["id"], None)
+        if known is None:
+            body = {"type": trigger["type"], "spec": spec, "startNodeId": start["id"]}
+            tx.insert(Kind.TRIGGER, trigger_document(_name(pipeline, start), pipeline["projectId"], body, creator, at))
+        elif not known["active"] or known["spec"] != spec or known["type"] != trigger["type"]:
+            tx.put(Kind.TRIGGER, {**known, "type": trigger["type"], "spec": spec, "active": True, "updatedAt": at})
+    for left in existing.values():
+        tx.delete(Kind.TRIGGER, left["id"])
+
+
+def rest(tx: Tx, pipeline_id: str, at: str) -> None:
+    """Puts the pipeline's triggers to rest."""
+    for each in of_pipeline(tx, pipeline_id):
+        if each["active"]:
+            tx.put(Kind.TRIGGER, {**each, "active": False, "updatedAt": at})
+
+
+def of_pipeline(tx: Tx, pipeline_id: str) -> list[Document]:
+    """The pipeline's triggers."""
+    return tx.find(Kind.TRIGGER, {"pageSize": 1000}, where={"pipelineId": pipeline_id}).items
+
+
+def _operation(pipeline: Mapping[str, Any], start: Mapping[str, Any]) -> Document:
+    return {"type": "pipeline", "id": pipeline["id"], "nodeId": start["nodeId"]}
+
+
+def _name(pipeline: Mapping[str, Any], start: Mapping[str, Any]) -> str:
+    node = next(each for each in pipeline["nodes"] if each["id"] == start["nodeId"])
+    return f"{pipeline['name']}-{node['name']}"
+
+
+def _start_trigger(trigger: Mapping[str, Any]) -> Document:
+    """The trigger as a start node has it."""
+    kept = {key: value for key, value in trigger["spec"].items() if key != "operation"}
+    return {"type": trigger["type"], "spec": kept}
+
+
+def _mirror(tx: Tx, trigger: Mapping[str, Any], said: Document | None) -> None:
+    """Writes an edit of a pipeline's trigger into the start node that it came from."""
+    operation = trigger["spec"]["operation"]
+    pipeline = tx.get(Kind.PIPELINE, operation.get("id") or "") if operation["type"] == "pipeline" else None
+    if pipeline is None:
+        return
+    starts = []
+    for start in pipeline["startNodes"]:
+        if start.get("id") != trigger.get("startNodeId"):
+            starts.append(start)
+        elif said is not None:
+            starts.append({**start, "trigger": said})
+        elif start.get("type") == "root":
+            starts.append({key: value for key, value in start.items() if key != "trigger"})
+    tx.put(Kind.PIPELINE, {**pipeline, "startNodes": starts, "updatedAt": now(), "_revisionId": None})

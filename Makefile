@@ -11,12 +11,13 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format check bench clean
+.PHONY: help venv demo test oldest lint format check bench clean
 
 help:
 	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
 	@echo "make test    all tests"
 	@echo "make check   ruff, mypy --strict, import laws, all tests"
+	@echo "make oldest  all tests at the oldest versions that setup.cfg admits (needs uv)"
 	@echo "make bench   the benchmarks, as a table"
 	@echo "make format  let ruff format the code"
 	@echo "make clean   remove $(VENV) and the tools' caches"
@@ -34,6 +35,12 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
+oldest:
+	uv venv --quiet --clear --python $(PYTHON) .venv-oldest
+	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct \
+	    --config-settings editable_mode=compat -e '.[dev]'
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
+
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -50,4 +57,4 @@ format: $(READY)
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build
+	rm -rf $(VENV) .venv-oldest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build

@@ -96,7 +96,7 @@ def requirements() -> dict[str, set[str]]:
 
 
 # Libraries that are part of a declared one, as its own documentation uses them.
-PART_OF = {"pydantic_core": "pydantic", "werkzeug": "flask"}
+PART_OF = {"pydantic_core": "pydantic", "werkzeug": "flask", "urllib3": "requests"}
 
 
 @functools.cache

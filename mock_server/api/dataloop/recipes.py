@@ -1,0 +1,68 @@
+"""/recipes and /ontologies, as far as datasets need them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from dtlpipe.errors import BadRequest
+from mock_server.api.dataloop import render, validation
+from mock_server.api.guard import caller
+from mock_server.platform import views
+from mock_server.store.base import Document, Kind
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+
+def register(api: Blueprint, platform: Platform) -> None:
+    """Adds the routes of recipes and ontologies."""
+    recipes = platform.datasets.recipes
+
+    def shown(kind: Kind, document: Document) -> Any:
+        return (views.recipe if kind is Kind.RECIPE else views.ontology)(document, render.base())
+
+    for kind, path in ((Kind.RECIPE, "recipes"), (Kind.ONTOLOGY, "ontologies")):
+        _register_common(api, platform, kind, path, shown)
+
+    @api.post("/recipes")
+    def create_recipe() -> Any:
+        return shown(Kind.RECIPE, recipes.create_recipe(validation.json_object(), caller().email))
+
+    @api.post("/ontologies")
+    def create_ontology() -> Any:
+        return shown(Kind.ONTOLOGY, recipes.create_ontology(validation.json_object(), caller().email))
+
+    @api.patch("/ontologies/<id>/labels")
+    def set_labels(id: str) -> Any:
+        body = validation.json_object()
+        labels = body.get("labelsNode")
+        if not isinstance(labels, list):
+            raise BadRequest("", errors=[{"path": ["labelsNode"], "message": "a list of labels is needed here"}])
+        return shown(Kind.ONTOLOGY, recipes.set_labels(id, labels, upsert=bool(body.get("upsert"))))
+
+    @api.delete("/ontologies/<id>/labels")
+    def remove_labels(id: str) -> Any:
+        body = validation.json_object(empty=True)
+        tags = body.get("labelNames", body.get("labels", []))
+        if not isinstance(tags, list):
+            raise BadRequest("", errors=[{"path": ["labelNames"], "message": "a list of tags is needed here"}])
+        return shown(Kind.ONTOLOGY, recipes.remove_labels(id, tags))
+
+
+def _register_common(api: Blueprint, platform: Platform, kind: Kind, path: str, shown: Any) -> None:
+    recipes = platform.datasets.recipes
+
+    def get(id: str) -> Any:
+        return shown(kind, recipes.get(kind, id))
+
+    def update(id: str) -> Any:
+        return shown(kind, recipes.update(kind, id, validation.json_object()))
+
+    def delete(id: str) -> Any:
+        recipes.delete(kind, id)
+        return {"id": id}
+
+    for view, methods in ((get, ["GET"]), (update, ["PATCH", "PUT"]), (delete, ["DELETE"])):
+        api.add_url_rule(f"/{path}/<id>", f"{view.__name__}_{path}", view, methods=methods)

@@ -1,0 +1,114 @@
+"""Who may call: the three questions that every request is asked before any vocabulary sees it.
+
+1. Is it meant for this platform? A `Host` that is not one of its names is a web page that had its own name resolve to
+   this machine (DNS rebinding): refused.
+2. Does a foreign web page send it? A browser says so in `Origin` or `Sec-Fetch-Site`; such a request may not change
+   anything.
+3. Who sends it? A token, where there is one, must be valid. Without one, a platform on loopback takes the caller for
+   its local user; an exposed one refuses, except at the few views marked `public`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, g, request
+
+from dtlpipe.errors import Forbidden, Unauthorized
+from mock_server.config import Settings, is_loopback
+from mock_server.platform.tokens import Identity
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+View = TypeVar("View", bound=Callable[..., object])
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def public(view: View) -> View:
+    """Marks a view that needs no token even when the platform is exposed: it has means of its own, or no secrets."""
+    view.__dict__["public"] = True
+    return view
+
+
+def caller() -> Identity:
+    """Who sends the current request."""
+    identity: Identity = g.identity
+    return identity
+
+
+def install(app: Flask, platform: Platform) -> None:
+    """Ask the questions before each request."""
+    settings = platform.settings
+    names = _names(settings)
+
+    @app.before_request
+    def guard() -> None:
+        _check_host(request.headers.get("Host"), names, settings)
+        if request.method not in _READS:
+            _check_origin(settings)
+        view = current_app.view_functions.get(request.endpoint or "")
+        if getattr(view, "public", False):
+            g.identity = Identity(settings.email)
+        else:
+            g.identity = platform.tokens.identify(bearer())
+
+
+def bearer() -> str | None:
+    """The token of the request. Raises Unauthorized for an `Authorization` that is not `Bearer <token>`."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("the Authorization header is not `Bearer <token>`")
+    return token.strip()
+
+
+def _names(settings: Settings) -> frozenset[str]:
+    own = {settings.host, *settings.allowed_hosts}
+    if settings.exposed:
+        own |= {socket.gethostname(), socket.getfqdn()}
+    return frozenset(name.strip("[]").rstrip(".").lower() for name in own)
+
+
+def _hostname(netloc: str) -> str:
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_host(host: str | None, names: frozenset[str], settings: Settings) -> None:
+    if host is None:  # HTTP/1.0: no browser
+        return
+    name = _hostname(host)
+    if is_loopback(name) or name in names or (settings.exposed and _is_address(name)):
+        return
+    raise Forbidden(
+        f"this platform is not {name or host!r}",
+        hint="call it by its own address; for a name of your own, start the platform with --allow-host NAME",
+    )
+
+
+def _check_origin(settings: Settings) -> None:
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        own = urlsplit(origin).netloc.lower() == request.host.lower()
+        if not own and origin.rstrip("/").lower() not in settings.allowed_origins:
+            raise Forbidden(f"a page of {origin} may not change anything here")
+    elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise Forbidden("a page of another site may not change anything here")

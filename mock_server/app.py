@@ -1,0 +1,89 @@
+"""The application: the platform's verbs behind all its vocabularies. Nothing else knows all of them.
+
+`create_app` mounts them on a platform; `mock_server.local` puts the platform together and starts it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from flask import Blueprint, Flask, Response, request
+
+from dtlpipe.errors import from_status
+from mock_server.api import admin, dataloop, guard, wire
+from mock_server.api.dataloop import errors as dataloop_errors
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+log = logging.getLogger("dtlpipe.platform")
+
+
+@attrs.frozen
+class Surface:
+    """A vocabulary: its name, its routes, and the errors that it tells in its own shape."""
+
+    name: str
+    blueprints: Callable[[Platform], Iterable[Blueprint]]
+    prefixes: tuple[str, ...]
+    error_status: Callable[[Any], int] = dataloop_errors.status
+    error_body: Callable[[Any, str], dict[str, Any]] = dataloop_errors.body
+
+
+SURFACES = (
+    Surface("dataloop", dataloop.blueprints, prefixes=("/api/v1",)),
+    Surface("admin", admin.blueprints, prefixes=("/health",)),
+)
+
+
+def create_app(platform: Platform) -> Flask:
+    """The WSGI application of a platform."""
+    app = Flask("mock_server", static_folder=None)
+    settings = platform.settings
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_body,  # uploads raise it for themselves
+        MAX_FORM_MEMORY_SIZE=settings.max_body,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    wire.install(app)
+    guard.install(app, platform)
+    for surface in SURFACES:
+        for blueprint in surface.blueprints(platform):
+            app.register_blueprint(blueprint)
+    app.register_error_handler(Exception, _answer)
+    return app
+
+
+def error_body(status: int, message: str) -> bytes:
+    """The body of an error that was found before a request reached the application."""
+    return wire.dumps(dataloop_errors.body(from_status(status, message), wire.new_request_id()))
+
+
+def _answer(error: Exception) -> Response:
+    surface = _surface_of(request.path)
+    translated = dataloop_errors.translate(error, request.method, request.path)
+    status = surface.error_status(translated)
+    if request.method == "POST" and 501 <= status <= 511 and "Idempotency-Key" not in request.headers:
+        status = translated.status = (
+            500  # the field's SDK sends a POST again after any of these, and does the work twice
+        )
+    if status >= 500 and status != 503:
+        log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
+    headers = {}
+    if translated.retry_after is not None:
+        headers["Retry-After"] = f"{translated.retry_after:g}"
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        headers["Allow"] = ", ".join(sorted(allowed))
+    return wire.json_response(surface.error_body(translated, wire.request_id()), status, headers)
+
+
+def _surface_of(path: str) -> Surface:
+    return next((each for each in SURFACES if path.startswith(each.prefixes)), SURFACES[0])

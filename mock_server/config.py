@@ -1,0 +1,135 @@
+"""Settings of a platform, with what each default is for. Everything that can be chosen is chosen here.
+
+Law: plain data. Nothing is opened, bound or written by making one; whatever does not work together is refused at once,
+with the way out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from dtlpipe.errors import ConfigurationError
+
+DEFAULT_PORT = 8400
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def default_data_dir() -> Path:
+    """`$DTLPIPE_DATA`, else `~/.dtlpipe/platform`."""
+    chosen = os.environ.get("DTLPIPE_DATA")
+    return Path(chosen) if chosen else Path("~/.dtlpipe/platform")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address can be reached from this machine only."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _folder(path: str | Path) -> Path:
+    return Path(path).expanduser().resolve()
+
+
+#: The least value that makes sense, where 0 does not, or where less than 0 does not.
+_LEAST: dict[str, float] = {
+    "port": 0,
+    "token_lifetime": 1,
+    "refresh_lifetime": 1,
+    "api_key_lifetime": 1,
+    "workers": 1,
+    "max_body": 1024,
+    "max_upload": 1024,
+    "threads": 4,
+    "max_waiters": 0,
+    "max_wait": 0,
+    "hold_timeout": 0,
+    "node_timeout": 0.001,
+    "node_memory_limit": MIB,
+    "grace": 0,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Times are seconds, sizes are bytes. Raises ConfigurationError for settings that do not work together.
+
+    Attributes:
+        data_dir: the platform's folder; one live platform at a time.
+        host: the address to bind; one that is not loopback exposes the platform and needs a `password`.
+        port: 0 takes a free one.
+        allowed_hosts: further names by which clients may call the platform (`Host` headers), such as a proxy's.
+        allowed_origins: web origins that may change state from a browser, besides the platform's own.
+        email: who a call without a token acts as (loopback only), and the default owner of tokens.
+        password: what logs in when exposed, whatever the e-mail. On loopback any password does.
+        jwt_secret: what `GET /get_jwt` asks for in `X-Get-Jwt-Secret`; without it the path is closed when exposed.
+        token_lifetime, refresh_lifetime, api_key_lifetime: of what the platform signs.
+        workers: node processes at the same time.
+        durability: "strict" survives a power cut; "relaxed" a killed process.
+        max_body: the largest JSON (or form) body; `max_upload`: the largest upload.
+        threads: requests at the same time; `max_waiters` of them may be long-polls.
+        max_wait: the longest that `?wait=` holds a request.
+        hold_dtlpy: whether an unchanged dtlpy's polls are held for up to `hold_timeout` (see api/dataloop/holding).
+        node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
+        grace: how long a stop waits for requests and node code in flight. What is cut short goes on at the next start.
+    """
+
+    data_dir: Path = attrs.field(factory=default_data_dir, converter=_folder)
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    allowed_hosts: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    allowed_origins: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    email: str = "local@dtlpipe.dev"
+    password: str | None = attrs.field(default=None, repr=False)
+    jwt_secret: str | None = attrs.field(default=None, repr=False)
+    token_lifetime: float = 24 * 3600.0
+    refresh_lifetime: float = 30 * 24 * 3600.0
+    api_key_lifetime: float = 365 * 24 * 3600.0
+    workers: int = attrs.field(factory=lambda: os.cpu_count() or 1)
+    durability: Literal["strict", "relaxed"] = "strict"
+    max_body: int = 16 * MIB
+    max_upload: int = 5 * GIB
+    threads: int = 64
+    max_waiters: int = 48
+    max_wait: float = 30.0
+    hold_dtlpy: bool = True
+    hold_timeout: float = 20.0
+    node_timeout: float = 3600.0
+    node_memory_limit: int | None = None
+    grace: float = 10.0
+
+    def __attrs_post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigurationError(f"{name} is {value}, but at least {least:g} is needed")
+        if self.port > 65535:
+            raise ConfigurationError(f"port is {self.port}, but ports go up to 65535 (0 takes a free one)")
+        if self.durability not in ("strict", "relaxed"):
+            raise ConfigurationError(f"durability is {self.durability!r}, but there are 'strict' and 'relaxed'")
+        if self.max_waiters >= self.threads:
+            raise ConfigurationError(
+                f"max_waiters is {self.max_waiters} of {self.threads} threads: waiting requests would take them all",
+                hint="leave a few threads for requests that do not wait",
+            )
+        if self.exposed and not self.password:
+            raise ConfigurationError(
+                f"host {self.host!r} can be reached from other machines, and no password is set",
+                hint="put a password into an environment variable and name it: --password-env DTLPIPE_PASSWORD; "
+                "or stay on 127.0.0.1",
+            )
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other machines can reach the platform: then every call needs a token."""
+        return not is_loopback(self.host)

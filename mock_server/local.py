@@ -1,0 +1,167 @@
+"""One running platform, put together: store, verbs, application, server, worker, in the order that each needs the others.
+
+Law: `start` leaves either all of it running or nothing; `stop` ends it from the outside in, so that node code may call back
+until its time is over and nobody is answered by half a platform. What is in flight then goes on at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from dtlpipe.errors import Unavailable
+from dtlpipe.model import times
+from mock_server.config import Settings
+from mock_server.platform.hub import Hub
+from mock_server.platform.platform import Platform, Scheduler
+from mock_server.store import open_store
+from mock_server.store.base import Store
+
+STATE_FILE = "dtlpipe-platform.state"
+SPOOL_FOLDER = "spool"
+
+
+class LocalWorker(Scheduler, Protocol):
+    """What is started and stopped of a worker."""
+
+    def start(self) -> None: ...
+
+    def close(self, grace: float = ...) -> None: ...
+
+
+def _worker(platform: Platform) -> LocalWorker:
+    from mock_server.worker import Worker
+
+    worker: LocalWorker = Worker(platform)
+    return worker
+
+
+class Local:
+    """A platform that runs in this process.
+
+    Args:
+        settings: what it is to be.
+        worker: makes the worker; another one takes its place in tests of the rim.
+    """
+
+    def __init__(self, settings: Settings, worker: Callable[[Platform], LocalWorker] = _worker) -> None:
+        self.settings = settings
+        self._make_worker = worker
+        self._stack: ExitStack | None = None
+        self._platform: Platform | None = None
+        self._port = settings.port
+
+    @property
+    def platform(self) -> Platform:
+        """The verbs. Raises Unavailable unless it runs."""
+        if self._platform is None:
+            raise Unavailable("this platform is not running", hint="start() it first")
+        return self._platform
+
+    @property
+    def running(self) -> bool:
+        return self._platform is not None
+
+    @property
+    def url(self) -> str:
+        return self.platform.url
+
+    def start(self) -> None:
+        """Returns when requests are answered. Raises ConfigurationError for a folder or a port that cannot be had."""
+        from mock_server.app import create_app, error_body
+        from mock_server.server import Server
+
+        if self._stack is not None:
+            return
+        settings = self.settings
+        with ExitStack() as stack:
+            store: Store = open_store(settings.data_dir, relaxed=settings.durability == "relaxed")
+            stack.callback(store.close)
+            platform = Platform(store, settings, hub=Hub(settings.max_waiters))
+            server = Server(
+                create_app(platform),
+                host=settings.host,
+                port=self._port,
+                threads=settings.threads,
+                spool=settings.data_dir / SPOOL_FOLDER,
+                body_limit=_body_limit(settings),
+                error_body=error_body,
+            )
+            stack.callback(server.close, settings.grace)
+            stack.callback(platform.hub.close)
+            platform.url = _url(settings.host, server.port)
+            worker = self._make_worker(platform)
+            stack.callback(worker.close, settings.grace)
+            worker.start()
+            platform.scheduler = worker
+            server.start()
+            _write_state(settings.data_dir, platform.url)
+            stack.callback(_remove_state, settings.data_dir)
+            self._stack = stack.pop_all()
+        self._platform, self._port = platform, server.port
+
+    def stop(self) -> None:
+        """Ends it: node code in flight and then requests in flight get their grace. May be called twice."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            self.platform.stopping = True
+            try:
+                stack.close()
+            finally:
+                self._platform = None
+
+
+def _body_limit(settings: Settings) -> Callable[[str], int]:
+    """Files come in multipart bodies; everything else is JSON or a small form."""
+    return lambda kind: settings.max_upload if kind.lower().startswith("multipart/form-data") else settings.max_body
+
+
+def _url(host: str, port: int) -> str:
+    """Where clients on this machine find it."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host.strip("[]"), host.strip("[]"))  # noqa: S104 - compared, not bound
+    return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
+
+
+@attrs.frozen
+class State:
+    """What a running platform says of itself in its data folder."""
+
+    pid: int
+    url: str
+    started_at: str
+
+    @classmethod
+    def read(cls, data_dir: Path) -> State | None:
+        """None if no platform runs there. A file that a killed platform left behind does not count."""
+        try:
+            found: dict[str, Any] = json.loads((data_dir / STATE_FILE).read_text(encoding="utf-8"))
+            state = cls(pid=int(found["pid"]), url=str(found["url"]), started_at=str(found["startedAt"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        try:
+            os.kill(state.pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            return state
+        return state
+
+
+def _write_state(data_dir: Path, url: str) -> None:
+    path = data_dir / STATE_FILE
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    state = {"pid": os.getpid(), "url": url, "startedAt": times.to_wire(times.now())}
+    temporary.write_text(json.dumps(state) + "\n", encoding="utf-8")
+    temporary.rename(path)
+
+
+def _remove_state(data_dir: Path) -> None:
+    with suppress(FileNotFoundError):
+        (data_dir / STATE_FILE).unlink()

@@ -1,0 +1,120 @@
+"""Annotations, as far as items need them: kept, queried, counted. What they mean is the client's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import BadRequest
+from mock_server.platform.datasets import writable
+from mock_server.platform.documents import merged, now, require
+from mock_server.store.base import Document, Kind, Page, Query, Tx
+from mock_server.store.ids import new_id
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+_ALL = 1000
+_FIXED = frozenset({"id", "itemId", "datasetId", "creator", "createdAt", "url", "item"})
+
+
+class Annotations:
+    """The verbs of annotations. A document is the wire's annotation, without its urls."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._store = platform.store
+
+    def create(self, item_id: str, bodies: Sequence[Any], creator: str) -> list[Document]:
+        """Raises NotFound for the item, BadRequest for a body without a `type`."""
+        for index, body in enumerate(bodies):
+            if not isinstance(body, Mapping):
+                raise BadRequest("", errors=[{"path": [index], "message": "an object is needed here"}])
+            if not isinstance(body.get("type"), str):
+                raise BadRequest("", errors=[{"path": [index, "type"], "message": "an annotation needs a type"}])
+
+        def intent(tx: Tx) -> list[Document]:
+            item = require(tx, Kind.ITEM, item_id)
+            writable(tx, item["datasetId"])
+            at = now()
+            made = [_new(body, item_id, item["datasetId"], creator, at) for body in bodies]
+            for each in made:
+                tx.insert(Kind.ANNOTATION, each)
+            _recount(tx, item)
+            return made
+
+        return self._store.write(intent)
+
+    def get(self, annotation_id: str) -> Document:
+        """Raises NotFound."""
+        return require(self._store, Kind.ANNOTATION, annotation_id)
+
+    def of_item(self, item_id: str) -> list[Document]:
+        """All of the item's. Raises NotFound."""
+        require(self._store, Kind.ITEM, item_id)
+        return [*self._store.iterate(Kind.ANNOTATION, where={"itemId": item_id})]
+
+    def query(self, dataset_id: str, query: Query) -> Page:
+        """A page of the dataset's annotations. Raises NotFound for the dataset."""
+        require(self._store, Kind.DATASET, dataset_id)
+        return self._store.find(Kind.ANNOTATION, query, where={"datasetId": dataset_id})
+
+    def update(self, annotation_id: str, patch: Mapping[str, Any], editor: str) -> Document:
+        """Lays the patch over it. Raises NotFound."""
+        changes = {key: value for key, value in patch.items() if key not in _FIXED}
+
+        def intent(tx: Tx) -> Document:
+            document = require(tx, Kind.ANNOTATION, annotation_id)
+            writable(tx, document["datasetId"])
+            document = merged(document, changes) | {"updatedAt": now(), "updatedBy": editor}
+            tx.put(Kind.ANNOTATION, document)
+            return document
+
+        return self._store.write(intent)
+
+    def delete(self, annotation_id: str) -> None:
+        """Raises NotFound."""
+
+        def intent(tx: Tx) -> None:
+            document = require(tx, Kind.ANNOTATION, annotation_id)
+            writable(tx, document["datasetId"])
+            tx.delete(Kind.ANNOTATION, annotation_id)
+            item = tx.get(Kind.ITEM, document["itemId"])
+            if item is not None:
+                _recount(tx, item)
+
+        self._store.write(intent)
+
+    def copy(self, tx: Tx, item_id: str, to_item_id: str, to_dataset_id: str) -> dict[str, Any]:
+        """Copies an item's annotations to another, within a change; what the other then says of them."""
+        found = tx.find(Kind.ANNOTATION, {"pageSize": _ALL}, where={"itemId": item_id}).items
+        for each in found:
+            tx.insert(Kind.ANNOTATION, {**each, "id": new_id(), "itemId": to_item_id, "datasetId": to_dataset_id})
+        return {"annotated": bool(found), "annotationsCount": len(found)}
+
+    def remove_of(self, tx: Tx, item_id: str) -> None:
+        """Deletes all of an item's, within a change."""
+        while found := tx.find(Kind.ANNOTATION, {"pageSize": _ALL}, where={"itemId": item_id}).items:
+            for each in found:
+                tx.delete(Kind.ANNOTATION, each["id"])
+
+
+def _new(body: Mapping[str, Any], item_id: str, dataset_id: str, creator: str, at: str) -> Document:
+    return {
+        "label": None,
+        "attributes": [],
+        "coordinates": None,
+        **body,
+        "metadata": body.get("metadata") or {},
+        "id": new_id(),
+        "itemId": item_id,
+        "datasetId": dataset_id,
+        "creator": creator,
+        "createdAt": at,
+        "updatedBy": creator,
+        "updatedAt": at,
+    }
+
+
+def _recount(tx: Tx, item: Document) -> None:
+    total = tx.find(Kind.ANNOTATION, {"pageSize": 1}, where={"itemId": item["id"]}).total
+    tx.put(Kind.ITEM, {**item, "annotated": total > 0, "annotationsCount": total, "updatedAt": now()})

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCHMARKS := import_cost latency throughput overhead
 TYPED := dtlpipe mock_server tests/typing
 
 # PYTEST_ARGS=... reaches pytest, e.g. make test PYTEST_ARGS="tests/unit -x"
@@ -30,7 +31,8 @@ $(READY): setup.cfg pyproject.toml tools/make_venv.py tools/bootstrap_pip.py
 	@touch $@
 
 demo: $(READY)
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python tools/fetch_photos.py .demo/photos
+	@$(BIN)/python examples/demo.py .demo/photos .demo/data
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
@@ -50,7 +52,7 @@ lint: $(READY)
 check: lint test
 
 bench: $(READY)
-	@$(BIN)/python -m benchmarks
+	@set -e; for each in $(BENCHMARKS); do $(BIN)/python benchmarks/$$each.py; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix

@@ -1,0 +1,31 @@
+"""/commands: work that the platform does on its own time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from mock_server.api.dataloop.holding import hold
+from mock_server.platform.commands import is_over
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+
+def register(api: Blueprint, platform: Platform) -> None:
+    """Adds the routes of commands. Who gets one waits for it, so that even the first look is held."""
+    commands = platform.commands
+
+    @api.get("/commands")
+    def list_commands() -> Any:
+        return commands.list()
+
+    @api.get("/commands/<command_id>")
+    @api.get("/commands/faas/<command_id>")
+    def get_command(command_id: str) -> Any:
+        return hold(platform, command_id, lambda: commands.get(command_id), is_over, at_once=True)
+
+    @api.post("/commands/<command_id>/abort")
+    def abort_command(command_id: str) -> Any:
+        return commands.abort(command_id)

@@ -1,0 +1,69 @@
+"""What asks for work to be begun, once or as a batch: for pipelines and for services alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field
+
+from dtlpipe.errors import BadRequest
+
+_LONGEST_KEY = 255
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class Start(_Body):
+    """`{"pipeline": {...}}`: one run."""
+
+    input: dict[str, Any] | None = None
+    node_id: str | None = Field(None, alias="nodeId")
+    test_mode: bool | None = Field(None, alias="testMode")
+
+
+class Query(_Body):
+    """A query for items; whatever else it says is kept, and read by the store."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    filter: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """The query as it was sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Batch(_Body):
+    """`{"batch": {...}}`: one run or call for each item of a query, with the same arguments besides."""
+
+    query: Query
+    args: dict[str, Any] | None = None
+
+
+class ExecutePipeline(_Body):
+    """The body of POST /pipelines/{id}/execute; the node of a batch is named at its top."""
+
+    pipeline: Start | None = None
+    batch: Batch | None = None
+    node_id: str | None = Field(None, alias="nodeId")
+
+
+class ExecuteService(_Body):
+    """The body of POST /executions/{serviceId}."""
+
+    input: dict[str, Any] | None = None
+    batch: Batch | None = None
+    function_name: str | None = Field(None, alias="functionName")
+    project_id: str | None = Field(None, alias="projectId")
+
+
+def idempotency_key() -> str | None:
+    """What the client calls this request, so that it can be sent again without being done again."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
+        raise BadRequest(f"the Idempotency-Key has {len(key)} characters; 1 to {_LONGEST_KEY} are allowed")
+    return key

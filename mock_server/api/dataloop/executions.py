@@ -1,0 +1,84 @@
+"""/executions: calls of services, and the executions of pipelines' nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from dtlpipe.errors import BadRequest
+from mock_server.api.dataloop import validation
+from mock_server.api.dataloop.executing import ExecuteService, idempotency_key
+from mock_server.api.dataloop.holding import hold
+from mock_server.api.guard import caller
+from mock_server.api.wire import json_response
+from mock_server.platform import lifecycle
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+
+def register(api: Blueprint, platform: Platform) -> None:
+    """Adds the routes of executions; queries for them go to /query/faas."""
+    executions = platform.executions
+
+    @api.post("/executions/<service_id>")
+    def execute_service(service_id: str) -> Any:
+        asked: ExecuteService = validation.body(ExecuteService)
+        if asked.batch is not None:
+            return executions.start_batch(
+                service_id,
+                query=asked.batch.query.to_wire(),
+                args=asked.batch.args,
+                function_name=asked.function_name,
+                creator=caller().email,
+                idempotency_key=idempotency_key(),
+            )
+        return executions.start(
+            service_id,
+            inputs=asked.input,
+            function_name=asked.function_name,
+            project_id=asked.project_id,
+            creator=caller().email,
+            idempotency_key=idempotency_key(),
+        )
+
+    @api.post("/executions/rerun")
+    def rerun_batch() -> Any:
+        raise BadRequest(
+            "this platform does not rerun a batch of executions",
+            hint="rerun them one by one, or execute the batch again",
+        )
+
+    @api.post("/executions/resource/query")
+    def query_resource_executions() -> Any:
+        return executions.resource_query(validation.query())
+
+    @api.get("/executions/<execution_id>")
+    def get_execution(execution_id: str) -> Any:
+        return hold(
+            platform,
+            execution_id,
+            lambda: executions.get(execution_id),
+            lambda found: lifecycle.is_final(found["latestStatus"]["status"]),
+        )
+
+    @api.patch("/executions/<execution_id>")
+    def update_execution(execution_id: str) -> Any:
+        return executions.update(execution_id, validation.json_object())
+
+    @api.post("/executions/<execution_id>/progress")
+    def report_progress(execution_id: str) -> Any:
+        return executions.progress(execution_id, validation.json_object())
+
+    @api.post("/executions/<execution_id>/terminate")
+    def terminate_execution(execution_id: str) -> Any:
+        return executions.terminate(execution_id, caller().email)
+
+    @api.post("/executions/<execution_id>/rerun")
+    def rerun_execution(execution_id: str) -> Any:
+        return executions.rerun(execution_id, caller().email)
+
+    @api.post("/executions/<execution_id>/attempts")
+    def count_attempts(execution_id: str) -> Any:
+        return json_response(executions.attempts(execution_id))  # a bare number, which is no view's value by itself

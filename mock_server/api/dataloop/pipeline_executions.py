@@ -1,0 +1,63 @@
+"""/pipelines/{id}/execute and /executions: runs, which this vocabulary calls cycles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from dtlpipe.errors import BadRequest
+from mock_server.api.dataloop import validation
+from mock_server.api.dataloop.executing import ExecutePipeline, idempotency_key
+from mock_server.api.dataloop.holding import hold
+from mock_server.api.guard import caller
+from mock_server.platform import lifecycle
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+
+def register(api: Blueprint, platform: Platform) -> None:
+    """Adds the routes of runs; queries for them go to /pipelines/query."""
+    runs = platform.runs
+
+    @api.post("/pipelines/<pipeline_id>/execute")
+    def execute_pipeline(pipeline_id: str) -> Any:
+        asked: ExecutePipeline = validation.body(ExecutePipeline)
+        if (asked.pipeline is None) == (asked.batch is None):
+            raise BadRequest("either 'pipeline' (one run) or 'batch' (a run for each item of a query) is needed")
+        if asked.batch is not None:
+            return runs.start_batch(
+                pipeline_id,
+                query=asked.batch.query.to_wire(),
+                args=asked.batch.args,
+                node_id=asked.node_id,
+                creator=caller().email,
+                idempotency_key=idempotency_key(),
+            )
+        assert asked.pipeline is not None  # noqa: S101 - one of the two is given
+        return runs.start(
+            pipeline_id,
+            inputs=asked.pipeline.input,
+            node_id=asked.pipeline.node_id or asked.node_id,
+            test_mode=bool(asked.pipeline.test_mode),
+            creator=caller().email,
+            idempotency_key=idempotency_key(),
+        )
+
+    @api.get("/pipelines/<pipeline_id>/executions/<run_id>")
+    def get_run(pipeline_id: str, run_id: str) -> Any:
+        return hold(
+            platform,
+            run_id,
+            lambda: runs.get(pipeline_id, run_id),
+            lambda found: lifecycle.is_final(found["status"]),
+        )
+
+    @api.post("/pipelines/<pipeline_id>/executions/<run_id>/terminate")
+    def terminate_run(pipeline_id: str, run_id: str) -> Any:
+        return runs.terminate(pipeline_id, run_id, caller().email)
+
+    @api.post("/pipelines/<pipeline_id>/executions/rerun")
+    def rerun(pipeline_id: str) -> Any:
+        return runs.rerun(pipeline_id, validation.json_object(empty=True), caller().email)

@@ -1,0 +1,59 @@
+"""/services: what can be called, and what was logged there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from mock_server.api.dataloop import validation
+from mock_server.api.guard import caller
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+
+def register(api: Blueprint, platform: Platform) -> None:
+    """Adds the routes of services; queries for them go to /query/faas, calls to /executions."""
+    services = platform.services
+
+    @api.post("/services")
+    def create_service() -> Any:
+        return services.create(validation.json_object(), caller().email)
+
+    @api.post("/services/logs")
+    def logs() -> Any:
+        return platform.executions.logs(validation.json_object())
+
+    @api.get("/services/<service_id>")
+    def get_service(service_id: str) -> Any:
+        return services.get(service_id)
+
+    @api.patch("/services/<service_id>")
+    def update_service(service_id: str) -> Any:
+        return services.update(service_id, validation.json_object())
+
+    @api.delete("/services/<service_id>")
+    def delete_service(service_id: str) -> Any:
+        services.delete(service_id, force=validation.flag("force"))
+        return {"id": service_id}
+
+    @api.post("/services/<service_id>/stop")
+    def pause_service(service_id: str) -> Any:
+        return services.pause(service_id)
+
+    @api.post("/services/<service_id>/resume")
+    def resume_service(service_id: str) -> Any:
+        return services.resume(service_id)
+
+    @api.post("/services/<service_id>/restart")
+    def restart_service(service_id: str) -> Any:
+        return services.restart(service_id)
+
+    @api.get("/services/<service_id>/status")
+    def service_status(service_id: str) -> Any:
+        return services.status(service_id)
+
+    @api.get("/services/<service_id>/revisions")
+    def service_revisions(service_id: str) -> Any:
+        return services.revisions(service_id)

@@ -69,9 +69,8 @@ def _answer(error: Exception) -> Response:
     translated = dataloop_errors.translate(error, request.method, request.path)
     status = surface.error_status(translated)
     if request.method == "POST" and 501 <= status <= 511 and "Idempotency-Key" not in request.headers:
-        status = translated.status = (
-            500  # the field's SDK sends a POST again after any of these, and does the work twice
-        )
+        # After any of these the field's SDK sends a POST again, and so would do its work twice.
+        status = translated.status = 500
     if status >= 500 and status != 503:
         log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
     headers = {}

@@ -1,7 +1,7 @@
-"""One running platform, put together: store, verbs, application, server, worker, in the order that each needs the others.
+"""One running platform, put together: store, verbs, application, server, worker, each after what it needs.
 
-Law: `start` leaves either all of it running or nothing; `stop` ends it from the outside in, so that node code may call back
-until its time is over and nobody is answered by half a platform. What is in flight then goes on at the next start.
+Law: `start` leaves either all of it running or nothing; `stop` ends the worker first, so that node code may call back
+until its time is over, and the store last. What was in flight goes on at the next start.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class Projects:
         return found[0]
 
     def update(self, project_id: str, patch: Mapping[str, Any]) -> Document:
-        """Takes over `name`, `featureConstraints`, `archived` and `metadata` of the patch. Raises Conflict, NotFound."""
+        """Takes over the patch's `name`, `featureConstraints`, `archived`, `metadata`. Raises Conflict, NotFound."""
         changes = {key: patch[key] for key in ("name", "featureConstraints", "archived") if patch.get(key) is not None}
         metadata = object_at(patch, "metadata")
         if "name" in changes:

@@ -55,7 +55,7 @@ class Recipes:
         self._store.write(intent)
 
     def set_labels(self, ontology_id: str, labels: Sequence[Any], *, upsert: bool) -> Document:
-        """Adds labels `{"tag", "displayData"?, "color"?}`; those that exist are replaced with `upsert`, kept without."""
+        """Adds labels `{"tag", "displayData"?, "color"?}`. Those that exist are kept, or with `upsert` replaced."""
         nodes = [_node(each, index) for index, each in enumerate(labels)]
 
         def intent(tx: Tx) -> Document:

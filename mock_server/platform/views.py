@@ -1,6 +1,6 @@
 """Entities as the wire shows them: the document, and where it and what belongs to it are found.
 
-Addresses depend on the name by which a client calls the platform, so they are made when an entity is shown, never stored.
+Addresses depend on the name by which a client calls the platform: they are made when an entity is shown, never stored.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def item(document: Mapping[str, Any], base: str) -> Document:
 
 
 def annotation(document: Mapping[str, Any], base: str) -> Document:
+    """An annotation of an item."""
     return {
         **document,
         "url": f"{base}/api/v1/annotations/{document['id']}",
@@ -52,8 +53,10 @@ def annotation(document: Mapping[str, Any], base: str) -> Document:
 
 
 def recipe(document: Mapping[str, Any], base: str) -> Document:
+    """A recipe."""
     return {**document, "url": f"{base}/api/v1/recipes/{document['id']}"}
 
 
 def ontology(document: Mapping[str, Any], base: str) -> Document:
+    """An ontology."""
     return {**document, "url": f"{base}/api/v1/ontologies/{document['id']}"}

@@ -25,6 +25,16 @@ ROUTES = (
     "uploads",
     "streams",
     "annotations",
+    "pipelines",
+    "pipeline_executions",
+    "services",
+    "executions",
+    "packages",
+    "triggers",
+    "commands",
+    "compositions",
+    "faas",
+    "unoffered",
 )
 
 

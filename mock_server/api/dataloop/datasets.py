@@ -50,19 +50,23 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/datasets/<dataset_id>/query")
     def query_dataset(dataset_id: str) -> Any:
-        body = validation.query()
-        resource = body.get("resource", "items")
-        if resource == "annotations":
-            return paging.cursor(platform.items.annotations.query(dataset_id, body), render.annotation)
-        if resource != "items":
-            raise BadRequest(f"resource: a dataset has 'items' and 'annotations', not {resource!r}")
-        if "update" in body:
-            return _update_items(platform, dataset_id, body)
-        if body.get("delete") not in (None, False):
-            if body["delete"] is not True:
-                raise BadRequest("delete: true is needed here, or nothing")
-            return {"deleted": platform.items.delete_all(dataset_id, body)}
-        return paging.cursor(platform.items.query(dataset_id, body), render.item)
+        return _query_within(platform, dataset_id, validation.query())
+
+
+def _query_within(platform: Platform, dataset_id: str, body: dict[str, Any]) -> Any:
+    """Looks for items or annotations; with `update` or `delete`, changes the items that it finds."""
+    resource = body.get("resource", "items")
+    if resource == "annotations":
+        return paging.cursor(platform.items.annotations.query(dataset_id, body), render.annotation)
+    if resource != "items":
+        raise BadRequest(f"resource: a dataset has 'items' and 'annotations', not {resource!r}")
+    if "update" in body:
+        return _update_items(platform, dataset_id, body)
+    if body.get("delete") not in (None, False):
+        if body["delete"] is not True:
+            raise BadRequest("delete: true is needed here, or nothing")
+        return {"deleted": platform.items.delete_all(dataset_id, body)}
+    return paging.cursor(platform.items.query(dataset_id, body), render.item)
 
 
 def _update_items(platform: Platform, dataset_id: str, body: dict[str, Any]) -> Any:

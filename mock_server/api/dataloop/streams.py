@@ -62,7 +62,7 @@ def _send(stream: Stream) -> Response:
     file = stream.path.open("rb")  # now, so that an item deleted while it is sent is sent whole
     file.seek(first)
     data = wrap_file(request.environ, file) if "wsgi.file_wrapper" in request.environ else _Bytes(file, end - first)
-    response = Response(data, status, headers, mimetype=kind, direct_passthrough=True)
+    response = Response(data, status, headers, content_type=kind, direct_passthrough=True)
     response.content_length = end - first
     return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import request
 from pydantic import TypeAdapter, ValidationError
 
 from dtlpipe.errors import BadRequest
+from dtlpipe.model.query import compile_query
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
@@ -83,6 +85,11 @@ def text(data: dict[str, Any], key: str, *, longest: int = 4096) -> str:
     if "\x00" in value:
         raise BadRequest("", errors=[{"path": [key], "message": "a text with a NUL character"}])
     return value
+
+
+def checked_query(found: Mapping[str, Any]) -> None:
+    """Raises BadRequest if the query's filter is none; for queries that are kept before they are asked."""
+    compile_query(found.get("filter") or {})
 
 
 def query() -> dict[str, Any]:

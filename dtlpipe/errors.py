@@ -25,6 +25,7 @@
     ├── WaitTimeout                         `wait(timeout=...)` ended before the work did (also a TimeoutError)
     ├── CodeNotShippable                    a function cannot travel to the platform (also a ValueError)
     ├── NotAnItemPath, ConfigurationError   wrong local input (also ValueErrors)
+    ├── TransferFailed                      some files of many could not be uploaded or downloaded
     └── SDKError                            2001, 3001 and other client-side codes of the field's SDK
 
 The client raises these for a status, the platform raises them to make a status: both read `BY_STATUS`.
@@ -258,6 +259,28 @@ class ConfigurationError(DtlpipeError, ValueError):
 
 class NotAnItemPath(DtlpipeError, ValueError):
     """A local or remote path that cannot be an item."""
+
+
+class TransferFailed(DtlpipeError):
+    """Some files of many could not be uploaded or downloaded.
+
+    Attributes:
+        failures: the error of each file that failed, by its name.
+        done: what was made of the others, in order.
+    """
+
+    SHOWN: ClassVar[int] = 10
+
+    def __init__(self, message: str, failures: dict[str, Exception], done: list[Any]) -> None:
+        shown = [f"  {name}: {type(error).__name__}: {error}" for name, error in list(failures.items())[: self.SHOWN]]
+        if len(failures) > self.SHOWN:
+            shown.append(f"  and {len(failures) - self.SHOWN} more, all in `failures`")
+        super().__init__("\n".join([message, *shown]))
+        self.failures = failures
+        self.done = done
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.message.partition("\n")[0], self.failures, self.done)
 
 
 class SDKError(DtlpipeError):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import posixpath
 from collections.abc import Mapping
 from typing import Any, Self
@@ -138,6 +139,23 @@ class Filters:
     def sort_by(self, field: str, value: FiltersOrderByDirection | str = FiltersOrderByDirection.ASCENDING) -> Self:
         self.sort[field] = FiltersOrderByDirection(value).value
         return self
+
+    def copy(self) -> Filters:
+        """A query to add to without changing this one."""
+        other = copy.copy(self)
+        other.and_filter_list = list(self.and_filter_list)
+        other.or_filter_list = list(self.or_filter_list)
+        other.sort = dict(self.sort)
+        other._default_fields = set(self._default_fields)
+        other.join = copy.deepcopy(self.join)
+        return other
+
+    def paged(self, *, page: int | None = None, page_size: int | None = None) -> Filters:
+        """The same query from another page on, or in other pages."""
+        other = self.copy()
+        other.page = self.page if page is None else page
+        other.page_size = self.page_size if page_size is None else page_size
+        return other
 
     def query(self) -> dict[str, Any]:
         """The predicates alone: `{"$and": [...], "$or": [...]}`."""

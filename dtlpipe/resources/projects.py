@@ -30,7 +30,7 @@ class Project(Entity[Colour], nouns.Project):  # type: ignore[misc]  # entities 
         """Its datasets."""
         from dtlpipe.resources.datasets import Datasets
 
-        return Datasets(session=self._session, project_id=self.id)
+        return Datasets(session=self._session, project=self, project_id=self.id)
 
     @operation
     def update(self, system_metadata: bool = False) -> Op[Project[Colour]]:  # noqa: FBT001, FBT002 - the field's own signature

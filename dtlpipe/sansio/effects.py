@@ -88,24 +88,18 @@ class Response:
             ) from None
 
 
-#: Where the bytes of an upload come from: a local file, bytes, or a file open for binary reading (seekable, to be
-#: sent again).
+#: Where an upload's bytes come from: a local file, bytes, or a seekable file that is open for binary reading.
 Source = Path | bytes | BinaryIO
 
 
 @attrs.frozen(kw_only=True)
 class Upload:
-    """One multipart POST with a file in it, streamed.
-
-    `start` is the offset of an open file's first byte to send, so that it can be sent again; None for one that
-    cannot seek.
-    """
+    """One multipart POST with a file in it, streamed; it may be sent again. An open file is sent from its beginning."""
 
     path: str = attrs.field(kw_only=False)
     source: Source
     filename: str
     content_type: str = "application/octet-stream"
-    start: int | None = 0
     fields: Sequence[tuple[str, str]] = ()
     params: Mapping[str, Any] | None = None
     timeout: float | None = None

@@ -111,7 +111,7 @@ class Exchange:
                             effect, self._request, repeatable=effect.repeatable, once=effect.once
                         )
                     elif isinstance(effect, Upload):
-                        answer = yield from self._attempts(effect, self._upload, repeatable=effect.start is not None)
+                        answer = yield from self._attempts(effect, self._upload, repeatable=True)
                     elif isinstance(effect, Download):
                         answer = yield from self._attempts(effect, self._download, repeatable=True)
                     else:

@@ -175,6 +175,27 @@ class Pages(Generic[E, Colour]):
         if self._first is None:
             self._first = self._current = yield from self._page(0, None)
 
+    def collect(self) -> Op[list[E]]:
+        """The operation that fetches all entities."""
+        found: list[E] = []
+        page: Page[E] | None = None
+        last: str | None = None
+        while page is None or page.has_next:
+            page, last = yield from self._next(page, last)
+            found += page.items
+        return found
+
+    def find(self, wanted: Callable[[E], bool]) -> Op[E | None]:
+        """The operation that fetches pages until an entity is the wanted one; None if none is."""
+        page: Page[E] | None = None
+        last: str | None = None
+        while page is None or page.has_next:
+            page, last = yield from self._next(page, last)
+            for entity in page.items:
+                if wanted(entity):
+                    return entity
+        return None
+
     def _entities(self) -> Flow[E]:
         page: Page[E] | None = None
         last: str | None = None

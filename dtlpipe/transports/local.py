@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,14 +45,13 @@ class LocalTransport:
 
     def upload(self, upload: WireUpload) -> Response:
         asked = upload.upload
-        if isinstance(asked.source, bytes):
-            file: Any = io.BytesIO(asked.source)
-        elif isinstance(asked.source, Path):
-            file = io.BytesIO(asked.source.read_bytes())
-        else:
+        if isinstance(asked.source, Path):
+            file = asked.source.read_bytes()
+        elif isinstance(asked.source, bytes):
             file = asked.source
-            if asked.start is not None:
-                file.seek(asked.start)
+        else:
+            asked.source.seek(0)
+            file = asked.source.read()
         parts: list[tuple[str, Any]] = [(name, (None, value.encode())) for name, value in asked.fields]
         parts.append(("file", (asked.filename, file, asked.content_type)))
         with _translated():

@@ -130,7 +130,7 @@ class RequestsTransport:
 
 @contextlib.contextmanager
 def _opened(upload: Upload) -> Iterator[BinaryIO]:
-    """The upload's source, open at the first byte to send. A file that the user opened stays open."""
+    """The upload's source, open at its beginning. A file that the user opened stays open."""
     source = upload.source
     if isinstance(source, bytes):
         yield io.BytesIO(source)
@@ -138,8 +138,7 @@ def _opened(upload: Upload) -> Iterator[BinaryIO]:
         with source.open("rb") as file:
             yield file
     else:
-        if upload.start is not None:
-            source.seek(upload.start)
+        source.seek(0)
         yield source
 
 

@@ -134,7 +134,7 @@ class SyncSession(Session[Sync]):
                 except Exception as error:  # noqa: BLE001 - an operation's failure is its result here
                     results[place] = error
 
-        threads = []
+        threads: list[threading.Thread] = []
         try:
             while len(threads) < gather.limit and not done.is_set():
                 threads.append(threading.Thread(target=work, name="dtlpipe-gather", daemon=True))

@@ -54,9 +54,7 @@ class Runs:
         fingerprint = [pipeline_id, node_id, given, test_mode]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
         earlier = self._platform.submit(Submission(runs=(row,), idempotency=request))
-        if earlier is not None:
-            return self.get(pipeline_id, earlier["id"])
-        return self._render([row], {row.id: self._platform.store.executions_of([row.id])[row.id]})[0]
+        return self.get(pipeline_id, (earlier or {"id": row.id})["id"])
 
     def start_batch(
         self,
@@ -156,14 +154,11 @@ class Runs:
         rows, total = self._platform.store.find_runs(body)
         return page(self._render(rows), total, body, default_size=100)
 
-    def _render(
-        self, rows: Sequence[RunRow], executions: Mapping[str, list[ExecutionRow]] | None = None
-    ) -> list[Document]:
-        if executions is None:
-            executions = self._platform.store.executions_of([row.id for row in rows])
+    def _render(self, rows: Sequence[RunRow]) -> list[Document]:
+        executions = self._platform.store.executions_of([row.id for row in rows])
         revisions = self._platform.store.get_many(Kind.REVISION, {row.revision_id for row in rows})
         base = self._platform.api_url
-        return [cycle(row, executions.get(row.id, []), revisions.get(row.revision_id, {}), base) for row in rows]
+        return [cycle(row, executions[row.id], revisions.get(row.revision_id, {}), base) for row in rows]
 
     # --- ending -------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from mock_server.runners.code import Defaults
 from mock_server.runners.registry import Runners
 from mock_server.store.base import Kind, LogLine, StoreError, Tx
 from mock_server.store.ids import new_id
-from mock_server.worker import core
+from mock_server.worker import core, messages
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Executor
@@ -94,7 +94,7 @@ class Worker:
                     return earlier
             if submission.command is not None:
                 tx.insert(Kind.COMMAND, submission.command)
-            self._step(tx, core.Begin(times.now(), runs, submission.calls))
+            self._step(tx, messages.Begin(times.now(), runs, submission.calls))
             return None
 
         return self._store.post(self._guarded(intent))
@@ -104,7 +104,7 @@ class Worker:
 
         def intent(tx: Tx) -> bool:
             found = run_id in self._core.runs
-            self._step(tx, core.Cancel(times.now(), reason, run_id=run_id))
+            self._step(tx, messages.Cancel(times.now(), reason, run_id=run_id))
             return found
 
         return self._store.post(self._guarded(intent))
@@ -114,7 +114,7 @@ class Worker:
 
         def intent(tx: Tx) -> bool:
             found = execution_id in self._core.executions
-            self._step(tx, core.Cancel(times.now(), reason, execution_id=execution_id))
+            self._step(tx, messages.Cancel(times.now(), reason, execution_id=execution_id))
             return found
 
         return self._store.post(self._guarded(intent))
@@ -172,14 +172,14 @@ class Worker:
             done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
             left = tuple(row for row in rows if not lifecycle.is_final(row.status))
             try:
-                event = core.Resume(now, run, self.blueprint(run.revision_id), tuple(done), left)
+                event = messages.Resume(now, run, self.blueprint(run.revision_id), tuple(done), left)
                 self._step(tx, event)
             except Exception as error:  # one run that cannot go on must not keep the others from it
                 log.exception("run %s cannot be taken up again", run.id)
                 self._core.forget(run.id)
                 self._give_up(tx, run.id, [row.id for row in left], error)
         calls = tuple(row for row in waiting if row.run_id is None)
-        self._step(tx, core.Resume(now, None, None, (), calls))
+        self._step(tx, messages.Resume(now, None, None, (), calls))
         self._apply(tx, self._core.wake(now))
 
     def _give_up(self, tx: Tx, run_id: str, execution_ids: list[str], error: Exception) -> None:
@@ -194,31 +194,31 @@ class Worker:
         tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
         tx.append_event(run_id, None, "run.ended", {"status": lifecycle.FAILED})
 
-    def _step(self, tx: Tx, event: core.Event) -> None:
+    def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True
         self._apply(tx, self._core.step(event))
 
-    def _apply(self, tx: Tx, effects: Sequence[core.Effect]) -> None:
+    def _apply(self, tx: Tx, effects: Sequence[messages.Effect]) -> None:
         for effect in effects:
             match effect:
-                case core.UpdateExecution(id, columns):
+                case messages.UpdateExecution(id, columns):
                     fence = columns.pop("fence", None)
                     tx.update_execution(id, **columns, **({} if fence is None else {"new_fence": fence}))
-                case core.Record(run_id, execution_id, kind, body, closes):
+                case messages.Record(run_id, execution_id, kind, body, closes):
                     number = tx.append_event(run_id, execution_id, kind, body)
                     if closes and execution_id is not None:
                         tx.update_execution(execution_id, seq=number)
-                case core.InsertExecution(row):
+                case messages.InsertExecution(row):
                     tx.insert_executions([row])
-                case core.InsertRun(row):
+                case messages.InsertRun(row):
                     tx.insert_runs([row])
-                case core.UpdateRun(id, columns):
+                case messages.UpdateRun(id, columns):
                     tx.update_run(id, **columns)
-                case core.Dispatch(execution_id, fence):
+                case messages.Dispatch(execution_id, fence):
                     tx.after_commit(partial(self._dispatch, execution_id, fence))
-                case core.Withdraw(execution_id, fence):
+                case messages.Withdraw(execution_id, fence):
                     tx.after_commit(partial(self._executor.cancel, execution_id, fence))
-                case core.Notify(key):
+                case messages.Notify(key):
                     tx.after_commit(partial(self._platform.hub.notify, key))
 
     # --- jobs out, reports in -----------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ class Worker:
                 for edge in blueprint.plan.edges_from(execution.spec.id)
                 if (gate := blueprint.gates.get(edge)) is not None and not self._open(tx, gate, report)
             )
-        event = core.Succeeded(times.now(), report.execution_id, report.fence, report.outputs, closed)
+        event = messages.Succeeded(times.now(), report.execution_id, report.fence, report.outputs, closed)
         self._step(tx, event)
 
     def _open(self, tx: Tx, gate: Gate, report: jobs.Succeeded) -> bool:
@@ -298,12 +298,12 @@ class Worker:
             execution = self._core.executions.get(report.execution_id)
             if execution is not None:
                 fence = execution.row.fence
-                self._step(tx, core.Failed(times.now(), report.execution_id, fence, dict(record)))
+                self._step(tx, messages.Failed(times.now(), report.execution_id, fence, dict(record)))
 
         self._post(fail)
 
     def _failed(self, report: jobs.Failed, tx: Tx) -> None:
-        event = core.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
+        event = messages.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
         self._step(tx, event)
 
     def _logged(self, report: jobs.Logged, tx: Tx) -> None:

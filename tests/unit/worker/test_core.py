@@ -15,6 +15,7 @@ from mock_server.platform import lifecycle
 from mock_server.runners.blueprint import compile_revision
 from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.worker import core as c
+from mock_server.worker import messages as m
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -82,29 +83,29 @@ class Sim:
     def apply(self, effects):
         for effect in effects:
             match effect:
-                case c.InsertRun(row):
+                case m.InsertRun(row):
                     assert row.id not in self.runs
                     self.runs[row.id] = copy.copy(row)
-                case c.InsertExecution(row):
+                case m.InsertExecution(row):
                     assert row.id not in self.rows
                     self.rows[row.id] = copy.copy(row)
-                case c.UpdateRun(id, columns):
+                case m.UpdateRun(id, columns):
                     for name, value in columns.items():
                         setattr(self.runs[id], name, value)
-                case c.UpdateExecution(id, columns):
+                case m.UpdateExecution(id, columns):
                     assert not lifecycle.is_final(self.rows[id].status)
                     for name, value in columns.items():
                         setattr(self.rows[id], name, value)
-                case c.Record(_, execution_id, _, _, closes):
+                case m.Record(_, execution_id, _, _, closes):
                     self.seq += 1
                     if closes:
                         self.rows[execution_id].seq = self.seq
-                case c.Dispatch(execution_id, fence):
+                case m.Dispatch(execution_id, fence):
                     self.jobs[execution_id] = fence
-                case c.Withdraw(execution_id, _):
+                case m.Withdraw(execution_id, _):
                     self.withdrawn.append(execution_id)
                     self.jobs.pop(execution_id, None)
-                case c.Notify(key):
+                case m.Notify(key):
                     self.notified.append(key)
 
     def begin(self, plan, inputs=None, start=None, batch=None, id=None):
@@ -121,7 +122,7 @@ class Sim:
             start_node=start,
             batch_id=batch,
         )
-        self.apply(self.core.step(c.Begin(self.now(), ((row, plan),))))
+        self.apply(self.core.step(m.Begin(self.now(), ((row, plan),))))
         return row.id
 
     def job(self, node_id):
@@ -129,12 +130,12 @@ class Sim:
 
     def done(self, node_id, closed=(), **outputs):
         id = self.job(node_id)
-        self.apply(self.core.step(c.Succeeded(self.now(), id, self.jobs.pop(id), outputs or {"y": 1}, closed)))
+        self.apply(self.core.step(m.Succeeded(self.now(), id, self.jobs.pop(id), outputs or {"y": 1}, closed)))
 
     def fail(self, node_id, cause="exception"):
         id = self.job(node_id)
         error = {"type": "ValueError", "message": "no", "cause": cause}
-        self.apply(self.core.step(c.Failed(self.now(), id, self.jobs.pop(id), error)))
+        self.apply(self.core.step(m.Failed(self.now(), id, self.jobs.pop(id), error)))
 
     def running(self):
         return sorted(self.rows[id].node_id for id in self.jobs)
@@ -148,7 +149,7 @@ class Sim:
             rows = [copy.copy(row) for row in self.rows.values() if row.run_id == run.id]
             finished = sorted((r for r in rows if lifecycle.is_final(r.status)), key=lambda r: r.seq)
             left = [r for r in rows if not lifecycle.is_final(r.status)]
-            self.apply(self.core.step(c.Resume(self.now(), copy.copy(run), plan, tuple(finished), tuple(left))))
+            self.apply(self.core.step(m.Resume(self.now(), copy.copy(run), plan, tuple(finished), tuple(left))))
         self.apply(self.core.wake(self.now()))
 
 
@@ -266,7 +267,7 @@ def test_a_report_with_an_old_fence_changes_nothing():
     run = sim.begin(blueprint([node("a", config={"maxAttempts": 2})], []))
     id = sim.job("a")
     sim.fail("a")
-    assert sim.core.step(c.Succeeded(sim.now(), id, 1, {"y": 1})) == []
+    assert sim.core.step(m.Succeeded(sim.now(), id, 1, {"y": 1})) == []
     assert sim.runs[run].status == "in-progress"
 
 
@@ -275,7 +276,7 @@ def test_canceling_a_run_withdraws_its_jobs_and_ends_it():
     run = sim.begin(blueprint(DIAMOND, DIAMOND_EDGES))
     sim.done("a")
     ids = set(sim.jobs)
-    sim.apply(sim.core.step(c.Cancel(sim.now(), "enough", run_id=run)))
+    sim.apply(sim.core.step(m.Cancel(sim.now(), "enough", run_id=run)))
     assert sim.runs[run].status == "terminated"
     assert set(sim.withdrawn) == ids
     assert all(lifecycle.is_final(row.status) for row in sim.rows.values())
@@ -284,7 +285,7 @@ def test_canceling_a_run_withdraws_its_jobs_and_ends_it():
 def test_terminating_one_execution_fails_its_run():
     sim = Sim()
     run = sim.begin(blueprint([node("a"), node("b")], [edge("a.y", "b.x")]))
-    sim.apply(sim.core.step(c.Cancel(sim.now(), "enough", execution_id=sim.job("a"))))
+    sim.apply(sim.core.step(m.Cancel(sim.now(), "enough", execution_id=sim.job("a"))))
     assert sim.runs[run].status == "failed"
     assert sim.runs[run].error["message"] == "enough"
 
@@ -325,14 +326,14 @@ def test_whatever_the_order_of_events_and_kills_every_run_ends_and_no_visit_is_r
             sim.restart(plan)
         elif chance < 0.2:
             error = {"type": "E", "message": "no", "cause": "exception"}
-            sim.apply(sim.core.step(c.Failed(sim.now(), id, sim.jobs.pop(id), error)))
+            sim.apply(sim.core.step(m.Failed(sim.now(), id, sim.jobs.pop(id), error)))
         elif chance < 0.23:
-            sim.apply(sim.core.step(c.Cancel(sim.now(), "enough", run_id=sim.rows[id].run_id)))
+            sim.apply(sim.core.step(m.Cancel(sim.now(), "enough", run_id=sim.rows[id].run_id)))
         elif chance < 0.26:
-            assert sim.core.step(c.Succeeded(sim.now(), id, sim.jobs[id] - 1, {"y": 0})) == []
+            assert sim.core.step(m.Succeeded(sim.now(), id, sim.jobs[id] - 1, {"y": 0})) == []
         else:
             closed = tuple(e for e in plan.plan.edges_from(sim.rows[id].node_id) if rng.random() < 0.2)
-            sim.apply(sim.core.step(c.Succeeded(sim.now(), id, sim.jobs.pop(id), {"y": id}, closed)))
+            sim.apply(sim.core.step(m.Succeeded(sim.now(), id, sim.jobs.pop(id), {"y": id}, closed)))
     assert not sim.jobs
     assert not sim.core.runs
     assert not sim.core.executions

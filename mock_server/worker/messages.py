@@ -1,0 +1,137 @@
+"""What the core is told (events, each with its time) and what it answers (effects, for others to carry out)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from mock_server.runners.blueprint import Blueprint
+from mock_server.store.base import ExecutionRow, RunRow
+
+# --- events --------------------------------------------------
+
+
+@attrs.frozen
+class Begin:
+    """Work was accepted."""
+
+    at: datetime
+    runs: tuple[tuple[RunRow, Blueprint], ...] = ()
+    calls: tuple[ExecutionRow, ...] = ()
+
+
+@attrs.frozen
+class Succeeded:
+    """`outputs` by port name (for a call: whatever it returned); `closed` are the connections not taken."""
+
+    at: datetime
+    execution_id: str
+    fence: int
+    outputs: Mapping[str, Any]
+    closed: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class Failed:
+    """An execution ended without a result; `error` says why."""
+
+    at: datetime
+    execution_id: str
+    fence: int
+    error: Mapping[str, Any]
+
+
+@attrs.frozen
+class Cancel:
+    """A run, or one execution, shall end."""
+
+    at: datetime
+    reason: str
+    run_id: str | None = None
+    execution_id: str | None = None
+
+
+@attrs.frozen
+class Resume:
+    """`done` are a run's executions in the order in which they finished, `waiting` those that were not over."""
+
+    at: datetime
+    run: RunRow | None
+    blueprint: Blueprint | None
+    done: tuple[ExecutionRow, ...] = ()
+    waiting: tuple[ExecutionRow, ...] = ()
+
+
+Event = Begin | Succeeded | Failed | Cancel | Resume
+
+# --- effects --------------------------------------------------
+
+
+@attrs.frozen
+class InsertRun:
+    """A new run."""
+
+    row: RunRow
+
+
+@attrs.frozen
+class InsertExecution:
+    """A new execution, in the state that it has after the step."""
+
+    row: ExecutionRow
+
+
+@attrs.frozen
+class UpdateRun:
+    """Columns of a run that changed."""
+
+    id: str
+    columns: dict[str, Any]
+
+
+@attrs.frozen
+class UpdateExecution:
+    """Columns of an execution that changed."""
+
+    id: str
+    columns: dict[str, Any]
+
+
+@attrs.frozen
+class Record:
+    """An event of the log. With `closes`, its id becomes the execution's place in the order of replay."""
+
+    run_id: str | None
+    execution_id: str | None
+    kind: str
+    body: dict[str, Any]
+    closes: bool = False
+
+
+@attrs.frozen
+class Dispatch:
+    """After COMMIT: hand the execution to an executor."""
+
+    execution_id: str
+    fence: int
+
+
+@attrs.frozen
+class Withdraw:
+    """After COMMIT: end the job, if it still runs."""
+
+    execution_id: str
+    fence: int
+
+
+@attrs.frozen
+class Notify:
+    """After COMMIT: wake those who wait for this id."""
+
+    key: str
+
+
+Effect = InsertRun | InsertExecution | UpdateRun | UpdateExecution | Record | Dispatch | Withdraw | Notify

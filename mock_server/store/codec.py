@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -17,9 +18,10 @@ import sqlalchemy as sa
 
 from dtlpipe.errors import BadRequest
 from dtlpipe.model import times
+from dtlpipe.model.enums import ExecutionStatus
 from mock_server.store.base import Event, ExecutionRow, LogLine, RunRow
 
-Row = TypeVar("Row", RunRow, ExecutionRow, Event, LogLine)
+Row = TypeVar("Row", bound=RunRow | ExecutionRow | Event | LogLine)
 Codec = Callable[[Any], Any]
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
 
@@ -64,55 +66,84 @@ def storable(text: str) -> str:
     return text if is_storable(text) else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def time_text(moment: datetime) -> str:
+    """As on the wire."""
+    if moment.tzinfo is UTC:  # nearly always, and it halves the time
+        return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+    return times.to_wire(moment)
+
+
 #: How fields that are not what their column holds are written and read.
-_JSON: tuple[Codec, Codec] = (dumps, loads)
-_TIME: tuple[Codec, Codec] = (times.to_wire, times.from_wire)
-_BOOL: tuple[Codec, Codec] = (bool, bool)
-_FIELDS: dict[str, tuple[Codec, Codec]] = {
+_Both = tuple[Codec | None, Codec | None]
+_AS_IS: _Both = (None, None)
+_JSON: _Both = (dumps, loads)
+_TIME: _Both = (time_text, times.from_wire)
+_FIELDS: dict[str, _Both] = {
     **dict.fromkeys(("inputs", "input", "output", "closed", "error", "transition_errors", "log", "body"), _JSON),
     **dict.fromkeys(("created_at", "updated_at", "started_at", "ended_at", "lease_until", "at"), _TIME),
-    **dict.fromkeys(("test_mode", "to_terminate"), _BOOL),
-    "message": (storable, str),
+    **dict.fromkeys(("test_mode", "to_terminate"), (None, bool)),
+    "message": (storable, None),
 }
 
 
-@attrs.frozen
+_OVER = frozenset(status.value for status in ExecutionStatus if status.is_terminal)
+
+
 class RowCodec(Generic[Row]):
-    """Rows of one class in one table; fields and columns have the same names, in the order of the table's columns."""
+    """Rows of one class in one table.
 
-    cls: type[Row]
-    table: sa.Table
-    names: tuple[str, ...] = attrs.field(init=False)
-    _decoders: tuple[tuple[str, Codec | None], ...] = attrs.field(init=False)
+    Fields and columns have the same names and go in the order of the columns; after them may come `over`, which says
+    whether the status is a terminal one, and is no field.
+    """
 
-    def __attrs_post_init__(self) -> None:
-        names = tuple(self.table.c.keys())
-        fields = {each.name for each in attrs.fields(self.cls)}
-        if set(names) != fields:
-            raise TypeError(f"{self.table.name}: columns and fields differ in {sorted(set(names) ^ fields)}")
-        object.__setattr__(self, "names", names)
-        object.__setattr__(self, "_decoders", tuple((name, _FIELDS.get(name, (None, None))[1]) for name in names))
+    def __init__(self, cls: type[Row], table: sa.Table) -> None:
+        self.cls = cls
+        self.table = table
+        fields = {each.name: each.name for each in attrs.fields(cls)}
+        columns = [column.name for column in table.c]
+        self._has_over = columns[-1] == "over"
+        if self._has_over:
+            columns.pop()
+        if set(columns) != set(fields):
+            raise TypeError(f"{table.name}: columns and fields differ in {sorted(set(columns) ^ set(fields))}")
+        #: Plain texts, since SQLAlchemy's own names hash and compare slowly.
+        self.names: tuple[str, ...] = tuple(fields[name] for name in columns)
+        self.select = sa.select(*(table.c[name] for name in columns))
+        self._get = attrgetter(*self.names)
+        self._write: dict[str, Codec | None] = {name: _FIELDS.get(name, _AS_IS)[0] for name in self.names}
+        self._encoders = tuple((index, encode) for index, encode in enumerate(self._write.values()) if encode)
+        decoders = (_FIELDS.get(name, _AS_IS)[1] for name in self.names)
+        self._decoders = tuple((index, decode) for index, decode in enumerate(decoders) if decode)
 
-    def encode(self, row: Row) -> dict[str, Any]:
-        return self.encode_columns({name: getattr(row, name) for name in self.names})
+    def encode(self, row: Row) -> list[Any]:
+        """The values of the table's columns, in their order, as the driver takes them."""
+        values = list(self._get(row))
+        for index, encode in self._encoders:
+            if values[index] is not None:
+                values[index] = encode(values[index])
+        if self._has_over:
+            values.append(row.status in _OVER)  # type: ignore[union-attr]  # only rows that have a status have it
+        return values
 
     def encode_columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Column values as the driver takes them. Raises TypeError for a name that is no field."""
+        """Some fields' values as the driver takes them. Raises TypeError for a name that is no field."""
         encoded = {}
         for name, value in columns.items():
-            if name not in self.table.c:
-                raise TypeError(f"a {self.cls.__name__} has no field {name!r}")
-            codec = _FIELDS.get(name)
-            encoded[name] = value if codec is None or value is None else codec[0](value)
+            try:
+                encode = self._write[name]
+            except KeyError:
+                raise TypeError(f"a {self.cls.__name__} has no field {name!r}") from None
+            encoded[name] = value if encode is None or value is None else encode(value)
+        if self._has_over and "status" in columns:
+            encoded["over"] = columns["status"] in _OVER
         return encoded
 
-    def decode(self, values: Sequence[Any]) -> Row:
-        return self.cls(
-            **{
-                name: value if decoder is None or value is None else decoder(value)
-                for (name, decoder), value in zip(self._decoders, values, strict=True)
-            }
-        )
+    def decode(self, row: Sequence[Any]) -> Row:
+        values = list(row)
+        for index, decode in self._decoders:
+            if values[index] is not None:
+                values[index] = decode(values[index])
+        return self.cls(**dict(zip(self.names, values, strict=True)))
 
     def decode_all(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
         return [self.decode(values) for values in rows]

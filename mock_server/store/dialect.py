@@ -6,11 +6,12 @@ driver: Core's own execution costs several times the statement itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert
 
 from mock_server.store.base import StoreError
@@ -28,11 +29,11 @@ class Cursor(Protocol):
 
 
 class Raw(Protocol):
-    """A driver's connection, in autocommit mode; statements name their parameters."""
+    """A driver's connection, in autocommit mode; parameters go by position."""
 
-    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor: ...
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor: ...
 
-    def executemany(self, sql: str, parameters: Any, /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Cursor: ...
 
 
 @attrs.frozen
@@ -79,36 +80,53 @@ class Dialect(Protocol):
     def dispose(self) -> None: ...
 
 
+@attrs.frozen
+class Statement:
+    """A statement as the driver takes it: its text, and its parameters' names in their order."""
+
+    text: str
+    order: tuple[str, ...]
+
+    def bind(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple([values[name] for name in self.order])
+
+
 class Statements:
-    """Statements of the hot path as the driver's text, compiled once each."""
+    """Statements of the hot path, compiled once each."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._texts: dict[Hashable, str] = {}
+        self._compiled: dict[Hashable, Statement] = {}
 
-    def _text(self, key: Hashable, make: Callable[[], sa.ClauseElement]) -> str:
-        text = self._texts.get(key)
-        if text is None:
-            compiled = make().compile(dialect=self._dialect.sql)
-            constants = [name for name, value in compiled.params.items() if value is not None]
+    def _statement(
+        self, key: Hashable, make: Callable[[], sa.ClauseElement], columns: tuple[str, ...] | None = None
+    ) -> Statement:
+        statement = self._compiled.get(key)
+        if statement is None:
+            keys = None if columns is None else list(columns)
+            compiled = cast("SQLCompiler", make().compile(dialect=self._dialect.sql, column_keys=keys))
+            constants = [name for name, bind in compiled.binds.items() if not bind.required]
             if constants:
                 raise TypeError(f"a statement of the hot path has constants in it: {constants}")
-            text = self._texts[key] = str(compiled)
-        return text
+            statement = self._compiled[key] = Statement(str(compiled), tuple(compiled.positiontup or ()))
+        return statement
 
     def insert(self, table: sa.Table) -> str:
-        return self._text(("insert", table.name), table.insert)
+        """Takes a value for each of the table's columns, in their order."""
+        statement = self._statement(("insert", table.name), table.insert)
+        return statement.text
 
-    def insert_or_nothing(self, table: sa.Table) -> str:
-        return self._text(("insert or nothing", table.name), lambda: self._dialect.insert_or_nothing(table))
+    def insert_or_nothing(self, table: sa.Table) -> Statement:
+        """Takes values by column name."""
+        return self._statement(("insert or nothing", table.name), lambda: self._dialect.insert_or_nothing(table))
 
-    def upsert(self, table: sa.Table, *, keep: Sequence[str]) -> str:
-        """Where the id exists, the columns in `keep` stay as they are."""
+    def upsert(self, table: sa.Table, *, keep: Sequence[str]) -> Statement:
+        """Takes values by column name. Where the id exists, the columns in `keep` stay as they are."""
         columns = [column.name for column in table.c if column.name not in ("id", *keep)]
-        return self._text(("upsert", table.name, *keep), lambda: self._dialect.upsert(table, columns))
+        return self._statement(("upsert", table.name, *keep), lambda: self._dialect.upsert(table, columns))
 
     def by_id(self, table: sa.Table, columns: Sequence[str], count: int = 1, *, key: str = "id") -> str:
-        """Rows by `count` ids, given as id0, id1, ...; ordered by id."""
+        """Rows by `count` ids, ordered by id."""
 
         def make() -> sa.Select[Any]:
             select = sa.select(*(table.c[name] for name in columns))
@@ -116,10 +134,10 @@ class Statements:
                 return select.where(table.c[key] == sa.bindparam("id0")).order_by(table.c.id)
             return select.where(table.c[key].in_([sa.bindparam(f"id{n}") for n in range(count)])).order_by(table.c.id)
 
-        return self._text(("by id", table.name, tuple(columns), count, key), make)
+        return self._statement(("by id", table.name, tuple(columns), count, key), make).text
 
-    def update(self, table: sa.Table, columns: Sequence[str], *, fence: bool = False, expect: int = 0) -> str:
-        """Sets `columns` (given as `v_<name>`) where `w_id`, and `w_fence` and `w_expect<n>` if asked for, hold."""
+    def update(self, table: sa.Table, columns: tuple[str, ...], *, fence: bool = False, expect: int = 0) -> Statement:
+        """Sets the columns where `w_id`, and `w_fence` and one of `w_expect0`, `w_expect1`... if asked for, hold."""
 
         def make() -> sa.Update:
             update = table.update().where(table.c.id == sa.bindparam("w_id"))
@@ -127,9 +145,12 @@ class Statements:
                 update = update.where(table.c.fence == sa.bindparam("w_fence"))
             if expect:
                 update = update.where(table.c.status.in_([sa.bindparam(f"w_expect{n}") for n in range(expect)]))
-            return update.values({table.c[name]: sa.bindparam(f"v_{name}") for name in columns})
+            return update
 
-        return self._text(("update", table.name, tuple(columns), fence, expect), make)
+        return self._statement(("update", table.name, columns, fence, expect), make, columns)
 
     def delete(self, table: sa.Table) -> str:
-        return self._text(("delete", table.name), lambda: table.delete().where(table.c.id == sa.bindparam("w_id")))
+        """Takes an id."""
+        return self._statement(
+            ("delete", table.name), lambda: table.delete().where(table.c.id == sa.bindparam("w_id"))
+        ).text

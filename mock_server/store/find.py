@@ -7,6 +7,8 @@ through the predicate, and what is kept of them is the page (or, if SQL cannot s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -18,12 +20,13 @@ from mock_server.store.codec import dumps
 from mock_server.store.dialect import Db
 from mock_server.store.pushdown import Condition, Field, push
 from mock_server.store.request import Cursor, Join, Request, Sort, read
+from mock_server.store.totals import Known, Moment
 
 Values = Sequence[Any]  # one row, in the order of `Source.columns`
 _STREAM = 500  # rows fetched at a time
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Source:
     """What can be searched: a table, what its columns are called on the wire, and how a row becomes a document.
 
@@ -47,10 +50,15 @@ class Source:
     closed: bool = False
     page_size: int = 1000
 
-    @property
+    @cached_property
     def id(self) -> sa.Column[Any]:
         return self.table.c.id
 
+    @cached_property
+    def at_id(self) -> int:
+        return self.columns.index("id")
+
+    @cached_property
     def select(self) -> sa.Select[Any]:
         return sa.select(*(self.table.c[name] for name in self.columns))
 
@@ -77,6 +85,7 @@ class Search:
     request: Request
     condition: Condition
     test: Test
+    key: str  # what is searched for, whatever the page
 
     @classmethod
     def prepare(cls, source: Source, query: Query, where: Where | None, joined: Joined) -> Search:
@@ -91,18 +100,27 @@ class Search:
         def test(row: Values) -> bool:
             return predicate(document(row))
 
+        key = repr((request.filter, request.sort, request.join, where))
         if request.join is None:
-            return cls(source, request, Condition(sql, condition.exact), test)
+            return cls(source, request, Condition(sql, condition.exact), test, key)
         values, among = joined(request.join), compile_join(request.join)
-        return cls(source, request, Condition(sql, exact=False), lambda row: test(row) and among(document(row), values))
+        sql_of_join = Condition(sql, exact=False)
+        return cls(source, request, sql_of_join, lambda row: test(row) and among(document(row), values), key)
 
-    def run(self, db: Db) -> Found:
+    @property
+    def tables(self) -> list[str]:
+        """The tables whose documents decide what is found."""
+        joined = self.request.join
+        return [self.source.table.name, *([] if joined is None else [joined.kind.value])]
+
+    def run(self, db: Db, moment: Moment | None = None) -> Found:
+        """`moment`: what is remembered of earlier pages; None in the middle of a change."""
         order = self._order()
         if order is None:
             return self._sorted_here(db)
         if self.condition.exact:
             return self._by_sql(db, order)
-        return self._streamed(db, order)
+        return self._streamed(db, order, moment)
 
     def _order(self) -> list[sa.ColumnElement[Any]] | None:
         """The ORDER BY; None if SQL cannot sort so. Ties are broken by id, so that pages never overlap."""
@@ -122,7 +140,7 @@ class Search:
     def _by_sql(self, db: Db, order: list[sa.ColumnElement[Any]]) -> Found:
         request, source = self.request, self.source
         start = request.page * request.page_size
-        select = source.select().where(self.condition.sql).order_by(*order)
+        select = source.select.where(self.condition.sql).order_by(*order)
         if request.cursor is not None:
             select = select.where(_beyond(source, request.cursor))
         rows: list[Values] = [*db.core.execute(select.limit(request.page_size).offset(start))]
@@ -133,29 +151,38 @@ class Search:
             start = total - _count(db, source, sa.and_(self.condition.sql, _beyond(source, request.cursor)))
         return Found(rows, total, request, start)
 
-    def _streamed(self, db: Db, order: list[sa.ColumnElement[Any]]) -> Found:
-        request = self.request
+    def _streamed(self, db: Db, order: list[sa.ColumnElement[Any]], moment: Moment | None) -> Found:
+        request, source = self.request, self.source
         start, total = request.page * request.page_size, 0
         rows: list[Values] = []
-        at_id = self.source.columns.index("id")
-        for row in self._matches(db, self.source.select().where(self.condition.sql).order_by(*order)):
-            total += 1
-            if request.cursor is not None and request.cursor.passed(row[at_id]):
-                start += 1
-            elif total > start and len(rows) < request.page_size:
-                rows.append(row)
+        select = source.select.where(self.condition.sql).order_by(*order)
+        cursor = request.cursor
+        known = moment.recall(self.tables, (self.key, cursor.id)) if moment and cursor else None
+        if known is not None and cursor is not None:
+            rows = [*islice(self._matches(db, select.where(_beyond(source, cursor))), request.page_size)]
+            start, total = known.before, known.total
+        else:
+            for row in self._matches(db, select):
+                total += 1
+                if cursor is not None and cursor.passed(row[source.at_id]):
+                    start += 1
+                elif total > start and len(rows) < request.page_size:
+                    rows.append(row)
+        if moment and rows and request.page == 0:
+            place = (self.key, rows[-1][source.at_id])
+            moment.remember(self.tables, place, Known(total, start + len(rows)))
         return Found(rows, total, request, start)
 
     def _sorted_here(self, db: Db) -> Found:
         request, source = self.request, self.source
-        at_id, start = source.columns.index("id"), request.page * request.page_size
+        start = request.page * request.page_size
         found: list[tuple[tuple[Any, ...], str]] = []
-        for row in self._matches(db, source.select().where(self.condition.sql).order_by(source.id)):
+        for row in self._matches(db, source.select.where(self.condition.sql).order_by(source.id)):
             document = source.document(row)
-            found.append((tuple(sort_key(document, path) for path, _ in request.sort), row[at_id]))
+            found.append((tuple(sort_key(document, path) for path, _ in request.sort), row[source.at_id]))
         sort_found(found, request.sort)
         ids = [each for _, each in found[start : start + request.page_size]]
-        by_id = {row[at_id]: row for row in db.core.execute(source.select().where(source.id.in_(ids))).all()}
+        by_id = {row[source.at_id]: row for row in db.core.execute(source.select.where(source.id.in_(ids))).all()}
         return Found([by_id[each] for each in ids], len(found), request, start)
 
     def _matches(self, db: Db, select: sa.Select[Any]) -> Iterator[Values]:
@@ -167,9 +194,9 @@ class Search:
     def chunk(self, db: Db, after: str, size: int) -> tuple[list[Values], str | None]:
         """The matches among the next `size` candidates by id, and the id to go on from; None at the end."""
         source = self.source
-        select = source.select().where(self.condition.sql, source.id > after).order_by(source.id).limit(size)
+        select = source.select.where(self.condition.sql, source.id > after).order_by(source.id).limit(size)
         rows: list[Values] = [*db.core.execute(select)]
-        last = rows[-1][source.columns.index("id")] if len(rows) == size else None
+        last = rows[-1][source.at_id] if len(rows) == size else None
         return (rows if self.condition.exact else [row for row in rows if self.test(row)]), last
 
 

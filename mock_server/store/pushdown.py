@@ -100,6 +100,8 @@ class _Pusher:
 
 
 def _and(conditions: list[Condition]) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
     return Condition(sa.and_(sa.true(), *(each.sql for each in conditions)), all(each.exact for each in conditions))
 
 

@@ -16,6 +16,7 @@ from mock_server.store.find import Found, Search, Source, at_path, equalities
 from mock_server.store.request import Join
 from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, open_execution, open_run, runs
 from mock_server.store.sources import EXECUTION_SOURCE, EXECUTIONS, RUN_SOURCE, RUNS, SOURCES
+from mock_server.store.totals import Moment
 
 EVENTS = RowCodec(Event, events)
 LOG_LINES = RowCodec(LogLine, log_lines)
@@ -44,14 +45,16 @@ class SqlReads:
     def get(self, kind: Kind, id: str, private: bool = False) -> Document | None:  # noqa: FBT001, FBT002
         columns = _WITH_PRIVATE if private else _BODY
         sql = self._statements.by_id(DOCUMENTS[kind], columns)
-        row = self._db.raw.execute(sql, {"id0": id}).fetchone()
+        row = self._db.raw.execute(sql, (id,)).fetchone()
         return None if row is None else from_row(*row[1:])
 
     def get_many(self, kind: Kind, ids: Iterable[str]) -> dict[str, Document]:
         return {row[0]: from_row(row[1]) for row in self._by_ids(DOCUMENTS[kind], _BODY, list(dict.fromkeys(ids)))}
 
-    def find(self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None) -> Page:
-        found = self._find(SOURCES[kind], query, where)
+    def find(
+        self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None, moment: Moment | None = None
+    ) -> Page:
+        found = self.search(kind, query, where).run(self._db, moment)
         documents = [from_row(row[1]) for row in found.rows]
         return Page(documents, found.total, found.request.page, found.request.page_size, found.offset)
 
@@ -101,7 +104,7 @@ class SqlReads:
         return None if row is None else EXECUTIONS.decode(row)
 
     def _one(self, codec: RowCodec[Any], id: str) -> Any:
-        return self._db.raw.execute(self._statements.by_id(codec.table, codec.names), {"id0": id}).fetchone()
+        return self._db.raw.execute(self._statements.by_id(codec.table, codec.names), (id,)).fetchone()
 
     def find_runs(self, query: Query = _EVERYTHING, *, where: Where | None = None) -> tuple[list[RunRow], int]:
         found = self._find(RUN_SOURCE, query, where)
@@ -121,10 +124,10 @@ class SqlReads:
         return found
 
     def open_runs(self) -> list[RunRow]:
-        return RUNS.decode_all(self._db.core.execute(sa.select(runs).where(open_run).order_by(runs.c.id)))
+        return RUNS.decode_all(self._db.core.execute(RUNS.select.where(open_run).order_by(runs.c.id)))
 
     def open_executions(self) -> list[ExecutionRow]:
-        select = sa.select(executions).where(open_execution).order_by(executions.c.id)
+        select = EXECUTIONS.select.where(open_execution).order_by(executions.c.id)
         return EXECUTIONS.decode_all(self._db.core.execute(select))
 
     def run_counts(self, pipeline_id: str | None = None, batch_id: str | None = None) -> dict[str, int]:
@@ -157,7 +160,7 @@ class SqlReads:
         text: str | None = None,
     ) -> list[LogLine]:
         table = log_lines.c
-        select = sa.select(log_lines).where(table.id > after_id).order_by(table.id)
+        select = LOG_LINES.select.where(table.id > after_id).order_by(table.id)
         if execution_ids is not None:
             select = select.where(table.execution_id.in_(list(execution_ids)))
         if run_id is not None:
@@ -181,7 +184,7 @@ class SqlReads:
         return found
 
     def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:
-        select = sa.select(events).where(events.c.id > after_id).order_by(events.c.id).limit(limit)
+        select = EVENTS.select.where(events.c.id > after_id).order_by(events.c.id).limit(limit)
         if run_id is not None:
             select = select.where(events.c.run_id == run_id)
         return EVENTS.decode_all(self._db.core.execute(select))
@@ -195,4 +198,4 @@ class SqlReads:
             count = next(size for size in _COUNTS if size >= len(some))
             some += some[-1:] * (count - len(some))
             sql = self._statements.by_id(table, columns, count, key=key)
-            yield from self._db.raw.execute(sql, {f"id{n}": each for n, each in enumerate(some)}).fetchall()
+            yield from self._db.raw.execute(sql, some).fetchall()

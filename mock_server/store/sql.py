@@ -35,6 +35,7 @@ from mock_server.store.folder import DataFolder
 from mock_server.store.migrate import bring_up_to_date
 from mock_server.store.reads import SqlReads
 from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
+from mock_server.store.totals import Totals
 from mock_server.store.tx import SqlTx
 from mock_server.store.writer import Probe, Writer
 
@@ -61,6 +62,7 @@ class SqlStore:
         self._release = release
         self._closed = False
         self._idle: deque[SqlReads] = deque()
+        self._totals = Totals()
         self.blobs = blobs
         with self._first_connection() as db:
             bring_up_to_date(db, dialect)
@@ -70,9 +72,10 @@ class SqlStore:
         self._writer = Writer(
             lambda: dialect.connect(writer=True),
             dialect,
-            lambda db: SqlTx(db, self._statements, dialect, numbers),
+            lambda db: SqlTx(db, self._statements, dialect, numbers, self._totals.changed),
             probe,
         )
+        self._writer.on_rollback(self._totals.forget)
 
     @classmethod
     def open(cls, url_or_dir: str | Path, *, relaxed: bool = False, probe: Probe | None = None) -> Self:
@@ -180,8 +183,9 @@ class SqlStore:
             return reads.get_many(kind, ids)
 
     def find(self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None) -> Page:
+        moment = self._totals.now()
         with self._reads(snapshot=True) as reads:
-            return reads.find(kind, query, where=where)
+            return reads.find(kind, query, where=where, moment=moment)
 
     def iterate(
         self,

@@ -43,7 +43,7 @@ class Sqlite:
             creator=self._open,
             poolclass=sa.NullPool,
             isolation_level="AUTOCOMMIT",
-            paramstyle="named",
+            paramstyle="qmark",
         )
 
     @property

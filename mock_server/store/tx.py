@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, cast
+
+import attrs
 
 from dtlpipe.errors import BadRequest, Conflict
 from dtlpipe.model import times
 from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, RunRow
-from mock_server.store.codec import RowCodec, dumps, loads
+from mock_server.store.codec import RowCodec, dumps, loads, time_text
 from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.documents import conflict, private_part, to_row
 from mock_server.store.reads import LOG_LINES, SqlReads
@@ -37,18 +40,32 @@ class _Over:
 class SqlTx(SqlReads):
     """The `tx` of an intent."""
 
-    def __init__(self, db: Db, statements: Statements, dialect: Dialect, numbers: Numbers) -> None:
+    def __init__(
+        self,
+        db: Db,
+        statements: Statements,
+        dialect: Dialect,
+        numbers: Numbers,
+        changed: Callable[[str], None],
+    ) -> None:
         super().__init__(db, statements)
         self._dialect = dialect
         self._numbers = numbers
-        self.callbacks: list[Callable[[], None]] = []
+        self._changed = changed
+        self._touched: set[Kind] = set()
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def callbacks(self) -> list[Callable[[], None]]:
+        """What to call after the commit: first, who counts the changes of each table."""
+        return [*(partial(self._changed, kind.value) for kind in self._touched), *self._callbacks]
 
     def end(self) -> None:
         """Nothing can be done with it from now on."""
         self._db = cast("Db", _Over())
 
     def after_commit(self, fn: Callable[[], None]) -> None:
-        self.callbacks.append(fn)
+        self._callbacks.append(fn)
 
     # -- documents
 
@@ -61,7 +78,9 @@ class SqlTx(SqlReads):
             row = to_row(kind, public | {key: value for key, value in private.items() if value is not None})
             keep = []
         try:
-            self._db.raw.execute(self._statements.upsert(table, keep=keep), row)
+            self._touched.add(kind)
+            upsert = self._statements.upsert(table, keep=keep)
+            self._db.raw.execute(upsert.text, upsert.bind(row))
         except Exception as error:
             if self._dialect.is_conflict(error):
                 raise Conflict(conflict(kind, doc)) from error
@@ -69,16 +88,18 @@ class SqlTx(SqlReads):
 
     def _private(self, kind: Kind, id: str) -> Document:
         sql = self._statements.by_id(DOCUMENTS[kind], ("private",))
-        row = self._db.raw.execute(sql, {"id0": id}).fetchone()
+        row = self._db.raw.execute(sql, (id,)).fetchone()
         return loads(row[0]) if row and row[0] else {}
 
     def insert(self, kind: Kind, doc: Document) -> None:
-        sql = self._statements.insert_or_nothing(DOCUMENTS[kind])
-        if self._db.raw.execute(sql, to_row(kind, doc)).rowcount == 0:
+        self._touched.add(kind)
+        insert = self._statements.insert_or_nothing(DOCUMENTS[kind])
+        if self._db.raw.execute(insert.text, insert.bind(to_row(kind, doc))).rowcount == 0:
             raise Conflict(conflict(kind, doc))
 
     def delete(self, kind: Kind, id: str) -> bool:
-        return self._db.raw.execute(self._statements.delete(DOCUMENTS[kind]), {"w_id": id}).rowcount > 0
+        self._touched.add(kind)
+        return self._db.raw.execute(self._statements.delete(DOCUMENTS[kind]), (id,)).rowcount > 0
 
     # -- runs and executions
 
@@ -100,9 +121,9 @@ class SqlTx(SqlReads):
     def update_run(self, id: str, **columns: Any) -> bool:
         if not columns:
             raise TypeError("update_run needs at least one field to set")
-        encoded = {f"v_{name}": value for name, value in RUNS.encode_columns(columns).items()}
-        sql = self._statements.update(runs, tuple(columns))
-        return self._db.raw.execute(sql, {"w_id": id, **encoded}).rowcount > 0
+        values = RUNS.encode_columns(columns)
+        update = self._statements.update(runs, tuple(values))
+        return self._db.raw.execute(update.text, update.bind(values | {"w_id": id})).rowcount > 0
 
     def update_execution(
         self,
@@ -117,17 +138,16 @@ class SqlTx(SqlReads):
             columns["fence"] = new_fence
         if not columns:
             raise TypeError("update_execution needs at least one field to set")
-        parameters: dict[str, Any] = {"w_id": id}
-        for name, value in EXECUTIONS.encode_columns(columns).items():
-            parameters[f"v_{name}"] = value
-        if fence is not None:
-            parameters["w_fence"] = fence
-        if expect is not None:
-            if not expect:
-                return False
-            parameters.update({f"w_expect{n}": status for n, status in enumerate(expect)})
-        sql = self._statements.update(executions, tuple(columns), fence=fence is not None, expect=len(expect or ()))
-        return self._db.raw.execute(sql, parameters).rowcount > 0
+        if expect is not None and not expect:
+            return False
+        values = EXECUTIONS.encode_columns(columns)
+        update = self._statements.update(
+            executions, tuple(values), fence=fence is not None, expect=0 if expect is None else len(expect)
+        )
+        values["w_id"], values["w_fence"] = id, fence
+        for n, status in enumerate(expect or ()):
+            values[f"w_expect{n}"] = status
+        return self._db.raw.execute(update.text, update.bind(values)).rowcount > 0
 
     # -- what happened
 
@@ -135,14 +155,7 @@ class SqlTx(SqlReads):
         self, run_id: str | None, execution_id: str | None, kind: str, body: dict[str, Any], at: datetime | None = None
     ) -> int:
         number = self._numbers.next_event()
-        row = {
-            "id": number,
-            "run_id": run_id,
-            "execution_id": execution_id,
-            "kind": kind,
-            "at": times.to_wire(at or times.now()),
-            "body": dumps(body),
-        }
+        row = (number, run_id, execution_id, kind, time_text(at or times.now()), dumps(body))  # in the columns' order
         self._db.raw.execute(self._statements.insert(events), row)
         return number
 
@@ -151,5 +164,5 @@ class SqlTx(SqlReads):
         for line in lines:
             if line.id is not None:
                 raise BadRequest("the store gives a log line its id; it cannot come with one")
-            rows.append(LOG_LINES.encode(line) | {"id": self._numbers.next_log_line()})
+            rows.append(LOG_LINES.encode(attrs.evolve(line, id=self._numbers.next_log_line())))
         self._db.raw.executemany(self._statements.insert(log_lines), rows)

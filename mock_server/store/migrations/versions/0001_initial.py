@@ -1,5 +1,7 @@
 """The first tables."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,7 +12,7 @@ depends_on = None
 
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-OVER = "status NOT IN ('success', 'failed', 'terminated', 'aborted', 'canceled', 'system-failure')"
+OPEN = sa.column("over").is_(sa.false())
 
 DOCUMENTS = {
     "project": "name",
@@ -43,21 +45,21 @@ INDEXES = {
     "run": ["pipeline_id id", "pipeline_id status"],
 }
 PARTIAL_INDEXES = {
-    "ix_run_batch_id_status": ("run", "batch_id status", "batch_id IS NOT NULL"),
-    "ix_run_open": ("run", "id", OVER),
-    "ix_execution_run_id_id": ("execution", "run_id id", "run_id IS NOT NULL"),
-    "ix_execution_node": ("execution", "pipeline_id node_id status", "pipeline_id IS NOT NULL"),
-    "ix_execution_service_id_id": ("execution", "service_id id", "service_id IS NOT NULL"),
-    "ix_execution_open": ("execution", "id", OVER),
-    "ix_event_run_id_id": ("event", "run_id id", "run_id IS NOT NULL"),
-    "ix_log_line_execution_id_id": ("log_line", "execution_id id", "execution_id IS NOT NULL"),
-    "ix_log_line_run_id_id": ("log_line", "run_id id", "run_id IS NOT NULL"),
-    "ix_log_line_service_id_id": ("log_line", "service_id id", "service_id IS NOT NULL"),
+    "ix_run_batch_id_status": ("run", "batch_id status", sa.column("batch_id").is_not(None)),
+    "ix_run_open": ("run", "id", OPEN),
+    "ix_execution_run_id_id": ("execution", "run_id id", sa.column("run_id").is_not(None)),
+    "ix_execution_node": ("execution", "pipeline_id node_id status", sa.column("pipeline_id").is_not(None)),
+    "ix_execution_service_id_id": ("execution", "service_id id", sa.column("service_id").is_not(None)),
+    "ix_execution_open": ("execution", "id", OPEN),
+    "ix_event_run_id_id": ("event", "run_id id", sa.column("run_id").is_not(None)),
+    "ix_log_line_execution_id_id": ("log_line", "execution_id id", sa.column("execution_id").is_not(None)),
+    "ix_log_line_run_id_id": ("log_line", "run_id id", sa.column("run_id").is_not(None)),
+    "ix_log_line_service_id_id": ("log_line", "service_id id", sa.column("service_id").is_not(None)),
 }
 
 
-def columns(spec: str, *, null: bool = True) -> list[sa.Column]:
-    types = {"": TEXT, "bool": sa.Boolean(), "int": BIG, "float": sa.Double()}
+def columns(spec: str, *, null: bool = True) -> list[sa.Column[Any]]:
+    types: dict[str, sa.types.TypeEngine[Any]] = {"": TEXT, "bool": sa.Boolean(), "int": BIG, "float": sa.Double()}
     found = (each.partition(":") for each in spec.split())
     return [sa.Column(name, types[type_], nullable=null) for name, _, type_ in found]
 
@@ -83,6 +85,7 @@ def upgrade() -> None:
         *columns("batch_id start_node"),
         *columns("test_mode:bool inputs", null=False),
         *columns("error transition_errors started_at ended_at"),
+        *columns("over:bool", null=False),
         sa.PrimaryKeyConstraint("id", name="pk_run"),
     )
     op.create_table(
@@ -97,7 +100,7 @@ def upgrade() -> None:
         *columns("output closed error percent:float message batch_id"),
         *columns("to_terminate:bool", null=False),
         *columns("started_at ended_at seq:int"),
-        *columns("log", null=False),
+        *columns("log over:bool", null=False),
         sa.PrimaryKeyConstraint("id", name="pk_execution"),
     )
     op.create_table(
@@ -118,4 +121,4 @@ def upgrade() -> None:
         for index in indexes:
             op.create_index(f"ix_{name}_{index.replace(' ', '_')}", name, index.split())
     for index, (name, spec, condition) in PARTIAL_INDEXES.items():
-        op.create_index(index, name, spec.split(), sqlite_where=sa.text(condition), postgresql_where=sa.text(condition))
+        op.create_index(index, name, spec.split(), sqlite_where=condition, postgresql_where=condition)

@@ -1,7 +1,7 @@
 """The engine: graphs of nodes, and the pure state machine that says which node runs next.
 
-Law: the standard library, attrs and `dtlpipe.errors`, nothing else. No module in here calls the network, reads a clock, makes an id, starts a
-thread or logs; asyncio is imported by the asynchronous driver when it is called.
+Law: the standard library, attrs and `dtlpipe.errors`, nothing else. No module in here calls the network, reads a clock,
+makes an id, starts a thread or logs; asyncio is imported by the asynchronous driver when it is called.
 
     graph -> plan -> schedule (inbox, readiness) -> drive
 
@@ -14,6 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dtlpipe.graph.drive import run as run
+    from dtlpipe.graph.drive import run_async as run_async
+    from dtlpipe.graph.drive import steps as steps
+    from dtlpipe.graph.drive import steps_async as steps_async
     from dtlpipe.graph.errors import PipelineComponentsBlockedError as PipelineComponentsBlockedError
     from dtlpipe.graph.errors import PipelineConnectError as PipelineConnectError
     from dtlpipe.graph.errors import PipelineError as PipelineError
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 _HOME = {
     name: f"dtlpipe.graph.{module}"
     for module, names in {
+        "drive": ("run", "run_async", "steps", "steps_async"),
         "errors": (
             "PipelineComponentsBlockedError",
             "PipelineConnectError",

@@ -1,6 +1,7 @@
 """The graph while it is being built: nodes, their sockets, and connections between sockets.
 
-Law: a graph is only ever correct. Whatever cannot be connected is refused at once, with the node, the socket and the way out named.
+Law: a graph is only ever correct. Whatever cannot be connected is refused at once, with the node, the socket and the
+way out named.
 `dtlpipe.graph.plan.freeze` turns it into what runs use.
 """
 
@@ -111,8 +112,8 @@ class Graph:
     ) -> int:
         """Connect an output to an input and return the edge's index, which is also its index in the plan.
 
-        The same connection twice is one edge. Another `key` makes it a parallel edge, which a driver may close on its own
-        (two conditions on one pair of ports).
+        The same connection twice is one edge. Another `key` makes it a parallel edge, which a driver may close on its
+        own (two conditions on one pair of ports).
 
         Raises:
             PipelineConnectError: a node or socket is unknown, sender and receiver are the same node, or the input takes
@@ -136,8 +137,8 @@ class Graph:
         if feeder not in (None, (sender, sender_socket)) and not target.inputs[receiver_socket].takes_many_senders:
             raise PipelineConnectError(
                 f"Input {receiver_socket!r} of node {receiver!r} is already fed by {feeder[0]!r} ({feeder[1]!r}), so "
-                f"{sender!r} ({sender_socket!r}) cannot feed it too. Declare the input as stream (one visit per value), lazy "
-                "(one visit with all values) or greedy (the first value wins), or connect to another input."
+                f"{sender!r} ({sender_socket!r}) cannot feed it too. Declare the input as stream (a visit per value), "
+                "lazy (one visit with all values) or greedy (a visit at once), or connect to another input."
             )
         self._feeders[receiver, receiver_socket] = (sender, sender_socket)
         index = self._identities[identity] = len(self._edges)

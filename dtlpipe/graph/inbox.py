@@ -18,6 +18,7 @@ from collections.abc import Collection, Mapping
 from itertools import chain
 from typing import Any
 
+from dtlpipe.graph.errors import PipelineRuntimeError
 from dtlpipe.graph.plan import GREEDY, LAZY, STANDARD, STREAM, Intake, Plan
 from dtlpipe.graph.sockets import NO_DEFAULT, NO_OUTPUT, Mark
 
@@ -32,7 +33,8 @@ class Inbox:
     """The sockets of one run.
 
     `values[slot]` is EMPTY, or the value of a standard or greedy socket, the list of a lazy one, the deque of a stream.
-    `users[slot]` is the value that came with the run's inputs: it outlives visits, except in greedy sockets and streams.
+    `users[slot]` is the value that came with the run's inputs: it outlives visits, except in greedy sockets and
+    streams.
     """
 
     __slots__ = (
@@ -125,12 +127,23 @@ class Inbox:
                     self.doomed[target] = 1
 
     def _convert(self, node: int, outputs: Mapping[str, Any], closed: Collection[int]) -> dict[int, Any]:
-        """Convert before anything is delivered, so that a conversion that raises leaves the run as it was."""
-        return {
-            edge: convert(outputs[source_socket])
-            for edge, source_socket, convert in self._converts[node]
-            if edge not in closed and outputs.get(source_socket, NO_OUTPUT) is not NO_OUTPUT
-        }
+        """Convert before anything is delivered, so that a conversion that fails leaves the run as it was."""
+        converted = {}
+        for number, source_socket, convert in self._converts[node]:
+            value = outputs.get(source_socket, NO_OUTPUT)
+            if value is not NO_OUTPUT and number not in closed:
+                try:
+                    converted[number] = convert(value)
+                except Exception as error:
+                    edge = self._plan.edges[number]
+                    raise PipelineRuntimeError(
+                        None,
+                        None,
+                        f"The value of {edge.source!r} ({edge.source_socket!r}) cannot be converted for "
+                        f"{edge.target!r} ({edge.target_socket!r}): {type(error).__name__}: {error}. "
+                        "Change the output, or the type of the input.",
+                    ) from error
+        return converted
 
     def consume(self, node: int) -> dict[str, Any]:
         """Take out what the next visit of `node` receives; defaults stand in for what is not there."""
@@ -191,7 +204,9 @@ class Inbox:
 
     def is_doomed(self, node: int) -> bool:
         """Whether a mandatory socket is empty and none of its senders may still run."""
-        return any(i.mandatory and not self.live_slots[i.slot] and not self.is_filled(i.slot) for i in self._intakes[node])
+        return any(
+            i.mandatory and not self.live_slots[i.slot] and not self.is_filled(i.slot) for i in self._intakes[node]
+        )
 
     # ---- as data -----------------------------------------------------------------------------------------------------
 

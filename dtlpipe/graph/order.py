@@ -1,8 +1,8 @@
 """Orders of a directed graph: reachability, cycles, and the position that decides between nodes that are all waiting.
 
 Law: plain functions over adjacency lists of integers; they know nothing of sockets or runs.
-The positions equal those of networkx (lexicographical topological sort; topological sort of the condensation), because Haystack decides by
-them which of several waiting nodes runs first.
+The positions equal those of networkx (lexicographical topological sort; topological sort of the condensation), because
+Haystack decides by them which of several waiting nodes runs first.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def positions(successors: Adjacency, sources: Sequence[int]) -> list[int]:
         successors: distinct receivers of each node, in graph order.
         sources: the nodes in graph order.
 
-    Node numbers must ascend with the nodes' names: an acyclic graph is sorted topologically with the smallest number first.
+    Node numbers must ascend with the nodes' names: an acyclic graph is sorted topologically with the smallest number
+    first.
     """
     found = components(successors, sources)
     result = [0] * len(successors)

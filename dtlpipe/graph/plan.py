@@ -1,16 +1,18 @@
 """The compiled graph: everything about it that does not change from run to run, looked up once and then by integer.
 
-Law: a plan is immutable and shared. Any number of runs, in any number of threads, use one plan; what happens in a run is in its `RunState`.
+Law: a plan is immutable and shared. Any number of runs, in any number of threads, use one plan; what happens in a run
+is in its `RunState`.
 
-Node numbers ascend with the names (`sorted`), because that is the order in which ready nodes run. An input socket's number is its *slot*. A
-*link* is a sender node paired with a slot: two edges from one node to one slot are one link, for readiness asks whether a node has
-reported, not how often. `freeze(graph)` compiles; `Plan.starting_at(name)` compiles the part that a run from a chosen node uses.
+Node numbers ascend with the names (`sorted`), because that is the order in which ready nodes run. An input socket's
+number is its *slot*. A *link* is a sender node paired with a slot: two edges from one node to one slot are one link,
+for readiness asks whether a node has reported, not how often. `freeze(graph)` compiles; `Plan.starting_at(name)`
+compiles the part that a run from a chosen node uses.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import attrs
@@ -20,7 +22,7 @@ from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.graph import Edge, Graph, Node
 from dtlpipe.graph.sockets import SocketKind
 
-__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "Delivery", "Intake", "Plan", "freeze"]
+__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "ByName", "Delivery", "Intake", "Plan", "freeze"]
 
 STANDARD, GREEDY, LAZY, STREAM = range(4)
 """Socket kinds as the numbers that the scheduler compares; those up to GREEDY hold one value, the others many."""
@@ -31,6 +33,28 @@ _NUMBER = {
     SocketKind.LAZY: LAZY,
     SocketKind.STREAM: STREAM,
 }
+
+
+class ByName(Mapping[str, int]):
+    """Numbers of nodes, looked up by name; live and read-only."""
+
+    __slots__ = ("_numbers", "_plan")
+
+    def __init__(self, plan: Plan, numbers: list[int]) -> None:
+        self._plan = plan
+        self._numbers = numbers
+
+    def __getitem__(self, name: str) -> int:
+        return self._numbers[self._plan.index[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plan.names)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class Delivery(NamedTuple):
@@ -52,8 +76,8 @@ class Delivery(NamedTuple):
 class Intake(NamedTuple):
     """An input socket, seen from its node.
 
-    `default`: `NO_DEFAULT` if mandatory. `links`: those of its senders; `counted` as in `Delivery`. `keeps`: the value stays for later
-    visits. `joins`: arriving lists are joined into one.
+    `default`: `NO_DEFAULT` if mandatory. `links`: those of its senders; `counted` as in `Delivery`. `keeps`: the value
+        stays for later visits. `joins`: arriving lists are joined into one.
     """
 
     slot: int
@@ -136,7 +160,8 @@ class Plan:
     def starting_at(self, node: str) -> Plan:
         """Return the plan of a run that begins at `node`: it and its descendants take part.
 
-        Names, edges and their numbers stay. Edges from other nodes count as absent. The result is kept for the next call.
+        Names, edges and their numbers stay. Edges from other nodes count as absent. The result is kept for the next
+        call.
         """
         if node not in self._parts:
             number = self.number(node)
@@ -287,8 +312,9 @@ def _intake(node: Node, name: str, slot: _Slot) -> Intake:
 def _is_counted(slot: _Slot) -> bool:
     """Whether a report over this slot's links lowers the receiver's count of unreported senders.
 
-    A greedy socket holds one entry, so with several senders it never knows of all of them: such a node waits until nothing else runs, or
-    until its senders can never run again. A stream is asked for its own state, since any value in it suffices.
+    A greedy socket holds one entry, so with several senders it never knows of all of them: such a node waits until
+    nothing else runs, or until its senders can never run again. A stream is asked for its own state, since any value in
+    it suffices.
     """
     if slot.kind == GREEDY:
         return len(slot.senders) == 1

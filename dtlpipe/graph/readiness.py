@@ -55,9 +55,7 @@ class Readiness:
             if node == self.forced:
                 now = READY
             elif missing[node] or not triggered[node]:
-                if quiet is not None and (
-                    not inbox.live_nodes[node] or (inbox.doomed[node] and inbox.is_doomed(node))
-                ):
+                if quiet is not None and (not inbox.live_nodes[node] or (inbox.doomed[node] and inbox.is_doomed(node))):
                     quiet.append(node)
                 continue
             elif self._special[node]:
@@ -126,7 +124,7 @@ class Readiness:
     # ---- dead paths --------------------------------------------------------------------------------------------------
 
     def weigh_bereaved(self, node: int) -> None:
-        """Weigh the receivers of a node that is gone; retire those that can never run now, and what follows from them."""
+        """Weigh the receivers of a node that is gone, and retire what can never run now."""
         self.quiet[node] = 1
         quiet: list[int] = []
         self.weigh(self._plan.receivers[node], quiet)

@@ -1,47 +1,52 @@
 """The state machine of one run: which node may run now, with which inputs.
 
-Law: a value machine. It is told what happened (`complete`, `fail`) and answers what to do (`next`). It never calls node code, reads a clock,
-makes an id, waits or logs, and equal histories give equal tasks.
+Law: a value machine. It is told what happened (`complete`, `fail`) and answers what to do (`next`). It never calls node
+code, reads a clock, makes an id, waits or logs, and equal histories give equal tasks.
 
 Theory
 ------
-Nodes exchange values over edges. A node may run when it *can*: all its mandatory sockets are filled, and it has a *trigger*, which is
-something that no visit has seen: a value from a sender; or, before its first visit, a value among the run's inputs; or, for a
-node without any senders, the start of the run. Handing a task out consumes the node's inputs, so each trigger causes one visit.
+Nodes exchange values over edges. A node may run when it *can*: all its mandatory sockets are filled, and it has a
+*trigger*, which is something that no visit has seen: a value from a sender; or, before its first visit, a value among
+the run's inputs; or, for a node without any senders, the start of the run. Handing a task out consumes the node's
+inputs, so each trigger causes one visit.
 
-Being able to run is not yet being due. An optional or variadic socket may still receive something, so a node that can run has one of
-three priorities, and the fourth is that it cannot:
+Being able to run is not yet being due. An optional or variadic socket may still receive something, so a node that can
+run has one of three priorities, and the fourth is that it cannot:
 
-| priority | when                                                                         | in concurrent mode               |
-|----------|------------------------------------------------------------------------------|----------------------------------|
-| HIGHEST  | a greedy socket is filled, and so is every socket that is mandatory or fed   | alone: nothing runs beside it    |
-| READY    | every sender has reported, with a value or without                           | at once, beside others           |
-| DEFER    | some sender has not reported yet, and may be waiting for this very node      | one, when nothing else can run   |
-| BLOCKED  | a mandatory socket is empty, or nothing new has arrived                      | not                              |
+| priority | when                                                                       | concurrent mode hands out |
+|----------|----------------------------------------------------------------------------|---------------------------|
+| HIGHEST  | a greedy socket is filled, and so is every socket that is mandatory or fed | alone, beside nothing     |
+| READY    | every sender has reported, with a value or without                         | at once, beside others    |
+| DEFER    | some sender has not reported, and may be waiting for this very node        | when nothing else can run |
+| BLOCKED  | a mandatory socket is empty, or nothing new has arrived                    | never                     |
 
-Ties go to the smaller name; among deferred nodes to the earlier topological position (all members of a cycle share theirs).
+Ties go to the smaller name; among deferred nodes to the earlier topological position (all members of a cycle share
+theirs).
 
-*Serial mode* is Haystack's synchronous loop, order and all: a batch of everything HIGHEST, then everything READY, each by name, is
-decided at one moment and run to its end without looking again; only when there is no such node, one deferred node runs.
+*Serial mode* is Haystack's synchronous loop, order and all: a batch of everything HIGHEST, then everything READY, each
+by name, is decided at one moment and run to its end without looking again; only when there is no such node, one
+deferred node runs.
 
-*Concurrent mode* looks again at every call. It also sees dead paths: a node that can never run again (its senders cannot, or a mandatory
-socket of it has lost all of them) counts as having reported for ever, so nobody waits for a branch that was not taken. Serial mode
-leaves such receivers deferred, as Haystack does; they run in the end all the same.
+*Concurrent mode* looks again at every call. It also sees dead paths: a node that can never run again (its senders
+cannot, or a mandatory socket of it has lost all of them) counts as having reported for ever, so nobody waits for a
+branch that was not taken. Serial mode leaves such receivers deferred, as Haystack does; they run in the end all the
+same.
 
-A run with `start` uses `Plan.starting_at(start)`: edges from outside count as absent. The start node runs once whatever it received, so that
-its code, not the engine, reports a missing parameter.
+A run with `start` uses `Plan.starting_at(start)`: edges from outside count as absent. The start node runs once whatever
+it received, so that its code, not the engine, reports a missing parameter.
 
 Moves
 -----
-| call                         | allowed                                  | effect                                                        |
-|------------------------------|------------------------------------------|---------------------------------------------------------------|
-| next()                       | always                                   | hands out the next task, or None: nothing can run *now*       |
-| take(node, visit)            | that task could be handed out now        | hands it out; replays a recorded history                      |
-| complete(task, outputs)      | the task is outstanding                  | delivers the outputs, closes the task                         |
-| fail(task, error)            | the task is outstanding                  | closes the task; from now on nothing is handed out            |
+| call                    | allowed                          | effect                                               |
+|-------------------------|----------------------------------|------------------------------------------------------|
+| next()                  | always                           | hands out a task, or None: nothing can run *now*     |
+| take(node, visit)       | that task could be handed out    | hands it out; replays a recorded history             |
+| complete(task, outputs) | the task is outstanding          | delivers the outputs, closes the task                |
+| fail(task, error)       | the task is outstanding          | closes the task; from now on nothing is handed out   |
 
-Replay: build a new `RunState` with the same plan and arguments, then repeat the recorded hand-outs (`take`) and completions in their order.
-A driver that calls `next()` until None after every completion need not record hand-outs: they follow from the completions.
+Replay: build a new `RunState` with the same plan and arguments, then repeat the recorded hand-outs (`take`) and
+completions in their order. A driver that calls `next()` until None after every completion need not record hand-outs:
+they follow from the completions.
 
 Which sockets hold what is in `dtlpipe.graph.inbox`, who may run in `dtlpipe.graph.readiness`; here are the moves.
 """
@@ -49,92 +54,19 @@ Which sockets hold what is in `dtlpipe.graph.inbox`, who may run in `dtlpipe.gra
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, Self
 
-import attrs
-
-from dtlpipe.graph.errors import (
-    PipelineMaxComponentRuns,
-    PipelineValidationError,
-    SnapshotMismatch,
-    TaskNotOutstanding,
-    TaskNotReady,
-)
+from dtlpipe.graph import snapshots
+from dtlpipe.graph.errors import PipelineMaxComponentRuns, PipelineValidationError, TaskNotOutstanding, TaskNotReady
 from dtlpipe.graph.inbox import Inbox
-from dtlpipe.graph.plan import Plan
+from dtlpipe.graph.plan import ByName, Plan
 from dtlpipe.graph.readiness import BATCHED, BLOCKED, DEFER, HIGHEST, RUNNING, Readiness
+from dtlpipe.graph.task import Task, TaskKey, make_task
 
 __all__ = ["Mode", "RunState", "Task", "TaskKey"]
 
 Mode = Literal["concurrent", "serial"]
-
-TaskKey = tuple[str, int]
-"""A task's identity within its run: (node name, visit)."""
-
-_FORMAT = 1
-
-
-@attrs.frozen(weakref_slot=False)
-class Task:
-    """A node's visit, handed out. Two tasks are equal if node and visit are.
-
-    Attributes:
-        node: the node's name.
-        index: its number in the plan.
-        visit: how often it ran before, from 0.
-        inputs: what it receives, by socket; the values are the senders' own objects, not copies.
-    """
-
-    node: str
-    index: int
-    visit: int
-    inputs: dict[str, Any] = attrs.field(eq=False)
-
-    @property
-    def key(self) -> TaskKey:
-        return (self.node, self.visit)
-
-
-class _Draft:
-    """A task while it is made. A frozen class is slow to fill; this one is filled and then becomes a `Task`."""
-
-    __slots__ = ("index", "inputs", "node", "visit")
-
-    def __init__(self, node: str, index: int, visit: int, inputs: dict[str, Any]) -> None:
-        self.node = node
-        self.index = index
-        self.visit = visit
-        self.inputs = inputs
-
-
-def _make_task(node: str, index: int, visit: int, inputs: dict[str, Any]) -> Task:
-    draft: Any = _Draft(node, index, visit, inputs)
-    draft.__class__ = Task
-    task: Task = draft
-    return task
-
-
-class _ByName(Mapping[str, int]):
-    """Numbers of nodes, looked up by name; live and read-only."""
-
-    __slots__ = ("_numbers", "_plan")
-
-    def __init__(self, plan: Plan, numbers: list[int]) -> None:
-        self._plan = plan
-        self._numbers = numbers
-
-    def __getitem__(self, name: str) -> int:
-        return self._numbers[self._plan.index[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._plan.names)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
 
 
 class RunState:
@@ -178,9 +110,30 @@ class RunState:
         max_runs_per_node: int = 100,
         include_outputs_from: Collection[str] = (),
     ) -> None:
-        self._prepare(plan, start, mode, max_runs_per_node, include_outputs_from)
+        if mode not in ("concurrent", "serial"):
+            raise PipelineValidationError(f"There is no mode {mode!r}. Use 'concurrent' or 'serial'.")
+        if start is not None:
+            plan = plan.starting_at(start)
+        for name in include_outputs_from:
+            plan.number(name)
+        self._plan = plan
+        self._inbox = Inbox(plan)
+        self._ready = Readiness(plan, self._inbox)
+        self._serial = mode == "serial"
+        self._limit = max_runs_per_node
+        self._include = frozenset(include_outputs_from)
+        self._visits = [0] * len(plan.names)
+        self._exhausted = max_runs_per_node <= 0
+        self._batch: deque[int] = deque()
+        self._alone = False
+        self._tasks: dict[int, Task] = {}
+        self._failed: tuple[Task, BaseException] | None = None
+        self._outputs: dict[str, dict[str, Any]] = {}
+        self._begin(inputs or {})
+
+    def _begin(self, inputs: Mapping[str, Mapping[str, Any]]) -> None:
         plan, inbox = self._plan, self._inbox
-        for name, values in (inputs or {}).items():
+        for name, values in inputs.items():
             node = plan.number(name)
             for socket, value in values.items():
                 if socket not in plan.intakes_by_name[node]:
@@ -195,27 +148,6 @@ class RunState:
             for node in plan.needs_input:
                 if self._inbox.is_doomed(node) and self._ready.priority[node] == BLOCKED:
                     self._ready.retire([node])
-
-    def _prepare(self, plan: Plan, start: str | None, mode: str, limit: int, include: Collection[str]) -> None:
-        if mode not in ("concurrent", "serial"):
-            raise PipelineValidationError(f"There is no mode {mode!r}. Use 'concurrent' or 'serial'.")
-        if start is not None:
-            plan = plan.starting_at(start)
-        for name in include:
-            plan.number(name)
-        self._plan = plan
-        self._inbox = Inbox(plan)
-        self._ready = Readiness(plan, self._inbox)
-        self._serial = mode == "serial"
-        self._limit = limit
-        self._include = frozenset(include)
-        self._visits = [0] * len(plan.names)
-        self._exhausted = limit <= 0
-        self._batch: deque[int] = deque()
-        self._alone = False
-        self._tasks: dict[int, Task] = {}
-        self._failed: tuple[Task, BaseException] | None = None
-        self._outputs: dict[str, dict[str, Any]] = {}
 
     # ---- what to do --------------------------------------------------------------------------------------------------
 
@@ -244,7 +176,7 @@ class RunState:
         if self._failed is not None or chosen != number or not BATCHED <= self._ready.priority[number] <= DEFER:
             raise TaskNotReady(
                 f"Node {node!r} cannot run now (visit {visit}): it lacks inputs, is running, or has to wait its turn. "
-                "Repeat the recorded hand-outs and completions in their order, with the plan and inputs of the original run."
+                "Repeat the recorded hand-outs and completions in their order, with the original plan and inputs."
             )
         if self._visits[number] != visit:
             raise TaskNotReady(f"The next visit of node {node!r} is {self._visits[number]}, not {visit}.")
@@ -255,11 +187,13 @@ class RunState:
 
         Args:
             task: the task, or (node, visit).
-            outputs: values by output socket. A key that is missing, or holds `NO_OUTPUT`, gives its receivers no value; None is a value.
+            outputs: values by output socket. A key that is missing, or holds `NO_OUTPUT`, gives its receivers no value;
+                None is a value.
             closed: indexes of the plan's edges that are not taken this time; their receivers get no value.
 
         Raises:
             TaskNotOutstanding: the task is not handed out; nothing has changed.
+            PipelineRuntimeError: a value could not be converted for its receiver; nothing has changed.
         """
         held = self._outstanding(task)
         node, name = held.index, held.node
@@ -328,13 +262,14 @@ class RunState:
     @property
     def visits(self) -> Mapping[str, int]:
         """How often each node was handed out (a live view)."""
-        return _ByName(self._plan, self._visits)
+        return ByName(self._plan, self._visits)
 
     @property
     def outputs(self) -> dict[str, dict[str, Any]]:
-        """What the run produced, `{node: {socket: value}}`: outputs that no node received, and all of `include_outputs_from`.
+        """What the run produced, `{node: {socket: value}}`.
 
-        A later visit of a node replaces what an earlier one left, unless it leaves nothing.
+        These are the outputs that no node received, and all those of the nodes in `include_outputs_from`. A later visit
+        of a node replaces what an earlier one left, unless it leaves nothing.
         """
         return self._outputs
 
@@ -343,7 +278,7 @@ class RunState:
         return tuple(name for name, visits in zip(self._plan.names, self._visits, strict=True) if not visits)
 
     def blocked(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Return the nodes that received something for a visit but lack something else: (node, its empty mandatory sockets)."""
+        """Return the nodes that received something but lack something else: (node, its empty mandatory sockets)."""
         inbox, found = self._inbox, []
         for node, priority in enumerate(self._ready.priority):
             if priority == BLOCKED and inbox.triggered[node] and inbox.missing[node]:
@@ -356,25 +291,8 @@ class RunState:
     # ---- as data -----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the state as dicts, lists, strings and numbers around the run's values (and error), which are not copied."""
-        names, ready = self._plan.names, self._ready
-        failed = self._failed
-        return {
-            "format": _FORMAT,
-            "plan": self._plan.fingerprint,
-            "start": self._plan.start,
-            "mode": "serial" if self._serial else "concurrent",
-            "max_runs_per_node": self._limit,
-            "include_outputs_from": sorted(self._include),
-            "visits": {name: visits for name, visits in zip(names, self._visits, strict=True) if visits},
-            "tasks": [{"node": t.node, "visit": t.visit, "inputs": dict(t.inputs)} for t in self._tasks.values()],
-            "alone": self._alone,
-            "batch": [names[node] for node in self._batch],
-            "quiet": [name for name, quiet in zip(names, ready.quiet, strict=True) if quiet],
-            "outputs": {node: dict(values) for node, values in self._outputs.items()},
-            "failed": failed and {"node": failed[0].node, "visit": failed[0].visit, "error": failed[1]},
-            **self._inbox.dump(),
-        }
+        """Return the state as dicts, lists, strings and numbers around the run's values and error (not copied)."""
+        return snapshots.dump(self)
 
     @classmethod
     def restore(cls, plan: Plan, data: Mapping[str, Any]) -> Self:
@@ -387,43 +305,16 @@ class RunState:
         Raises:
             SnapshotMismatch: the data belongs to another plan or format.
         """
-        if data.get("format") != _FORMAT:
-            raise SnapshotMismatch(
-                f"The snapshot has format {data.get('format')!r}; this version reads format {_FORMAT}."
-            )
-        start = data["start"]
-        known = start is None or start in plan.index
-        if not known or (plan if start is None else plan.starting_at(start)).fingerprint != data["plan"]:
-            raise SnapshotMismatch(
-                "The snapshot belongs to a graph with other nodes, sockets or edges. Restore it with the plan that the run began with."
-            )
-        state = cls.__new__(cls)
-        state._prepare(plan, start, data["mode"], data["max_runs_per_node"], data["include_outputs_from"])
-        state._load(data)
+        snapshots.check(plan, data)
+        state = cls(
+            plan,
+            start=data["start"],
+            mode=data["mode"],
+            max_runs_per_node=data["max_runs_per_node"],
+            include_outputs_from=data["include_outputs_from"],
+        )
+        snapshots.load(state, data)
         return state
-
-    def _load(self, data: Mapping[str, Any]) -> None:
-        plan, ready = self._plan, self._ready
-        self._inbox.load(data)
-        for name, visits in data["visits"].items():
-            self._visits[plan.number(name)] = visits
-            self._exhausted = self._exhausted or visits >= self._limit
-        if ready.forced >= 0 and self._visits[ready.forced]:
-            ready.forced = -1
-        for entry in data["tasks"]:
-            node = plan.number(entry["node"])
-            self._tasks[node] = Task(entry["node"], node, entry["visit"], dict(entry["inputs"]))
-            ready.resume(node, batched=False)
-        for name in data["batch"]:
-            self._batch.append(plan.number(name))
-            ready.resume(plan.number(name), batched=True)
-        ready.retire([plan.number(name) for name in data["quiet"]])
-        ready.weigh_all()
-        self._alone = data["alone"]
-        self._outputs = {node: dict(values) for node, values in data["outputs"].items()}
-        if (failed := data["failed"]) is not None:
-            node = plan.number(failed["node"])
-            self._failed = (Task(failed["node"], node, failed["visit"], {}), failed["error"])
 
     # ---- moves, inside -----------------------------------------------------------------------------------------------
 
@@ -451,17 +342,17 @@ class RunState:
         self._visits[node] = visit + 1
         if visit + 1 >= self._limit:
             self._exhausted = True
-        task = self._tasks[node] = _make_task(self._plan.names[node], node, visit, self._inbox.consume(node))
+        task = self._tasks[node] = make_task(self._plan.names[node], node, visit, self._inbox.consume(node))
         return task
 
     def _check_limit(self, node: int) -> None:
-        """Fail the run if `node` is exhausted. Of several deferred nodes the first by name is asked, whichever runs, as in Haystack."""
+        """Fail the run if `node` is exhausted. Of deferred nodes the first by name is asked, as in Haystack."""
         if self._visits[node] < self._limit:
             return
         name = self._plan.names[node]
         error = PipelineMaxComponentRuns(
-            f"Node {name!r} has run {self._limit} times, the maximum, and is due again. Check the condition that ends its loop, "
-            "or raise max_runs_per_node."
+            f"Node {name!r} has run {self._limit} times, the maximum, and is due again. "
+            "Check the condition that ends its loop, or raise max_runs_per_node."
         )
         self._failed = (Task(name, node, self._visits[node], {}), error)
         raise error

@@ -2,15 +2,15 @@
 
 Law: a socket says how many values it wants and when; it never holds one. What has arrived belongs to a run.
 
-| kind     | senders | a visit receives                                   | becomes runnable                                    |
-|----------|---------|----------------------------------------------------|-----------------------------------------------------|
-| standard | one     | the latest value                                   | when its sender has reported                        |
-| lazy     | many    | a list of all values, in order of arrival          | when all its senders have reported                  |
-| greedy   | many    | a list of the one latest value                     | at once, before everything else, and alone          |
-| stream   | many    | the oldest value that no visit has had yet         | at every value: one visit each, none is overwritten |
+| kind     | senders | a visit receives                          | its node becomes runnable                   |
+|----------|---------|-------------------------------------------|---------------------------------------------|
+| standard | one     | the latest value                          | when the sender has reported                |
+| lazy     | many    | a list of all values, in order of arrival | when all senders have reported              |
+| greedy   | many    | a list of the one latest value            | at once, before everything else, and alone  |
+| stream   | many    | the oldest value that no visit has had    | at every value: a visit each, none is lost  |
 
-The first three are Haystack's. `stream` is for ports that several connections feed and where each arrival is work of its own. A
-node that has a stream socket keeps the values of its standard sockets for its later visits (broadcast).
+The first three are Haystack's. `stream` is for ports that several connections feed and where each arrival is work of
+its own. A node that has a stream socket keeps the values of its standard sockets for its later visits (broadcast).
 """
 
 from __future__ import annotations

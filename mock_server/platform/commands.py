@@ -6,14 +6,15 @@ poll for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import Conflict
 from dtlpipe.model.enums import CommandStatus
 from mock_server.platform.documents import now, require
+from mock_server.platform.lifecycle import CREATED, FAILED, RUNNING, SUCCESS, TERMINATED, is_final
 from mock_server.platform.links import shown
-from mock_server.store.base import Document, Kind, Tx
+from mock_server.store.base import Document, Kind, Store, Tx
 from mock_server.store.ids import new_id
 
 if TYPE_CHECKING:
@@ -28,6 +29,26 @@ _OVER = frozenset(each.value for each in CommandStatus if each.is_terminal)
 def is_over(command: Mapping[str, Any]) -> bool:
     """Whether the command's status is final."""
     return command["status"] in _OVER
+
+
+def is_settled(command: Mapping[str, Any]) -> bool:
+    """Whether the command is over, and what a batch began is too."""
+    return is_over(command) and all(is_final(status) for status in command["spec"].get("counts") or ())
+
+
+def _calls(store: Store, batch_id: str) -> dict[str, int]:
+    counts = {
+        each: store.find_executions({"pageSize": 1}, where={"batchId": batch_id, "status": each})[1]
+        for each in (CREATED, RUNNING, SUCCESS, FAILED, TERMINATED)
+    }
+    return {status: count for status, count in counts.items() if count}
+
+
+#: What counts the members of a batch by status, by the type of the command that stands for it.
+BATCHES: dict[str, Callable[[Store, str], dict[str, int]]] = {
+    "pipelineExecuteBatch": lambda store, batch_id: store.run_counts(batch_id=batch_id),
+    "serviceExecuteBatch": _calls,
+}
 
 
 class Commands:
@@ -65,7 +86,11 @@ class Commands:
         return shown(self._platform, "commands", found)
 
     def _find(self, command_id: str) -> Document:
-        return require(self._platform.store, Kind.COMMAND, command_id)
+        command = require(self._platform.store, Kind.COMMAND, command_id)
+        if command["type"] in BATCHES:
+            counts = BATCHES[command["type"]](self._platform.store, command_id)
+            return {**command, "spec": {**command["spec"], "counts": counts}}
+        return command
 
     def list(self) -> list[Document]:
         """The latest commands, the newest first."""

@@ -207,6 +207,17 @@ class Items:
 
         return self._store.write(intent)
 
+    def place(self, item_id: str, dataset_id: str, folder: str | None, creator: str) -> str:
+        """The id of the item in that dataset and folder: its own if it is there, else its copy's, made if need be."""
+        source = require(self._store, Kind.ITEM, item_id)
+        target = paths.item_path(f"{folder.rstrip('/')}/{source['name']}" if folder else source["filename"])
+        if source["datasetId"] == dataset_id and (folder is None or source["filename"] == target):
+            return item_id
+        found = self._store.find(Kind.ITEM, {"pageSize": 1}, where={"datasetId": dataset_id, "filename": target}).items
+        if found:
+            return str(found[0]["id"])
+        return str(self.clone(item_id, dataset_id, creator, path=target)["spec"]["returnedModelId"][0])
+
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def get(self, item_id: str) -> Document:

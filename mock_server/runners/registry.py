@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
-from mock_server.runners import code
+from mock_server.runners import code, dataset
 from mock_server.runners.code import Defaults
 from mock_server.runners.entities import document
 
@@ -20,7 +20,12 @@ _BY_TYPE = {
     "function": code.node_job,
     "ml": code.node_job,
     "custom": code.node_job,
+    "storage": dataset.node_job,
 }
+
+
+#: Types whose nodes are the platform's own work, and need no process.
+INLINE = frozenset({"storage"})
 
 
 class Runners:

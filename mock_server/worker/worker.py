@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dtlpipe.errors import Conflict
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
+from mock_server.executors.inline import InlineExecutor
 from mock_server.executors.process import ProcessExecutor
 from mock_server.platform import lifecycle
+from mock_server.runners import dataset
 from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
 from mock_server.runners.code import Defaults
-from mock_server.runners.registry import Runners
+from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, LogLine, StoreError, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core, messages
@@ -52,6 +54,7 @@ class Worker:
         self._executor = executor or ProcessExecutor(
             self.receive, workers=settings.workers, environment=platform.worker_environment
         )
+        self._inline = InlineExecutor(self.receive, lambda job: dataset.run(job, platform.items.place))
         self._runners = Runners(self._store, Defaults(settings.node_timeout, settings.node_memory_limit))
         self._core = self._new_core()
         self._stale = True
@@ -69,11 +72,13 @@ class Worker:
         """Returns when all that was left open is scheduled again."""
         self._store.on_rollback(self._lost)
         self._executor.start()
+        self._inline.start()
         self._store.write(self._guarded(lambda _tx: None))
 
     def close(self, grace: float = 0.0) -> None:
         """Gives running node code `grace` seconds; what is still open then stays open in the store."""
         self._executor.close(grace)
+        self._inline.close(grace)
         self._closing = True
 
     @property
@@ -218,6 +223,7 @@ class Worker:
                     tx.after_commit(partial(self._dispatch, execution_id, fence))
                 case messages.Withdraw(execution_id, fence):
                     tx.after_commit(partial(self._executor.cancel, execution_id, fence))
+                    tx.after_commit(partial(self._inline.cancel, execution_id, fence))
                 case messages.Notify(key):
                     tx.after_commit(partial(self._platform.hub.notify, key))
 
@@ -229,7 +235,8 @@ class Worker:
             return
         try:
             job = self._runners.prepare(execution.row, execution.spec)
-            self._executor.submit(job)
+            inline = execution.spec is not None and execution.spec.type in INLINE
+            (self._inline if inline else self._executor).submit(job)
         except jobs.ExecutorClosed:
             return  # the platform is stopping: the row stays open, and its next start runs it
         except Exception as error:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from mock_server.api.dataloop.holding import hold
-from mock_server.platform.commands import is_over
+from mock_server.platform.commands import is_over, is_settled
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -24,7 +24,9 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.get("/commands/<command_id>")
     @api.get("/commands/faas/<command_id>")
     def get_command(command_id: str) -> Any:
-        return hold(platform, command_id, lambda: commands.get(command_id), is_over, at_once=True)
+        # who asks to wait, waits for what a batch began; who polls (dtlpy) only for the command itself
+        done = is_settled if "wait" in request.args else is_over
+        return hold(platform, command_id, lambda: commands.get(command_id), done, at_once=True)
 
     @api.post("/commands/<command_id>/abort")
     def abort_command(command_id: str) -> Any:

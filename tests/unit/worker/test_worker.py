@@ -97,6 +97,7 @@ class Place:
             store=self.store,
             hub=Hub(),
             settings=SimpleNamespace(node_timeout=10.0, node_memory_limit=None, workers=1),
+            items=None,
             worker_environment=dict,
         )
         self.worker = Worker(platform, self.executor)

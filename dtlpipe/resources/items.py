@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import io
-import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,13 +11,14 @@ from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import BadRequest, NotFound, TransferFailed
+from dtlpipe.errors import BadRequest, NotFound
 from dtlpipe.model import data as nouns
 from dtlpipe.model.filters import Filters
 from dtlpipe.model.struct import Struct
 from dtlpipe.resources.downloading import CHUNK, into_file, pull, target_of
 from dtlpipe.resources.entity import Entity, required
 from dtlpipe.resources.paths import remote_folder
+from dtlpipe.resources.settling import settled
 from dtlpipe.resources.uploading import Local, Part, plan, send
 from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, fetched, operation, streaming
@@ -27,8 +27,6 @@ from dtlpipe.sansio.pages import Pages, listing, query_pages
 if TYPE_CHECKING:
     from dtlpipe.resources.datasets import Dataset
     from dtlpipe.resources.projects import Project
-
-logger = logging.getLogger("dtlpipe")
 
 #: Files in flight at once, unless said otherwise.
 WORKERS = 8
@@ -403,14 +401,3 @@ def _plan(local: Any, remote_path: str, remote_name: Any, file_types: Any) -> tu
 
 def _target(item: Item[Any], local_path: str | Path | None, to_items_folder: bool, many: bool = False) -> Path:  # noqa: FBT001, FBT002
     return target_of(item, local_path, to_items_folder=to_items_folder, many=many)
-
-
-def settled(verb: str, names: list[str], results: list[Any], *, raise_on_error: bool) -> list[Any]:
-    """The results that are none errors. Errors are raised as one TransferFailed, or else logged, one by one."""
-    done = [each for each in results if not isinstance(each, Exception)]
-    failures = {name: each for name, each in zip(names, results, strict=True) if isinstance(each, Exception)}
-    if failures and raise_on_error:
-        raise TransferFailed(f"{len(failures)} of {len(results)} files could not be {verb}", failures, done)
-    for name, error in failures.items():
-        logger.warning("%s could not be %s: %s: %s", name, verb, type(error).__name__, error)
-    return done

@@ -19,7 +19,7 @@ import functools
 import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, cast, overload
 
 import attrs
 from typing_extensions import TypeVar
@@ -52,6 +52,7 @@ class Session(Generic[Colour]):
     """
 
     settings: Settings
+    is_sync: ClassVar[bool]
 
     def run(self, op: Op[T]) -> Any:
         """Performs an operation: its T, or a coroutine of T."""

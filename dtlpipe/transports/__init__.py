@@ -4,5 +4,5 @@ Law: the only place that imports an HTTP client, and only when one is needed. A 
 answers with a Response (whatever its status) or raises TransportError; what is sent again is decided in
 `sansio.exchange`.
 
-`sessions` drives operations with them: with threads and sleeps, or on an event loop.
+`driver` and `async_driver` perform operations with them: with threads and sleeps, or on an event loop.
 """

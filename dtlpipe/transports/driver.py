@@ -1,23 +1,22 @@
-"""The two drivers: operations performed with threads and sleeps, or on an event loop.
+"""The sync driver: operations performed in the calling thread, several at once in threads.
 
-Both drive the same machine, `Exchange.converse`; all they know is how to do each step in their colour.
+It drives `Exchange.converse`, as `async_driver` does; all that either knows is how to do each step in its colour.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
 from dtlpipe.config import Settings
 from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, Now, Op, Sleep
 from dtlpipe.sansio.exchange import Exchange
-from dtlpipe.sansio.operation import Async, Session, Sync
-from dtlpipe.sansio.wire import AsyncTransport, BulkTransport, Transport, WireDownload, WireRequest, WireUpload
+from dtlpipe.sansio.operation import Session, Sync
+from dtlpipe.sansio.wire import BulkTransport, Transport, WireDownload, WireRequest, WireUpload
 
 T = TypeVar("T")
 
@@ -29,6 +28,8 @@ def exchange_for(settings: Settings) -> Exchange:
 
 class SyncSession(Session[Sync]):
     """Performs operations in the calling thread. Any number of threads may use it."""
+
+    is_sync = True
 
     def __init__(self, exchange: Exchange, transport: Transport, bulk: BulkTransport) -> None:
         self.exchange = exchange
@@ -145,100 +146,4 @@ class SyncSession(Session[Sync]):
             done.set()
         if broken:
             raise broken[0]
-        return results
-
-
-class AsyncSession(Session[Async]):
-    """Performs operations on the running event loop; what blocks runs in threads beside it."""
-
-    def __init__(self, exchange: Exchange, transport: AsyncTransport, bulk: BulkTransport) -> None:
-        self.exchange = exchange
-        self.settings = exchange.settings
-        self._transport = transport
-        self._bulk = bulk
-
-    def run(self, op: Op[T]) -> Coroutine[Any, Any, T]:
-        return self._run(op)
-
-    async def _run(self, op: Op[T]) -> T:
-        conversation = self.exchange.converse(op)
-        answer: Any = None
-        failure: Exception | None = None
-        try:
-            while True:
-                try:
-                    step = conversation.send(answer) if failure is None else conversation.throw(failure)
-                except StopIteration as done:
-                    result: T = done.value
-                    return result
-                failure = None
-                try:
-                    answer = await self._perform(step)
-                except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
-                    failure = error
-        finally:
-            conversation.close()
-
-    async def stream(self, flow: Flow[T]) -> AsyncIterator[T]:
-        conversation = self.exchange.converse(flow)
-        answer: Any = None
-        failure: Exception | None = None
-        try:
-            while True:
-                try:
-                    step = conversation.send(answer) if failure is None else conversation.throw(failure)
-                except StopIteration:
-                    return
-                answer = failure = None
-                if isinstance(step, Emit):
-                    yield step.value
-                    continue
-                try:
-                    answer = await self._perform(step)
-                except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
-                    failure = error
-        finally:
-            conversation.close()
-
-    def listed(self, pages: Any) -> Any:
-        return pages
-
-    async def aclose(self) -> None:
-        """Closes the connections; the next call opens new ones."""
-        await self._transport.aclose()
-        await asyncio.to_thread(self._bulk.close)
-
-    async def _perform(self, step: Any) -> Any:
-        if isinstance(step, WireRequest):
-            return await self._transport.send(step)
-        if isinstance(step, Now):
-            return asyncio.get_running_loop().time()
-        if isinstance(step, Sleep):
-            return await asyncio.sleep(step.seconds)
-        if isinstance(step, Blocking):
-            return await asyncio.to_thread(step.function, *step.args)
-        if isinstance(step, WireUpload):
-            return await asyncio.to_thread(self._bulk.upload, step)
-        if isinstance(step, WireDownload):
-            return await asyncio.to_thread(self._bulk.open, step)
-        if isinstance(step, Gather):
-            return await self._gather(step)
-        raise TypeError(f"an operation asked for {type(step).__name__}, which is no effect")
-
-    async def _gather(self, gather: Gather[Any]) -> list[Any]:
-        """Tasks that each take the next operation until there is none."""
-        results: list[Any] = []
-        waiting = enumerate(gather.operations)
-
-        async def work() -> None:
-            for place, op in waiting:
-                results.append(None)
-                try:
-                    results[place] = await self._run(op)
-                except Exception as error:  # noqa: BLE001 - an operation's failure is its result here
-                    results[place] = error
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(gather.limit):
-                group.create_task(work())
         return results

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import NamedTuple
 
 import pytest
 
@@ -103,11 +104,13 @@ def test_copies_keep_what_is_shared_or_circular():
 
 
 def test_copies_keep_their_types():
-    from collections import namedtuple
-
     from dtlpipe.graph.copies import copied
 
-    point = namedtuple("point", "x y")([1], 2)
+    class Point(NamedTuple):
+        x: list[int]
+        y: int
+
+    point = Point([1], 2)
     copy = copied({"p": point, "s": {1, 2}, "f": frozenset({3}), "t": ([],)})
     assert copy == {"p": point, "s": {1, 2}, "f": frozenset({3}), "t": ([],)}
     assert type(copy["p"]) is type(point)
@@ -141,7 +144,7 @@ def test_a_runtime_error_of_the_caller_passes_through():
 
 @pytest.mark.parametrize("wrong", [None, 3, [("y", 1)]])
 def test_outputs_have_to_be_a_mapping(wrong):
-    with pytest.raises(PipelineRuntimeError, match="Node 'a' returned .* where a mapping"):
+    with pytest.raises(PipelineRuntimeError, match=r"Node 'a' returned \w+ where a mapping"):
         run(DIAMOND, {"a": {"x": 1}}, lambda task: wrong)
 
 

@@ -29,7 +29,7 @@ def test_a_socket_name_is_used_once_per_side(inputs, outputs, what):
 
 def test_a_misspelt_node_gets_a_suggestion(two):
     two.add_node("classifier", ["x"])
-    with pytest.raises(PipelineConnectError, match="no node 'clasifier'. Did you mean 'classifier'"):
+    with pytest.raises(PipelineConnectError, match=r"no node 'clasifier'\. Did you mean 'classifier'"):
         two.connect("a", "y", "clasifier", "x")
 
 

@@ -6,8 +6,8 @@
     dataset = project.datasets.create("photos")
     dataset.items.upload("photos/*")
 
-Everything is imported when it is first used, so that the import itself costs nothing. Names are those of the field's own
-SDK; `dl.Client` and `dl.AsyncClient` are for programs that want more than one platform, or an event loop.
+Everything is imported when it is first used, so that the import itself costs nothing. Names are those of the field's
+own SDK; `dl.Client` and `dl.AsyncClient` are for programs that want more than one platform, or an event loop.
 """
 
 from __future__ import annotations

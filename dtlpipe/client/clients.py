@@ -124,7 +124,7 @@ class _Client(Bound[Colour]):
         return self._exchange.identity.token
 
     def token_expired(self, t: float = 60) -> bool:
-        """Whether a login is needed: the token is missing where one is needed, or over, or will be within `t` seconds."""
+        """Whether a login is needed: no token where one is needed, or one that is over within `t` seconds."""
         identity = self._exchange.identity
         if identity.token is None:
             return not (identity.renewable or self.settings.loopback)

@@ -29,7 +29,7 @@ from dtlpipe.errors import UnknownException
 T = TypeVar("T")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Request:
     """One JSON call. Give `method` and `path` by position: `Request("GET", "/projects")`.
 
@@ -47,18 +47,18 @@ class Request:
         held: the platform may keep it open for long on purpose.
     """
 
-    method: str = attrs.field(kw_only=False)
-    path: str = attrs.field(kw_only=False)
-    json: Any = None
-    params: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    headers: Mapping[str, str] | None = None
-    idempotent: bool | None = None
-    once: bool = False
-    timeout: float | None = None
-    gate: bool = False
-    authorized: bool = True
-    held: bool = False
+    method: str = attrs.field()
+    path: str = attrs.field()
+    json: Any = attrs.field(default=None, kw_only=True)
+    params: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    form: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
+    headers: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
+    idempotent: bool | None = attrs.field(default=None, kw_only=True)
+    once: bool = attrs.field(default=False, kw_only=True)
+    timeout: float | None = attrs.field(default=None, kw_only=True)
+    gate: bool = attrs.field(default=False, kw_only=True)
+    authorized: bool = attrs.field(default=True, kw_only=True)
+    held: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def repeatable(self) -> bool:
@@ -92,27 +92,27 @@ class Response:
 Source = Path | bytes | BinaryIO
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Upload:
     """One multipart POST with a file in it, streamed; it may be sent again. An open file is sent from its beginning."""
 
-    path: str = attrs.field(kw_only=False)
-    source: Source
-    filename: str
-    content_type: str = "application/octet-stream"
-    fields: Sequence[tuple[str, str]] = ()
-    params: Mapping[str, Any] | None = None
-    timeout: float | None = None
+    path: str = attrs.field()
+    source: Source = attrs.field(kw_only=True)
+    filename: str = attrs.field(kw_only=True)
+    content_type: str = attrs.field(default="application/octet-stream", kw_only=True)
+    fields: Sequence[tuple[str, str]] = attrs.field(default=(), kw_only=True)
+    params: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    timeout: float | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Download:
     """Opens a stream of bytes, from byte `start` on."""
 
-    path: str = attrs.field(kw_only=False)
-    start: int = 0
-    headers: Mapping[str, str] | None = None
-    timeout: float | None = None
+    path: str = attrs.field()
+    start: int = attrs.field(default=0, kw_only=True)
+    headers: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
+    timeout: float | None = attrs.field(default=None, kw_only=True)
 
 
 class ByteStream(Protocol):

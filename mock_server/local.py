@@ -7,10 +7,13 @@ until its time is over, and the store last. What was in flight goes on at the ne
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,11 +22,17 @@ import attrs
 from dtlpipe.errors import Unavailable
 from dtlpipe.model import times
 from mock_server.config import Settings
+from mock_server.platform.environment import COOKIE_FOLDER, client_environment
 from mock_server.platform.hub import Hub
 from mock_server.platform.platform import Platform, Scheduler
+from mock_server.platform.tokens import FILE as SECRET_FILE
 from mock_server.store import open_store
+from mock_server.store import reset as reset_store
 from mock_server.store.base import Store
 
+log = logging.getLogger("dtlpipe.platform")
+
+_SWEEP_EVERY = 3600.0  # seconds
 STATE_FILE = "dtlpipe-platform.state"
 SPOOL_FOLDER = "spool"
 
@@ -73,6 +82,14 @@ class Local:
     def url(self) -> str:
         return self.platform.url
 
+    def environment(self) -> dict[str, str]:
+        """The variables that point clients at it."""
+        platform = self.platform
+        token = platform.tokens.issue() if self.settings.exposed else None
+        return client_environment(
+            platform.url, self.settings.data_dir, token=token, jwt_secret=self.settings.jwt_secret
+        )
+
     def start(self) -> None:
         """Returns when requests are answered. Raises ConfigurationError for a folder or a port that cannot be had."""
         from mock_server.app import create_app, error_body
@@ -84,6 +101,7 @@ class Local:
         with ExitStack() as stack:
             store: Store = open_store(settings.data_dir, relaxed=settings.durability == "relaxed")
             stack.callback(store.close)
+            stack.callback(_remove_state, settings.data_dir)
             platform = Platform(store, settings, hub=Hub(settings.max_waiters))
             server = Server(
                 create_app(platform),
@@ -102,8 +120,8 @@ class Local:
             worker.start()
             platform.scheduler = worker
             server.start()
+            stack.enter_context(_sweeping(platform))
             _write_state(settings.data_dir, platform.url)
-            stack.callback(_remove_state, settings.data_dir)
             self._stack = stack.pop_all()
         self._platform, self._port = platform, server.port
 
@@ -118,6 +136,28 @@ class Local:
                 self._platform = None
 
 
+@contextmanager
+def _sweeping(platform: Platform) -> Iterator[None]:
+    """Now and then deletes the bytes of items that are gone, beside everything else."""
+    stop = threading.Event()
+
+    def sweep() -> None:
+        while not stop.is_set():
+            try:
+                platform.items.sweep(stop.is_set)
+            except Exception:
+                log.exception("bytes of deleted items could not be swept; the next try is in an hour")
+            stop.wait(_SWEEP_EVERY)
+
+    thread = threading.Thread(target=sweep, name="dtlpipe-sweep", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def _body_limit(settings: Settings) -> Callable[[str], int]:
     """Files come in multipart bodies; everything else is JSON or a small form."""
     return lambda kind: settings.max_upload if kind.lower().startswith("multipart/form-data") else settings.max_body
@@ -127,6 +167,20 @@ def _url(host: str, port: int) -> str:
     """Where clients on this machine find it."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host.strip("[]"), host.strip("[]"))  # noqa: S104 - compared, not bound
     return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
+
+
+def reset(data_dir: Path) -> None:
+    """Deletes a platform's data, its secret with it (so that old tokens open nothing).
+
+    Raises ConfigurationError if there is none in the folder, or if a platform is running on it.
+    """
+    reset_store(data_dir)
+    for name in (SECRET_FILE, STATE_FILE):
+        (data_dir / name).unlink(missing_ok=True)
+    for name in (SPOOL_FOLDER, COOKIE_FOLDER):
+        shutil.rmtree(data_dir / name, ignore_errors=True)
+    with suppress(OSError):  # it is gone, or somebody else's files are in it
+        data_dir.rmdir()
 
 
 @attrs.frozen

@@ -21,7 +21,7 @@ from waitress.buffers import OverflowableBuffer, TempfileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer, create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import Error
 
 from dtlpipe.errors import ConfigurationError
@@ -64,7 +64,6 @@ class Server:
         self._waitress: TcpWSGIServer = create_server(
             app,
             sockets=[listening],
-            threads=threads,
             ident="dtlpipe",
             max_request_body_size=1 << 62,  # the parser below has limits of its own
             inbuf_overflow=_IN_MEMORY,
@@ -73,6 +72,7 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             _start=False,
+            _dispatcher=_Threads(threads),
         )
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
         task = type("ErrorTask", (_ErrorTask,), {"error_body": staticmethod(error_body)})
@@ -150,6 +150,27 @@ def _bind(host: str, port: int) -> socket.socket:
             hint="choose another port (0 takes a free one), or stop what listens there",
         ) from None
     return listening
+
+
+class _Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """Threads that are started when they are first needed: a platform for one test does not pay for 64."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+        self._closed = False
+
+    def add_task(self, task: Any) -> None:
+        with self.lock:
+            idle = len(self.threads) - self.active_count
+            grow = not self._closed and idle <= len(self.queue) and len(self.threads) < self._limit
+        if grow:
+            self.set_thread_count(len(self.threads) + 1)
+        super().add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:  # noqa: FBT001, FBT002 - waitress'
+        self._closed = True
+        return bool(super().shutdown(cancel_pending, timeout))
 
 
 class _Spool(OverflowableBuffer):  # type: ignore[misc]

@@ -19,12 +19,13 @@ from dtlpipe.errors import BadRequest, NotFound
 from mock_server.platform import links_in_files, paths
 from mock_server.platform.annotations import Annotations
 from mock_server.platform.datasets import writable
-from mock_server.platform.documents import merged, now, object_at, require
+from mock_server.platform.documents import merged, now, require
+from mock_server.platform.item_documents import Change, checked_metadata, item_at, make_folders, new_item
 from mock_server.store.base import Document, Kind, Page, Query, Tx
-from mock_server.store.ids import new_id
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
+    from mock_server.store.base import Store
     from mock_server.store.blobs import Readable
 
 Mode = Literal["skip", "overwrite"]
@@ -32,7 +33,6 @@ Operation = Literal["created", "overwrite", "skip"]
 
 BLOB = "_blob"
 _CHUNK = 500  # documents changed in one transaction
-_FIXED_SYSTEM = ("size", "encoding")
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +95,7 @@ class Items:
 
     def upload(self, dataset_id: str, upload: Upload, data: bytes | Readable) -> tuple[Document, Operation]:
         """`keep` and `add`; nothing is left behind if either raises."""
-        paths.item_path(upload.path)
+        paths.file_path(upload.path)
         return self.add(dataset_id, upload, self.keep(dataset_id, data))
 
     def add(self, dataset_id: str, upload: Upload, blob: Blob) -> tuple[Document, Operation]:
@@ -104,11 +104,9 @@ class Items:
         Raises NotFound for the dataset, Forbidden if it is read-only, BadRequest for a path that is none or that is a
         folder.
         """
-        path = paths.item_path(upload.path)
-        if path == "/":
-            raise BadRequest(f"path: {upload.path!r} has no file name at its end")
+        path = paths.file_path(upload.path)
         original = paths.file_name(upload.filename) if upload.filename else paths.split(path)[1]
-        metadata = _checked_metadata(upload.metadata)
+        metadata = checked_metadata(upload.metadata)
         system: dict[str, Any] = {
             "size": blob.size,
             "mimetype": upload.mimetype or mimetypes.guess_type(original)[0] or "application/octet-stream",
@@ -123,7 +121,7 @@ class Items:
 
         def intent(tx: Tx) -> tuple[Document, Operation]:
             dataset = writable(tx, dataset_id)
-            found = _at(tx, dataset_id, path)
+            found = item_at(tx, dataset_id, path)
             at = now()
             if found is not None:
                 if found["type"] == "dir":
@@ -134,8 +132,8 @@ class Items:
                 kept = {key: value for key, value in found["metadata"].items() if key != "system"}
                 item["metadata"] = merged(kept, metadata) | {"system": merged(metadata.get("system", {}), system)}
             else:
-                _make_folders(tx, dataset, path, upload.creator, at)
-                item = _new(dataset, path, "file", upload.creator, at)
+                make_folders(tx, dataset, path, upload.creator, at)
+                item = new_item(dataset, path, "file", upload.creator, at)
                 item["metadata"] = dict(metadata) | {"system": merged(metadata.get("system", {}), system)}
             if upload.description is not None:
                 item["description"] = upload.description
@@ -152,11 +150,11 @@ class Items:
 
         def intent(tx: Tx) -> Document:
             dataset = writable(tx, dataset_id)
-            found = _at(tx, dataset_id, path)
+            found = item_at(tx, dataset_id, path)
             if found is None:
                 at = now()
-                _make_folders(tx, dataset, path, creator, at)
-                found = _new(dataset, path, "dir", creator, at)
+                make_folders(tx, dataset, path, creator, at)
+                found = new_item(dataset, path, "dir", creator, at)
                 tx.insert(Kind.ITEM, found)
             elif found["type"] != "dir":
                 raise BadRequest(f"path: {path!r} is a file of this dataset")
@@ -183,18 +181,18 @@ class Items:
         source = require(self._store, Kind.ITEM, item_id, private=True)
         if source["type"] != "file":
             raise BadRequest(f"{source['filename']!r} is a folder; only files can be cloned")
-        target = paths.item_path(path or source["filename"])
-        extra = _checked_metadata(metadata or {})
+        target = paths.file_path(path or source["filename"])
+        extra = checked_metadata(metadata or {})
         system = source["metadata"].get("system", {})
         own = {key: value for key, value in source["metadata"].items() if key != "system"} if with_metadata else {}
 
         def intent(tx: Tx) -> Document:
             dataset = writable(tx, dataset_id)
             at = now()
-            if _at(tx, dataset_id, target) is not None:
+            if item_at(tx, dataset_id, target) is not None:
                 raise BadRequest(f"path: there is a {target!r} in the dataset already", hint="name another path")
-            _make_folders(tx, dataset, target, creator, at)
-            item = _new(dataset, target, "file", creator, at)
+            make_folders(tx, dataset, target, creator, at)
+            item = new_item(dataset, target, "file", creator, at)
             item["metadata"] = merged(own, extra) | {"system": system}
             item["srcItem"] = item_id
             item["description"] = source.get("description")
@@ -253,7 +251,7 @@ class Items:
         `metadata.system` is taken over only with `system`, except for what describes the bytes.
         Raises NotFound, Forbidden, BadRequest (also for a path that is taken).
         """
-        change = _Change.read(patch, system=system)
+        change = Change.read(patch, system=system)
 
         def intent(tx: Tx) -> Document:
             document = require(tx, Kind.ITEM, item_id)
@@ -270,7 +268,7 @@ class Items:
         self, dataset_id: str, query: Query, patch: Mapping[str, Any], editor: str, *, system: bool = False
     ) -> int:
         """Lays the patch over every match; how many there were. Cut short, those done stay done."""
-        change = _Change.read(patch, system=system)
+        change = Change.read(patch, system=system)
         if change.path is not None:
             raise BadRequest("items of a query cannot all be moved to one path", hint="move them one by one")
 
@@ -305,10 +303,12 @@ class Items:
 
         return self._in_chunks(dataset_id, query, intent)
 
-    def sweep(self) -> int:
-        """Deletes the bytes that no item names; how many blobs they were."""
-        used = {item[BLOB] for item in self._store.iterate(Kind.ITEM, private=True) if item.get(BLOB)}
-        return self._store.blobs.sweep(used)
+    def sweep(self, stop: Callable[[], bool] = lambda: False, **options: float) -> int:
+        """Deletes the bytes that no item names any more, until `stop` holds; how many blobs they were.
+
+        Bytes that came lately are spared, as their item may be on its way (`older_than`, in seconds).
+        """
+        return self._store.blobs.sweep(_Named(self._store, stop), **options)
 
     def _in_chunks(self, dataset_id: str, query: Query, intent: Callable[[Tx, list[str]], int]) -> int:
         require(self._store, Kind.DATASET, dataset_id)
@@ -325,96 +325,22 @@ class Items:
     def _move(self, tx: Tx, dataset: Document, document: Document, path: str, editor: str) -> None:
         if document["type"] == "dir":
             raise BadRequest(f"{document['filename']!r} is a folder; move the items in it")
-        if _at(tx, dataset["id"], path) is not None:
+        if item_at(tx, dataset["id"], path) is not None:
             raise BadRequest(f"path: there is a {path!r} in the dataset already")
-        _make_folders(tx, dataset, path, editor, document["updatedAt"])
+        make_folders(tx, dataset, path, editor, document["updatedAt"])
         document["filename"] = path
         document["dir"], document["name"] = paths.split(path)
 
 
 @attrs.frozen
-class _Change:
-    """What a patch may do to an item."""
+class _Named:
+    """The hashes that some item names."""
 
-    metadata: dict[str, Any]
-    description: str | None
-    describes: bool
-    path: str | None
+    store: Store
+    stop: Callable[[], bool]
 
-    @classmethod
-    def read(cls, patch: Mapping[str, Any], *, system: bool) -> _Change:
-        metadata = dict(_checked_metadata(object_at(patch, "metadata")))
-        if system:
-            below = object_at(metadata, "system")
-            metadata["system"] = {key: value for key, value in below.items() if key not in _FIXED_SYSTEM}
-        else:
-            metadata.pop("system", None)
-        description = patch.get("description")
-        if description is not None and not isinstance(description, str):
-            raise BadRequest("", errors=[{"path": ["description"], "message": "a text is needed here"}])
-        path = patch.get("filename")
-        if path is not None and not isinstance(path, str):
-            raise BadRequest("", errors=[{"path": ["filename"], "message": "a text is needed here"}])
-        return cls(metadata, description, "description" in patch, None if path is None else paths.item_path(path))
-
-    def apply(self, document: Document, editor: str) -> Document:
-        changed = {**document, "updatedAt": now(), "updatedBy": editor}
-        changed["metadata"] = merged(document.get("metadata") or {}, self.metadata)
-        if self.describes:
-            changed["description"] = self.description
-        return changed
-
-
-def _new(dataset: Document, path: str, type: str, creator: str, at: str) -> Document:
-    folder, name = paths.split(path)
-    return {
-        "id": new_id(),
-        "datasetId": dataset["id"],
-        "projectId": dataset["projects"][0],
-        "filename": path,
-        "name": name,
-        "dir": folder,
-        "type": type,
-        "hidden": False,
-        "metadata": {"system": {}, "user": {}} if type == "dir" else {},
-        "annotated": False,
-        "annotationsCount": 0,
-        "spec": None,
-        "creator": creator,
-        "createdAt": at,
-        "updatedAt": at,
-        "updatedBy": creator,
-        "description": None,
-        "srcItem": None,
-    }
-
-
-def _at(tx: Tx, dataset_id: str, path: str) -> Document | None:
-    found = tx.find(Kind.ITEM, {"pageSize": 1}, where={"datasetId": dataset_id, "filename": path}).items
-    return found[0] if found else None
-
-
-def _make_folders(tx: Tx, dataset: Document, path: str, creator: str, at: str) -> None:
-    """The folders above the path, those that are missing; the innermost first, as mostly all are there."""
-    missing: list[str] = []
-    for folder in reversed(paths.parents(path)):
-        found = _at(tx, dataset["id"], folder)
-        if found is not None:
-            if found["type"] != "dir":
-                raise BadRequest(f"path: {folder!r} is a file of this dataset, so nothing can be in it")
-            break
-        missing.append(folder)
-    for folder in reversed(missing):
-        tx.insert(Kind.ITEM, _new(dataset, folder, "dir", creator, at))
-
-
-def _checked_metadata(metadata: Any) -> Mapping[str, Any]:
-    if not isinstance(metadata, Mapping):
-        raise BadRequest("", errors=[{"path": ["metadata"], "message": "an object is needed here"}])
-    system = metadata.get("system", {})
-    if system is not None and not isinstance(system, Mapping):
-        raise BadRequest("", errors=[{"path": ["metadata", "system"], "message": "an object is needed here"}])
-    return {key: value for key, value in metadata.items() if value is not None or key != "system"}
+    def __contains__(self, digest: object) -> bool:
+        return self.stop() or self.store.count(Kind.ITEM, {BLOB: digest}) > 0
 
 
 def _swapped(intent: Callable[[Tx, list[str]], int], ids: list[str], tx: Tx) -> int:

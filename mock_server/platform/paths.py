@@ -42,6 +42,14 @@ def item_path(text: str) -> str:
     return "/" + "/".join(parts)
 
 
+def file_path(text: str) -> str:
+    """The path of a file: as `item_path`, with a name at its end."""
+    path = item_path(text)
+    if path == "/":
+        raise BadRequest(f"path: {text!r} has no file name at its end")
+    return path
+
+
 def file_name(text: str) -> str:
     """The name that a client gave its file. Raises BadRequest for one that would lead elsewhere."""
     if text.startswith(("/", "~")):

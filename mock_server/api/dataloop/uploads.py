@@ -19,7 +19,7 @@ from mock_server.api.dataloop import render, validation
 from mock_server.api.guard import caller
 from mock_server.api.wire import json_response
 from mock_server.platform.items import Blob, Mode, Operation, Upload
-from mock_server.platform.paths import file_name, item_path
+from mock_server.platform.paths import file_name, file_path
 from mock_server.store.base import Document
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class _Multipart:
         path = self.fields.get("path", "/")
         if path.endswith("/"):
             path += file_name(self.filename or "")
-        return item_path(path)
+        return file_path(path)
 
     def _described(self, mode: Mode) -> Upload:
         return Upload(

@@ -1,0 +1,59 @@
+"""THE COMMAND LINE: `dtlpipe ...`, and `python -m dtlpipe.cli` where no script is installed.
+
+Law: `--help` imports click and nothing else that costs; a command imports what it needs when it runs. Errors that are
+made on purpose end as one message with a hint, not as a traceback.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+#: Commands by name: where each is, and what it is for.
+COMMANDS = {
+    "platform": ("dtlpipe.cli.platform:platform", "Run a platform on this machine."),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click's callback
+    if not asked or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        release = version("dtlpipe")
+    except PackageNotFoundError:
+        release = "(not installed: running from its source)"
+    click.echo(f"dtlpipe {release}")
+    ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it.")
+def cli() -> None:
+    """Pipelines for Dataloop-style platforms."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """What the console script runs."""
+    return cli.main(args=arguments, prog_name="dtlpipe")

@@ -1,0 +1,5 @@
+"""`python -m dtlpipe.cli`: the command line without an installed script."""
+
+from dtlpipe.cli import main
+
+main()

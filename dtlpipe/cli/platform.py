@@ -1,0 +1,258 @@
+"""`dtlpipe platform start|status|env|reset`: a platform on this machine, from the outside.
+
+Exit statuses: 0 for done (or: it runs), 1 for refused, 2 for wrong usage, 3 for "no platform runs there", 4 for one
+that runs and does not answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from mock_server.config import Settings
+    from mock_server.local import State
+
+NOT_RUNNING = 3
+NOT_ANSWERING = 4
+
+_data = click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The platform's folder. [default: $DTLPIPE_DATA, else ~/.dtlpipe/platform]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def platform() -> None:
+    """Run a platform on this machine."""
+
+
+@platform.command()
+@_data
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8400]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another address exposes it: needs a password.")
+@click.option("--password-env", metavar="NAME", help="The variable that holds the password, for when it is exposed.")
+@click.option("--jwt-secret-env", metavar="NAME", help="The variable that holds the secret of /get_jwt.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A further name by which clients call it.")
+@click.option("--allow-origin", multiple=True, metavar="URL", help="A web origin whose pages may change state.")
+@click.option("--email", help="Who a call without a token acts as.")
+@click.option("--workers", type=click.IntRange(min=1), help="Node processes at a time.  [default: one per core]")
+@click.option("--durability", type=click.Choice(["strict", "relaxed"]), help="What a power cut may cost.")
+@click.option("--max-upload", type=click.IntRange(min=1), metavar="MB", help="The largest upload.  [default: 5120]")
+@click.option("--node-timeout", type=click.FloatRange(min=0.001), metavar="SECONDS", help="For node code.")
+@click.option("--node-memory", type=click.IntRange(min=1), metavar="MB", help="For node code.  [default: no limit]")
+@click.option("--grace", type=click.FloatRange(min=0), metavar="SECONDS", help="What a stop gives to work in flight.")
+@click.option("--hold/--no-hold", "hold_dtlpy", default=None, help="Hold the polls of an unchanged dtlpy.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+def start(log_level: str, **options: Any) -> None:
+    """Run it until Ctrl-C or SIGTERM.
+
+    What is in flight then goes on at the next start; nothing that was accepted is lost.
+    """
+    import logging
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with _refusals():
+        from mock_server.local import Local
+
+        local = Local(_settings(**options))
+        stop = _on_signals()
+        local.start()
+    try:
+        click.echo(_banner(local.settings, local.url))
+        stop.wait()
+        click.echo("stopping (once more to stop at once) ...")
+    finally:
+        local.stop()
+    click.echo("stopped")
+
+
+@platform.command()
+@_data
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(data_dir: Path | None, *, as_json: bool) -> None:
+    """Say whether it runs: exit status 0 if so, 3 if not."""
+    state = _state(data_dir)
+    health = _health(state.url) if state is not None else None
+    answers = state is not None and health is not None and health.get("pid") == state.pid
+    said = health.get("status", "?") if health is not None and answers else "not answering" if state else "not running"
+    if as_json:
+        where = {"url": state.url, "pid": state.pid, "startedAt": state.started_at} if state else {}
+        click.echo(json.dumps({"status": said, "data": str(_folder(data_dir)), **where, **(health or {})}))
+    elif state is None:
+        click.echo(f"no platform is running on {_folder(data_dir)}")
+    else:
+        click.echo(f"{said}: {state.url}, process {state.pid}, since {state.started_at}, data in {_folder(data_dir)}")
+    if not answers:
+        raise SystemExit(NOT_RUNNING if state is None else NOT_ANSWERING)
+
+
+@platform.command()
+@_data
+@click.option("--shell", "form", flag_value="shell", default=True, help="As `export` lines. [default]")
+@click.option("--json", "form", flag_value="json", help="As JSON.")
+def env(data_dir: Path | None, form: str) -> None:
+    """Print the variables that point dtlpipe and dtlpy at it: eval "$(dtlpipe platform env)"."""
+    state = _state(data_dir)
+    if state is None:
+        _not_running(_folder(data_dir))
+    with _refusals():
+        from mock_server.config import Settings
+        from mock_server.platform.environment import client_environment
+        from mock_server.platform.tokens import Tokens
+
+        folder = _folder(data_dir)
+        exposed = (_health(state.url) or {}).get("exposed")
+        token = Tokens(Settings(data_dir=folder)).issue(kind="api-key") if exposed else None
+        variables = client_environment(state.url, folder, token=token)
+        Path(variables["DATALOOP_PATH"]).mkdir(parents=True, exist_ok=True)
+    if form == "json":
+        click.echo(json.dumps(variables, indent=2))
+        return
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@platform.command()
+@_data
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(data_dir: Path | None, *, yes: bool) -> None:
+    """Delete all its data. Refused while it runs."""
+    folder = _folder(data_dir)
+    if not yes:
+        click.confirm(f"delete all projects, items and runs in {folder}?", abort=True)
+    with _refusals():
+        from mock_server.local import reset as reset_data
+
+        reset_data(folder)
+    click.echo(f"deleted the platform's data in {folder}")
+
+
+def _settings(
+    *,
+    data_dir: Path | None,
+    password_env: str | None,
+    jwt_secret_env: str | None,
+    allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
+    max_upload: int | None,
+    node_memory: int | None,
+    **options: Any,
+) -> Settings:
+    from mock_server.config import MIB, Settings
+
+    options |= {
+        "data_dir": data_dir,
+        "password": _secret(password_env),
+        "jwt_secret": _secret(jwt_secret_env),
+        "allowed_hosts": allow_host,
+        "allowed_origins": tuple(origin.rstrip("/").lower() for origin in allow_origin),
+        "max_upload": max_upload and max_upload * MIB,
+        "node_memory_limit": node_memory and node_memory * MIB,
+    }
+    return Settings(**{key: value for key, value in options.items() if value is not None})
+
+
+def _secret(variable: str | None) -> str | None:
+    """Secrets come by variables: an argument could be read in the list of processes."""
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if not value:
+        raise click.ClickException(f"the environment variable {variable} is not set, or empty")
+    return value
+
+
+def _banner(settings: Settings, url: str) -> str:
+    reach = "other machines can reach it, with the password" if settings.exposed else "this machine only"
+    lines = [
+        "dtlpipe platform",
+        f"  address  {url}  ({reach})",
+        f"  data     {settings.data_dir}",
+        f"  workers  {settings.workers}",
+        '  use it   eval "$(dtlpipe platform env)"  # points dtlpipe and dtlpy at it',
+        "  stop it  Ctrl-C",
+    ]
+    if not settings.exposed:
+        lines.append("To let other machines in: dtlpipe platform start --host 0.0.0.0 --password-env DTLPIPE_PASSWORD")
+    return "\n".join(lines)
+
+
+def _on_signals() -> threading.Event:
+    """Set by the first Ctrl-C, SIGTERM or SIGHUP; after that they do what they always do."""
+    stop = threading.Event()
+
+    def handle(*_: object) -> None:
+        stop.set()
+        for each in before:
+            signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
+
+    before: dict[signal.Signals, Callable[..., Any] | int | None] = {}
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        before[each] = signal.signal(each, handle)
+    return stop
+
+
+def _folder(data_dir: Path | None) -> Path:
+    from mock_server.config import Settings
+
+    return (Settings() if data_dir is None else Settings(data_dir=data_dir)).data_dir
+
+
+def _state(data_dir: Path | None) -> State | None:
+    with _refusals():
+        from mock_server.local import State
+
+        return State.read(_folder(data_dir))
+
+
+def _health(url: str) -> dict[str, Any] | None:
+    """What it says of itself; None if nothing answers."""
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, build_opener
+
+    opener = build_opener(ProxyHandler({}))  # a proxy for the world is none for this machine
+    try:
+        with opener.open(f"{url}/health", timeout=5) as answer:
+            body = answer.read()
+    except HTTPError as error:  # 503 while it stops
+        with error:
+            body = error.read()
+    except OSError:
+        return None
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _not_running(folder: Path) -> NoReturn:
+    click.echo(f"no platform is running on {folder}; start one with: dtlpipe platform start", err=True)
+    raise SystemExit(NOT_RUNNING)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Errors made on purpose become a message and exit status 1; so does a platform that is not installed."""
+    from dtlpipe.errors import DtlpipeError
+
+    try:
+        yield
+    except DtlpipeError as error:
+        raise click.ClickException(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"the platform needs {error.name!r} (hint: pip install 'dtlpipe[platform]')"
+        ) from None

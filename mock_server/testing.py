@@ -1,0 +1,116 @@
+"""A platform inside a test or a script: `with LocalPlatform() as platform:`.
+
+It is the whole thing (store on disk, HTTP on a port of its own, node code in its own processes), ready in a moment.
+With no folder given, its data lives in a temporary one and goes with it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mock_server.config import Settings
+from mock_server.local import Local
+
+if TYPE_CHECKING:
+    from dtlpipe.client import AsyncClient, Client
+    from mock_server.platform.platform import Platform
+    from mock_server.store.base import Store
+
+
+class LocalPlatform:
+    """A platform in this process.
+
+    Args:
+        data_dir: its folder; without one, a temporary folder that is removed at the end.
+        port: 0 takes a free one, and keeps it over `restart`.
+        settings: any of `mock_server.config.Settings`.
+
+    Raises ConfigurationError for settings that do not work, from `start` also for a folder or port that is taken.
+    """
+
+    def __init__(self, data_dir: str | Path | None = None, port: int = 0, **settings: Any) -> None:
+        self._remove: Callable[[], object] | None = None
+        if data_dir is None:
+            data_dir = tempfile.mkdtemp(prefix="dtlpipe-platform-")
+            self._remove = weakref.finalize(self, shutil.rmtree, data_dir, ignore_errors=True)
+            settings.setdefault("durability", "relaxed")  # what is thrown away need not survive a power cut
+        self.settings = Settings(data_dir=Path(data_dir), port=port, **settings)
+        self._local = Local(self.settings)
+
+    def start(self) -> Self:
+        """Returns when requests are answered; does nothing if it runs."""
+        self._local.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends it and keeps its data. Work in flight goes on at the next start."""
+        self._local.stop()
+
+    def restart(self) -> Self:
+        """Stops and starts it, on the same port."""
+        self.stop()
+        return self.start()
+
+    def close(self) -> None:
+        """Ends it; a temporary folder goes with it."""
+        self.stop()
+        if self._remove is not None:
+            self._remove()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def data_dir(self) -> Path:
+        return self.settings.data_dir
+
+    @property
+    def url(self) -> str:
+        """Where it is: `http://127.0.0.1:<port>`."""
+        return self._local.url
+
+    @property
+    def api_url(self) -> str:
+        """Where its REST API is: `http://127.0.0.1:<port>/api/v1`."""
+        return f"{self.url}/api/v1"
+
+    @property
+    def platform(self) -> Platform:
+        """Its verbs, without HTTP."""
+        return self._local.platform
+
+    @property
+    def store(self) -> Store:
+        """Where its state lives."""
+        return self.platform.store
+
+    def token(self, email: str | None = None, **options: Any) -> str:
+        """A token for the e-mail (default: the local user); options as `Tokens.issue` takes them."""
+        return self.platform.tokens.issue(email, **options)
+
+    def environment(self) -> dict[str, str]:
+        """Variables that point a process at it, whether it uses dtlpipe or the field's own SDK."""
+        return self._local.environment()
+
+    def client(self, **options: Any) -> Client:
+        """A client of it; options as `dtlpipe.Client` takes them. Close it, or use it in a `with`."""
+        from dtlpipe.client import Client
+
+        return Client(**{"url": self.url, **options})
+
+    def async_client(self, **options: Any) -> AsyncClient:
+        """An asynchronous client of it."""
+        from dtlpipe.client import AsyncClient
+
+        return AsyncClient(**{"url": self.url, **options})

@@ -94,9 +94,21 @@ def _path(body: Any, location: tuple[int | str, ...], *, missing: bool) -> tuple
 
 def shape_errors(body: Any) -> list[FieldError]:
     """As `type_errors` for a pipeline, which has a few places that nouns leave open."""
-    nodes = body.get("nodes") if isinstance(body, Mapping) else None
-    misplaced = list(_misplaced(nodes)) if isinstance(nodes, list) else []
-    return misplaced or type_errors(Pipeline, body)
+    errors: list[FieldError] = []
+    if isinstance(body, Mapping):
+        body = {key: value for key, value in body.items() if key not in SERVER_KEYS}  # nobody reads what they say
+        nodes, starts = body.get("nodes"), body.get("startNodes")
+        errors += _misplaced(nodes) if isinstance(nodes, list) else ()
+        errors += _misnamed(starts) if isinstance(starts, list) else ()
+    return errors or type_errors(Pipeline, body)
+
+
+def _misnamed(starts: Iterable[Any]) -> Iterable[FieldError]:
+    for index, start in enumerate(starts):
+        if isinstance(start, Mapping):
+            for key in ("id", "nodeId", "type"):
+                if not isinstance(start.get(key), str | None):
+                    yield {"path": ["startNodes", index, key], "message": "Input should be a valid string"}
 
 
 def _misplaced(nodes: Iterable[Any]) -> Iterable[FieldError]:

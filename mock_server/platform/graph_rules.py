@@ -18,6 +18,7 @@ from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.sockets import InputSocket, SocketKind
 from dtlpipe.model.enums import PackageInputType, PipelineNodeType
 from dtlpipe.model.query import compile_query
+from mock_server.platform.service_config import config_errors
 from mock_server.store.base import Document
 
 LONGEST_NAME = 255
@@ -120,7 +121,19 @@ def _node(node: Definition, path: tuple[str | int, ...], python: str) -> Iterato
                     node=label(node),
                     port=port["name"],
                 )
+    yield from _service_config(node, path)
     yield from _code(node, path, python)
+
+
+def _service_config(node: Definition, path: tuple[str | int, ...]) -> Iterator[Problem]:
+    config = node["metadata"].get("serviceConfig")
+    for error in config_errors(config) if config is not None else ():
+        place = ".".join(["serviceConfig", *map(str, error["path"])])
+        yield Problem(
+            f"the {place} of node {label(node)!r} is wrong: {error['message']}",
+            (*path, "metadata", "serviceConfig", *error["path"]),
+            node=label(node),
+        )
 
 
 def code_of(node: Definition) -> Definition | None:

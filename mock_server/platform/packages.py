@@ -113,10 +113,10 @@ class Packages:
 def project_of(platform: Platform, body: Mapping[str, Any]) -> Document:
     """The project that a new document belongs to. Raises BadRequest if none is named, NotFound if there is none."""
     project_id = body.get("projectId")
-    if not project_id:
+    if not project_id or not isinstance(project_id, str):
         raise BadRequest(
             "projectId: which project does it belong to?",
-            errors=[{"path": ["projectId"], "message": "Field required"}],
+            errors=[{"path": ["projectId"], "message": "the id of a project is wanted"}],
             hint="create it from a project: project.pipelines.create(...)",
         )
     return require(platform.store, Kind.PROJECT, project_id)

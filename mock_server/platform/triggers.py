@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, NotFound
-from mock_server.platform.documents import now, require
+from mock_server.platform.documents import name, now, require
 from mock_server.platform.graph_rules import trigger_fault
 from mock_server.platform.links import scoped, shown, shown_page
-from mock_server.platform.packages import check_name, project_of
+from mock_server.platform.packages import project_of
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id
 
@@ -41,7 +41,7 @@ class Triggers:
 
     def create(self, body: Mapping[str, Any], creator: str) -> Document:
         """A trigger for a function of a service. Raises BadRequest, NotFound for its project or service."""
-        check_name(body.get("name"), "trigger")
+        trigger_name = name(body.get("name"), "trigger")
         project = project_of(self._platform, body)
         _check(body)
         operation = body["spec"]["operation"]
@@ -51,8 +51,8 @@ class Triggers:
                 hint="a pipeline's triggers are made by its install: node.add_trigger(...), pipeline.install()",
             )
         if self._platform.store.get(Kind.SERVICE, operation.get("serviceId") or "") is None:
-            raise NotFound(f"there is no service {operation.get('serviceId')!r} for trigger {body['name']!r} to start")
-        doc = trigger_document(body["name"], project["id"], body, creator)
+            raise NotFound(f"there is no service {operation.get('serviceId')!r} for trigger {trigger_name!r} to start")
+        doc = trigger_document(trigger_name, project["id"], body, creator)
 
         def intent(tx: Tx) -> None:
             tx.insert(Kind.TRIGGER, doc)
@@ -64,7 +64,7 @@ class Triggers:
         """The trigger with the fields given. Raises NotFound, and BadRequest for what cannot be one."""
         changes = {key: value for key, value in body.items() if key not in _FIXED and not key.startswith("_")}
         if "name" in changes:
-            check_name(changes["name"], "trigger")
+            changes["name"] = name(changes["name"], "trigger")
 
         def intent(tx: Tx) -> Document:
             current = require(tx, Kind.TRIGGER, trigger_id)
@@ -103,7 +103,7 @@ def _check(trigger: Mapping[str, Any]) -> None:
 
 
 def trigger_document(
-    name: str, project_id: str | None, body: Mapping[str, Any], creator: str, at: str | None = None
+    trigger_name: str, project_id: str | None, body: Mapping[str, Any], creator: str, at: str | None = None
 ) -> Document:
     """A trigger with every key that clients read."""
     at = at or now()
@@ -112,7 +112,7 @@ def trigger_document(
         "global": False,
         **{key: value for key, value in body.items() if not key.startswith("_")},
         "id": new_id(),
-        "name": name,
+        "name": trigger_name,
         "projectId": project_id,
         "active": body.get("active", True),
         "spec": {"input": {}, **copy.deepcopy(dict(body["spec"]))},

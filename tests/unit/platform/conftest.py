@@ -1,0 +1,73 @@
+"""The verbs on a real store, without a worker: what is begun stays begun."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+
+from mock_server.config import Settings
+from mock_server.platform.platform import Platform
+from mock_server.store import open_store
+
+ME = "me@example.com"
+
+
+class Idle:
+    """A worker that takes work, writes its rows, and never gets to it; a run that is told to end ends."""
+
+    def __init__(self, store):
+        self.store = store
+        self.cancelled = []
+
+    def submit(self, submission):
+        def intent(tx):
+            tx.insert_runs(submission.runs)
+            tx.insert_executions(submission.calls)
+            if submission.command is not None:
+                tx.insert("command", submission.command)
+
+        return self.store.post(intent)
+
+    def cancel_run(self, run_id, reason):
+        self.cancelled.append((run_id, reason))
+        return self.store.post(lambda tx: tx.update_run(run_id, status="terminated"))
+
+    def cancel_execution(self, execution_id, reason):
+        done = Future()
+        done.set_result(False)
+        return done
+
+
+@pytest.fixture
+def platform(tmp_path):
+    store = open_store(tmp_path / "data", relaxed=True)
+    platform = Platform(store, Settings(data_dir=tmp_path / "data"))
+    platform.scheduler = Idle(store)
+    yield platform
+    store.close()
+
+
+@pytest.fixture
+def project(platform):
+    return platform.projects.create("project", ME)
+
+
+@pytest.fixture
+def create(platform, project):
+    """Creates a pipeline from a definition, in the project."""
+
+    def create(body):
+        return platform.pipelines.create({"projectId": project["id"], **body}, ME)
+
+    return create
+
+
+@pytest.fixture
+def installed(platform, create):
+    """Creates and installs one."""
+
+    def installed(body):
+        return platform.pipelines.install(create(body)["id"], None, ME)
+
+    return installed

@@ -184,19 +184,31 @@ class Runs:
             "this platform does not rerun executions yet", hint="execute the pipeline again, or from one node (nodeId)"
         )
 
+    def reset_statistics(self, pipeline_id: str) -> None:
+        """Counts from now on; the runs themselves stay."""
+        now = times.to_wire(times.now())
+        document = {"id": _reset_key(pipeline_id), "createdAt": now, "updatedAt": now}
+        self._platform.store.write(lambda tx: tx.put(Kind.SETTING, document))
+
     # --- counting -----------------------------------------------------------------------------------------------------
 
     def statistics(self, pipeline_id: str) -> Document:
         """Numbers of runs and of node executions by status, in exactly the keys that clients unpack."""
         self._platform.pipelines.get(pipeline_id)
         store = self._platform.store
-        nodes = store.node_counts(pipeline_id)
+        reset = store.get(Kind.SETTING, _reset_key(pipeline_id))
+        since = times.from_wire(reset["updatedAt"]) if reset else None
+        nodes = store.node_counts(pipeline_id, since)
         return {
-            "pipelineExecutionCounters": _counters(store.run_counts(pipeline_id=pipeline_id)),
+            "pipelineExecutionCounters": _counters(store.run_counts(pipeline_id=pipeline_id, since=since)),
             "nodeExecutionsCounters": [{"nodeId": id, "statusCount": _counters(found)} for id, found in nodes.items()],
             "pipelineExecutionStatistics": {"avgTimePerExecution": 0, "avgExecutionsPerDay": 0},
             "nodeExecutionStatistics": [],
         }
+
+
+def _reset_key(pipeline_id: str) -> str:
+    return f"statistics:{pipeline_id}"
 
 
 def _counters(counts: Mapping[str, int]) -> list[Document]:

@@ -52,6 +52,7 @@ class NodeSpec:
     memory_limit: int | None = None
     max_attempts: int = DEFAULT_ATTEMPTS
     service_name: str | None = None
+    service_id: str | None = None
     function_name: str = "run"
 
 
@@ -99,7 +100,7 @@ def _port(data: Mapping[str, Any]) -> Port:
     )
 
 
-def _node(data: Mapping[str, Any]) -> NodeSpec:
+def _node(data: Mapping[str, Any], services: Mapping[str, str]) -> NodeSpec:
     timeout, memory_limit, attempts = service_settings((data.get("metadata") or {}).get("serviceConfig") or {})
     namespace = data.get("namespace") or {}
     return NodeSpec(
@@ -113,6 +114,7 @@ def _node(data: Mapping[str, Any]) -> NodeSpec:
         memory_limit=memory_limit,
         max_attempts=attempts,
         service_name=namespace.get("serviceName"),
+        service_id=services.get(namespace.get("serviceName") or ""),
         function_name=namespace.get("functionName") or "run",
     )
 
@@ -122,9 +124,9 @@ def _condition(text: Any) -> Predicate | None:
     return compile_query(query, "condition") if query else None
 
 
-def compile_revision(revision: Mapping[str, Any]) -> Blueprint:
-    """The blueprint of a revision document. Raises BadRequest for a definition that cannot run."""
-    nodes = {each["id"]: _node(each) for each in revision.get("nodes") or ()}
+def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | None = None) -> Blueprint:
+    """The blueprint of a revision; `services` are ids by name. Raises BadRequest for a definition that cannot run."""
+    nodes = {each["id"]: _node(each, services or {}) for each in revision.get("nodes") or ()}
     connections = revision.get("connections") or ()
     arrivals = Counter((each["tgt"]["nodeId"], each["tgt"]["portId"]) for each in connections)
     graph = Graph()

@@ -128,5 +128,6 @@ def _function(package: Mapping[str, Any], service: Mapping[str, Any], name: str)
     for module in package.get("modules") or ():
         for function in module.get("functions") or ():
             if function.get("name") == name:
-                return function
+                found: Mapping[str, Any] = function
+                return found
     raise NotFound(f"service {service['name']!r} has no function {name!r}")

@@ -284,11 +284,13 @@ class Store(Reads, Protocol):
 
     def find_executions(self, query: Query = ..., *, where: Where | None = None) -> tuple[list[ExecutionRow], int]: ...
 
-    def run_counts(self, pipeline_id: str | None = None, batch_id: str | None = None) -> dict[str, int]:
-        """Number of runs by status."""
+    def run_counts(
+        self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None
+    ) -> dict[str, int]:
+        """Number of runs by status, of those begun `since` then."""
 
-    def node_counts(self, pipeline_id: str) -> dict[str, dict[str, int]]:
-        """Number of executions by node id and status."""
+    def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
+        """Number of executions by node id and status, of those begun `since` then."""
 
     def logs(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -130,17 +131,24 @@ class SqlReads:
         select = EXECUTIONS.select.where(open_execution).order_by(executions.c.id)
         return EXECUTIONS.decode_all(self._db.core.execute(select))
 
-    def run_counts(self, pipeline_id: str | None = None, batch_id: str | None = None) -> dict[str, int]:
+    def run_counts(
+        self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None
+    ) -> dict[str, int]:
         select = sa.select(runs.c.status, sa.func.count()).group_by(runs.c.status)
         if pipeline_id is not None:
             select = select.where(runs.c.pipeline_id == pipeline_id)
         if batch_id is not None:
             select = select.where(runs.c.batch_id == batch_id)
+        if since is not None:
+            select = select.where(runs.c.created_at >= RUNS.encode_columns({"created_at": since})["created_at"])
         return {row[0]: row[1] for row in self._db.core.execute(select)}
 
-    def node_counts(self, pipeline_id: str) -> dict[str, dict[str, int]]:
+    def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
         node, status = executions.c.node_id, executions.c.status
         select = sa.select(node, status, sa.func.count()).where(executions.c.pipeline_id == pipeline_id)
+        if since is not None:
+            at = EXECUTIONS.encode_columns({"created_at": since})["created_at"]
+            select = select.where(executions.c.created_at >= at)
         counts: dict[str, dict[str, int]] = defaultdict(dict)
         for node_id, each, count in self._db.core.execute(select.where(node.is_not(None)).group_by(node, status)):
             counts[node_id][each] = count

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -240,13 +241,15 @@ class SqlStore:
         with self._reads() as reads:
             return reads.open_executions()
 
-    def run_counts(self, pipeline_id: str | None = None, batch_id: str | None = None) -> dict[str, int]:
+    def run_counts(
+        self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None
+    ) -> dict[str, int]:
         with self._reads() as reads:
-            return reads.run_counts(pipeline_id, batch_id)
+            return reads.run_counts(pipeline_id, batch_id, since)
 
-    def node_counts(self, pipeline_id: str) -> dict[str, dict[str, int]]:
+    def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
         with self._reads() as reads:
-            return reads.node_counts(pipeline_id)
+            return reads.node_counts(pipeline_id, since)
 
     def logs(
         self,

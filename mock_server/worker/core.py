@@ -167,6 +167,7 @@ class Core:
             visit=task.visit,
             pipeline_id=row.pipeline_id,
             project_id=row.project_id,
+            service_id=spec.service_id,
             service_name=spec.service_name,
             function_name=spec.function_name,
             status=lifecycle.CREATED,

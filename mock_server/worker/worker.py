@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -133,7 +133,10 @@ class Worker:
                 raise KeyError(f"there is no revision {revision_id}")
             if len(self._blueprints) >= BLUEPRINTS:
                 self._blueprints.clear()
-            found = self._blueprints[revision_id] = compile_revision(revision)
+            names = [(node.get("namespace") or {}).get("serviceName") for node in revision.get("nodes") or ()]
+            named = self._store.find(Kind.SERVICE, {"pageSize": 1000}, where={"name": [each for each in names if each]})
+            services = {each["name"]: each["id"] for each in named.items}
+            found = self._blueprints[revision_id] = compile_revision(revision, services)
         return found
 
     # --- memory and rows ----------------------------------------------------------------------------------------------
@@ -348,7 +351,7 @@ def _refusal(error: BaseException) -> jobs.ErrorRecord:
     return {"type": type(error).__name__, "message": message, "traceback": "", "cause": "code"}
 
 
-def _earlier(tx: Tx, request: Idempotency) -> Mapping[str, Any] | None:
+def _earlier(tx: Tx, request: Idempotency) -> dict[str, Any] | None:
     """The answer that this request was given before, if it was; otherwise it is noted as given."""
     id = f"idempotency:{request.key}"
     seen = tx.get(Kind.SETTING, id)
@@ -370,5 +373,5 @@ def _earlier(tx: Tx, request: Idempotency) -> Mapping[str, Any] | None:
             f"the idempotency key {request.key.rpartition(':')[2]!r} was used for another request",
             hint="send a new key with each new request; repeat a key only to repeat the same request",
         )
-    answer: Mapping[str, Any] = seen["answer"]
+    answer: dict[str, Any] = seen["answer"]
     return answer

@@ -102,6 +102,7 @@ def service_statuses() -> list[str]:
     found = []
     for entry in service.executions.list():
         found.extend(entry if isinstance(entry, list) else [entry])
+    found = [each for each in found if not each.pipeline]  # the runs of the node are the service's executions too
     return [str(getattr(each.latest_status["status"], "value", each.latest_status["status"])) for each in found]
 
 

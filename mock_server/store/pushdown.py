@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from mock_server.store.codec import is_storable
 
 _MAX_TESTS = 200  # SQLite's parser refuses expressions deeper than 1000, and long ones gain nothing
-_MAX_LIST = 2000  # parameters of one IN; SQLite takes 32766 in a statement
+_MAX_VALUES = 30_000  # in all lists together; SQLite takes 32766 parameters in a statement
 _MAX_LIKE = 1000  # characters; SQLite takes 50000 bytes
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -52,6 +52,7 @@ class _Pusher:
     def __init__(self, fields: Mapping[str, Field]) -> None:
         self._fields = fields
         self._tests = 0
+        self._values = 0
 
     def query(self, query: Mapping[str, Any]) -> Condition:
         return _and([self._clause(key, value) for key, value in query.items()])
@@ -84,9 +85,9 @@ class _Pusher:
             case "$ne":
                 return _not(_equals(field, operand))
             case "$in":
-                return _any_of(field, operand)
+                return self._any_of(field, operand)
             case "$nin":
-                return _not(_any_of(field, operand))
+                return _not(self._any_of(field, operand))
             case "$glob":
                 return _glob(field, str(operand))
             case "$gt" | "$gte" | "$lt" | "$lte":
@@ -97,6 +98,16 @@ class _Pusher:
                 return _not(_equals(field, operand))
             case _:
                 return _UNKNOWN
+
+    def _any_of(self, field: Field, values: list[Any]) -> Condition:
+        plain = [value for value in values if _is_plain(field, value)]
+        others = [value for value in values if not _is_plain(field, value)]
+        self._values += len(plain)
+        self._tests += len(others)
+        if self._values > _MAX_VALUES or self._tests > _MAX_TESTS:
+            return _UNKNOWN
+        equal = [_equals(field, value) for value in others]
+        return _or([Condition(field.column.in_(plain)), *equal]) if plain else _or(equal)
 
 
 def _and(conditions: list[Condition]) -> Condition:
@@ -125,14 +136,6 @@ def _equals(field: Field, value: Any) -> Condition:
     if not _is_bindable(value):
         return _NONE if isinstance(value, str) else _UNKNOWN
     return Condition(field.column.is_(value) if isinstance(value, bool) else field.column == value)
-
-
-def _any_of(field: Field, values: list[Any]) -> Condition:
-    plain = [value for value in values if _is_plain(field, value)]
-    others = [_equals(field, value) for value in values if not _is_plain(field, value)]
-    if len(plain) > _MAX_LIST or len(others) > _MAX_TESTS:
-        return _UNKNOWN
-    return _or([Condition(field.column.in_(plain)), *others]) if plain else _or(others)
 
 
 def _is_plain(field: Field, value: Any) -> bool:

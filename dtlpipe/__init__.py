@@ -12,10 +12,10 @@ own SDK; `dl.Client` and `dl.AsyncClient` are for programs that want more than o
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # `typing` would be the dearest import here
 if TYPE_CHECKING:
+    from typing import Any
+
     from dtlpipe import exceptions as exceptions
     from dtlpipe import graph as graph
     from dtlpipe.client.clients import AsyncClient as AsyncClient
@@ -168,6 +168,8 @@ __all__ = [*_HOME, *_MODULES, *_COLLECTIONS, "LocalPlatform"]  # noqa: PLE0604 -
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _COLLECTIONS:
         return getattr(import_module("dtlpipe.client.default").default_client(), name)
     if name in _HOME:
@@ -183,6 +185,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _local_platform() -> Any:
+    from importlib import import_module
+
     try:
         return import_module("mock_server.testing").LocalPlatform
     except ModuleNotFoundError as error:

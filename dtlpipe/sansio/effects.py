@@ -29,7 +29,7 @@ from dtlpipe.errors import UnknownException
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.define
 class Request:
     """One JSON call. Give `method` and `path` by position: `Request("GET", "/projects")`.
 
@@ -66,7 +66,7 @@ class Request:
         return self.method != "POST" if self.idempotent is None else self.idempotent
 
 
-@attrs.frozen
+@attrs.define
 class Response:
     """An answer. `headers` looks names up without regard to case."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.config import Settings, is_loopback
@@ -38,10 +39,23 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _timeout(seconds: float) -> httpx.Timeout:
+@cache
+def _extensions(seconds: float) -> dict[str, dict[str, float | None]]:
+    """A timeout as httpcore takes it; a place in the pool is waited for however long it takes."""
+    return {"timeout": {"connect": min(seconds, CONNECT_TIMEOUT), "read": seconds, "write": seconds, "pool": None}}
+
+
+def _composed(request: WireRequest) -> httpx.Request:
+    """Composed without the client: its merging of defaults, of which we have none, costs as much as all that we do."""
     import httpx
 
-    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_TIMEOUT), pool=None)
+    return httpx.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        content=request.content,
+        extensions=_extensions(request.timeout),
+    )
 
 
 def _failure(error: Exception) -> TransportError:
@@ -69,13 +83,7 @@ class HttpxTransport:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
             client = self._client = httpx.Client(limits=limits, **_options(self._settings))
         try:
-            answer = client.request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                content=request.content,
-                timeout=_timeout(request.timeout),
-            )
+            answer = client.send(_composed(request))
         except httpx.HTTPError as error:
             raise _failure(error) from error
         return Response(answer.status_code, answer.headers, answer.content)
@@ -100,13 +108,7 @@ class AsyncHttpxTransport:
         client, places = self._pool(held=request.held)
         try:
             async with places:
-                answer = await client.request(
-                    request.method,
-                    request.url,
-                    headers=request.headers,
-                    content=request.content,
-                    timeout=_timeout(request.timeout),
-                )
+                answer = await client.send(_composed(request))
         except httpx.HTTPError as error:
             raise _failure(error) from error
         return Response(answer.status_code, answer.headers, answer.content)

@@ -205,9 +205,9 @@ class Zygote:
                     os.killpg(pid, signal.SIGKILL)
             _pid, status, usage = os.wait4(pid, 0)
             directory = self.workers.pop(pid, None)
+            self.kill_adopted()  # what it left; and what these had started, when they end in their turn
             if directory is None:
                 continue
-            self.kill_adopted()
             shutil.rmtree(directory, ignore_errors=True)
             ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
             code = None if ended_by is not None else os.WEXITSTATUS(status)

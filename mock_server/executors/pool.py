@@ -33,6 +33,7 @@ from mock_server.executors.base import (
 )
 from mock_server.executors.output import Output
 from mock_server.executors.settings import PoolSettings
+from mock_server.executors.variables import Variables
 from mock_server.executors.verdict import Death
 from mock_server.executors.ward import Ward
 from mock_server.executors.worker import Entry, State, Worker, job_header, known_code, whole_code
@@ -45,6 +46,10 @@ _PROBE: Final = 16
 """Every so many jobs, and after long ones, a worker's memory is looked at."""
 _LONG: Final = 0.1
 """Seconds that make a job a long one."""
+
+
+Message = Callable[["Pool"], None]
+"""A call from another thread."""
 
 
 class Pool:
@@ -61,8 +66,7 @@ class Pool:
         self._entries: dict[str, Entry] = {}
         self._idle: list[Worker] = []
         self._numbers = itertools.count(1)
-        self._environment: dict[str, str] = {}
-        self._environment_due = 0.0
+        self._variables = Variables(settings)
         self._watch_due = 0.0
         self._failures = 0
         self._closing: float | None = None
@@ -112,16 +116,17 @@ class Pool:
 
     # -- One round -----------------------------------------------------------------------------------------------------
 
-    def round(self, take_inbox: Callable[[], bool]) -> None:
-        """Wait until something happens, and do all that follows from it."""
+    def round(self, inbox: deque[Message]) -> None:
+        """Wait until something happens, and do all that follows from it: the receiver may have put in new jobs."""
         for key, events in self.ward.selector.select(self._patience()):
             key.data(events)
         while True:
-            took = take_inbox()
+            while inbox:
+                inbox.popleft()(self)
             self._tick(time.monotonic())
             self._dispatch()
             self._deliver()
-            if self.over or not took:
+            if self.over or not inbox:
                 return
 
     def _patience(self) -> float | None:
@@ -180,7 +185,7 @@ class Pool:
         wanted_workers = self._wanted()
         if wanted_workers > 0 and self.ward.blocked_until <= now:
             for _one in range(wanted_workers):
-                if not self.ward.fork(self._variables(now)):
+                if not self.ward.fork(self._variables.at(now)):
                     break
 
     def _wanted(self) -> int:
@@ -199,7 +204,7 @@ class Pool:
         number = next(self._numbers)
         code = known_code(job.code) if job.code.hash in worker.known else whole_code(job.code)
         header = job_header(job, number, code, self.settings)
-        environment = self._variables(now)
+        environment = self._variables.at(now)
         if worker.environment is not environment:
             header["environment"] = worker.environment = environment
         try:
@@ -211,19 +216,6 @@ class Pool:
         worker.take(entry, number, now, Output(self.settings.log_limit))
         self._reports.append(Started(job.execution_id, job.fence, worker.pid or 0))
         self.ward.send(worker, data)
-
-    def _variables(self, now: float) -> dict[str, str]:
-        """The workers' variables: the same object until they change."""
-        if self._environment_due <= now:
-            self._environment_due = now + self.settings.environment_interval
-            try:
-                variables = dict(self.settings.environment())
-            except Exception:
-                logger.exception("the variables for workers cannot be had; they keep those that they have")
-            else:
-                if variables != self._environment:
-                    self._environment = variables
-        return self._environment
 
     # -- What workers say ----------------------------------------------------------------------------------------------
 
@@ -329,6 +321,8 @@ class Pool:
         if worker.state is State.BUSY and worker.cause is None and not worker.closed:
             self._end(worker, "timeout")
         else:
+            if worker.closed and worker.entry is not None and worker.cause is None:
+                worker.breach = worker.breach or "it closed its socket."
             worker.deadline = now + self.settings.kill_grace
             self.ward.signal(worker, signal.SIGKILL)
 
@@ -354,7 +348,7 @@ class Pool:
         if worker in self._idle:
             self._idle.remove(worker)
         if worker.state is State.STARTING and self._closing is None:
-            self.on_shortage(f"a worker ended before it was ready: {death}")
+            self.ward.shortage(f"a worker ended before it was ready: {death}")
         entry, output = worker.entry, worker.output
         if entry is None or output is None:
             return

@@ -7,6 +7,7 @@ everything else happens on the executor's own thread, which is also the one that
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import selectors
 import socket
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from mock_server.executors.base import Capabilities, ExecutorClosed, Job, Receiver
-from mock_server.executors.pool import Pool
+from mock_server.executors.pool import Message, Pool
 from mock_server.executors.settings import MIB, PoolSettings, no_environment
+
+logger = logging.getLogger(__name__)
 
 _END: Final = 30.0
 """Seconds that `close` waits beyond its grace for the executor's thread."""
@@ -31,7 +34,7 @@ class ProcessExecutor:
     Args:
         report: takes reports in batches, on the executor's thread.
         workers: jobs that run at the same time; twice the processors, at least four, if not given.
-        environment: variables for workers, asked for again now and then.
+        environment: variables for workers; asked for again every `environment_interval` seconds.
         warm: idle workers kept ready.
         default_memory_limit: bytes, for jobs that name no limit.
         log_limit: characters of output kept of one execution.
@@ -49,6 +52,7 @@ class ProcessExecutor:
         *,
         workers: int | None = None,
         environment: Callable[[], Mapping[str, str]] = no_environment,
+        environment_interval: float = 15.0,
         warm: int = 2,
         default_memory_limit: int | None = None,
         log_limit: int = 2 * MIB,
@@ -66,6 +70,7 @@ class ProcessExecutor:
             workers=count,
             warm=min(warm, count),
             environment=environment,
+            environment_interval=environment_interval,
             memory_limit=default_memory_limit,
             log_limit=log_limit,
             output_limit=output_limit,
@@ -76,7 +81,7 @@ class ProcessExecutor:
             path=tuple(path if path is not None else (str(Path(entry).resolve()) for entry in sys.path)),
         )
         self._report = report
-        self._inbox: deque[Callable[[Pool], None]] = deque()
+        self._inbox: deque[Message] = deque()
         self._lock = threading.Lock()
         self._open = False
         self._thread: threading.Thread | None = None
@@ -134,13 +139,13 @@ class ProcessExecutor:
             if thread.is_alive():
                 raise RuntimeError("The process executor did not end: a receiver of reports blocks it.")
 
-    def _post(self, message: Callable[[Pool], None]) -> None:
+    def _post(self, message: Message) -> None:
         with self._lock:
             if not self._open:
                 raise ExecutorClosed("The process executor is not running: start it first; once closed, make another.")
-            quiet = not self._inbox
             self._inbox.append(message)
-        if quiet and threading.current_thread() is not self._thread:
+            first = len(self._inbox) == 1  # looked at after the append: else the thread may have fallen asleep between
+        if first and threading.current_thread() is not self._thread:
             self._ring()
 
     def _ring(self) -> None:
@@ -153,19 +158,16 @@ class ProcessExecutor:
             with contextlib.suppress(BlockingIOError):
                 alarm.recv(4096)
 
-        def take_inbox() -> bool:
-            took = False
-            while self._inbox:
-                self._inbox.popleft()(pool)
-                took = True
-            return took
-
         pool.ward.selector.register(alarm, selectors.EVENT_READ, hush)
         try:
             pool.ward.open()
             while not pool.over:
-                pool.round(take_inbox)
+                pool.round(self._inbox)
+        except Exception:
+            logger.critical("the process executor has broken down; it takes no jobs any more", exc_info=True)
+            raise
         finally:
+            self._open = False
             pool.ward.close()
             alarm.close()
             if self._wake is not None:

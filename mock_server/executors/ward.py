@@ -69,7 +69,7 @@ class Ward:
             try:
                 nursery = Nursery(self._board, self._settings.path, self._settings.preload)
             except OSError as error:
-                self._shortage(f"the pool's parent process cannot be started: {error}")
+                self.shortage(f"the pool's parent process cannot be started: {error}")
                 return False
             self._nursery = nursery
             self.selector.register(nursery.control, selectors.EVENT_READ, self._on_nursery)
@@ -79,12 +79,15 @@ class Ward:
 
     def fork(self, environment: dict[str, str]) -> bool:
         """Ask for one more worker; False if that is not possible now."""
-        if not self._free or not self.open() or self._nursery is None:
+        if not self._free:  # as many processes are on their way out as there are seats
+            self.blocked_until = time.monotonic() + _BACKOFF
+            return False
+        if not self.open() or self._nursery is None:
             return False
         try:
             worker, descriptors = Worker.create(self._free[0], environment)
         except OSError as error:
-            self._shortage(f"no descriptors for another worker: {error}")
+            self.shortage(f"no descriptors for another worker: {error}")
             return False
         self._free.popleft()
         self.workers[worker.slot] = worker
@@ -121,6 +124,12 @@ class Ward:
         worker.deadline = time.monotonic() + self._settings.kill_grace
         with contextlib.suppress(OSError):
             worker.sock.shutdown(2)
+
+    def shortage(self, what: str) -> None:
+        """Wait a little before the next process is asked for."""
+        logger.warning("worker pool: %s", what)
+        self.blocked_until = time.monotonic() + _BACKOFF
+        self._listener.on_shortage(what)
 
     def close(self) -> None:
         """End all processes and wait until they are gone."""
@@ -206,14 +215,14 @@ class Ward:
                 self.workers[report["slot"]].pid = report["pid"]
             case "unforked":
                 self._bury(self.workers[report["slot"]], Death())
-                self._shortage(f"no process for another worker: {report['error']}")
+                self.shortage(f"no process for another worker: {report['error']}")
             case "exited":
                 worker = next((one for one in self.workers.values() if one.pid == report["pid"]), None)
                 if worker is not None:
                     self._bury(worker, Death(report["code"], report["signal"]))
 
     def _on_errors(self, nursery: Nursery) -> None:
-        if not nursery.read_errors():
+        if self._nursery is nursery and not nursery.read_errors():
             self.selector.unregister(nursery.errors)
 
     def _lose_nursery(self, nursery: Nursery) -> None:
@@ -228,7 +237,7 @@ class Ward:
                     os.killpg(worker.pid, signal.SIGKILL)
             self._bury(worker, Death())
         status = nursery.close(_LAST)
-        self._shortage("\n".join([f"its parent process ended with status {status}", *nursery.last_lines]))
+        self.shortage("\n".join([f"its parent process ended with status {status}", *nursery.last_lines]))
 
     def _bury(self, worker: Worker, death: Death) -> None:
         """Hear what a dead worker had still sent, let the listener judge, give back what it held."""
@@ -243,8 +252,3 @@ class Ward:
         worker.buried = True
         del self.workers[worker.slot]
         self._free.append(worker.slot)
-
-    def _shortage(self, what: str) -> None:
-        logger.warning("worker pool: %s", what)
-        self.blocked_until = time.monotonic() + _BACKOFF
-        self._listener.on_shortage(what)

@@ -10,6 +10,7 @@ import contextlib
 import enum
 import os
 import socket
+from collections import deque
 from typing import Any, Final
 
 import attrs
@@ -68,7 +69,7 @@ class Worker:
     closed: bool = False
     buried: bool = False
     decoder: Decoder = attrs.field(factory=Decoder)
-    backlog: bytearray = attrs.field(factory=bytearray)
+    backlog: deque[memoryview] = attrs.field(factory=deque)
 
     @classmethod
     def create(cls, slot: int, environment: dict[str, str]) -> tuple[Worker, tuple[int, int, int]]:
@@ -97,18 +98,21 @@ class Worker:
 
     def write(self, data: bytes = b"") -> None:
         """Write `data` after what waits already, as far as it goes; that the worker is dead is noticed elsewhere."""
-        if self.backlog:
-            self.backlog += data
-            data = bytes(self.backlog)
-            self.backlog.clear()
-        try:
-            sent = self.sock.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return
-        if sent < len(data):
-            self.backlog += data[sent:]
+        if data:
+            self.backlog.append(memoryview(data))
+        while self.backlog:
+            piece = self.backlog[0]
+            try:
+                sent = self.sock.send(piece)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.backlog.clear()
+                return
+            if sent == len(piece):
+                self.backlog.popleft()
+            else:
+                self.backlog[0] = piece[sent:]
 
     def read(self) -> list[Frame] | None:
         """The frames that have arrived; None once the worker has closed its end.

@@ -1,0 +1,51 @@
+"""How a pipeline did so far: numbers of runs and of node executions by state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from dtlpipe.model.struct import Struct, field
+
+
+@attrs.define(slots=False, kw_only=True)
+class StatusCount(Struct):
+    """How many there are in a state."""
+
+    status: str = field("")
+    count: int = field(0)
+
+
+@attrs.define(slots=False, kw_only=True)
+class NodeCounters(Struct):
+    """A node's executions by state."""
+
+    node_id: str = field("")
+    counters: list[StatusCount] = field(factory=list, wire="statusCount")
+
+    def count(self, status: str) -> int:
+        return _count(self.counters, status)
+
+
+@attrs.define(slots=False, kw_only=True)
+class PipelineStats(Struct):
+    """Counters since the last reset; the averages are the platform's own."""
+
+    pipeline_execution_counters: list[StatusCount] = field(factory=list)
+    node_execution_counters: list[NodeCounters] = field(factory=list, wire="nodeExecutionsCounters")
+    pipeline_averages: dict[str, Any] = field(factory=dict, wire="pipelineExecutionStatistics")
+    node_averages: list[dict[str, Any]] = field(factory=list, wire="nodeExecutionStatistics")
+
+    def count(self, status: str) -> int:
+        """Runs in a state."""
+        return _count(self.pipeline_execution_counters, status)
+
+    def node(self, node_id: str) -> NodeCounters:
+        """A node's counters; empty ones for a node that never ran."""
+        found = (each for each in self.node_execution_counters if each.node_id == node_id)
+        return next(found, NodeCounters(node_id=node_id))
+
+
+def _count(counters: list[StatusCount], status: str) -> int:
+    return sum(each.count for each in counters if each.status == status)

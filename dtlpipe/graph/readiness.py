@@ -5,8 +5,8 @@ time, so the work after a completion is that of its receivers, whatever the size
 
 A node is *quiet* when it can never run again: it cannot run, and either none of its senders ever will, or a mandatory
 socket of it is empty and has lost all its senders. Quiet nodes have reported for ever, so nobody waits for them
-(dead-path elimination). In a cycle nobody becomes quiet first, which is right: there the answer is not known until
-nothing else runs.
+(dead-path elimination). Members of a cycle wait for each other and so never become quiet by themselves; who waits for
+them is deferred, and runs when nothing else can.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ from dtlpipe.sansio.pages import Pages, listing
 
 if TYPE_CHECKING:
     from dtlpipe.resources.datasets import Datasets
+    from dtlpipe.resources.executions import Executions
+    from dtlpipe.resources.pipelines import Pipelines
+    from dtlpipe.resources.services import Services
 
 
 @attrs.define(slots=False, kw_only=True, eq=False, repr=False)
@@ -31,6 +34,27 @@ class Project(Entity[Colour], nouns.Project):  # type: ignore[misc]  # entities 
         from dtlpipe.resources.datasets import Datasets
 
         return Datasets(session=self._session, project=self, project_id=self.id)
+
+    @property
+    def pipelines(self) -> Pipelines[Colour]:
+        """Its pipelines."""
+        from dtlpipe.resources.pipelines import Pipelines
+
+        return Pipelines(session=self._session, project=self, project_id=self.id)
+
+    @property
+    def services(self) -> Services[Colour]:
+        """Its services."""
+        from dtlpipe.resources.services import Services
+
+        return Services(session=self._session, project_id=self.id)
+
+    @property
+    def executions(self) -> Executions[Colour]:
+        """The executions of its services and of its pipelines' nodes."""
+        from dtlpipe.resources.executions import Executions
+
+        return Executions(session=self._session, project_id=self.id)
 
     @operation
     def update(self, system_metadata: bool = False) -> Op[Project[Colour]]:  # noqa: FBT001, FBT002 - the field's own signature

@@ -126,13 +126,13 @@ class Statements:
         return self._statement(("upsert", table.name, *keep), lambda: self._dialect.upsert(table, columns))
 
     def by_id(self, table: sa.Table, columns: Sequence[str], count: int = 1, *, key: str = "id") -> str:
-        """Rows by `count` ids, ordered by id."""
+        """Rows by `count` ids (or other keys), ordered by key and id."""
 
         def make() -> sa.Select[Any]:
-            select = sa.select(*(table.c[name] for name in columns))
-            if count == 1:
-                return select.where(table.c[key] == sa.bindparam("id0")).order_by(table.c.id)
-            return select.where(table.c[key].in_([sa.bindparam(f"id{n}") for n in range(count)])).order_by(table.c.id)
+            wanted: list[sa.BindParameter[Any]] = [sa.bindparam(f"id{n}") for n in range(count)]
+            condition = table.c[key] == wanted[0] if count == 1 else table.c[key].in_(wanted)
+            order = [table.c.id] if count == 1 or key == "id" else [table.c[key], table.c.id]  # as the index has it
+            return sa.select(*(table.c[name] for name in columns)).where(condition).order_by(*order)
 
         return self._statement(("by id", table.name, tuple(columns), count, key), make).text
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from mock_server.store.codec import is_storable
 
-_MAX_TESTS = 200  # SQLite's parser refuses expressions deeper than 1000, and long ones gain nothing
+_MAX_TESTS = 500  # SQLite's parser refuses expressions deeper than 1000, and long ones gain nothing
 _MAX_VALUES = 30_000  # in all lists together; SQLite takes 32766 parameters in a statement
 _MAX_LIKE = 1000  # characters; SQLite takes 50000 bytes
 _INT64 = range(-(1 << 63), 1 << 63)

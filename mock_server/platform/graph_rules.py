@@ -22,6 +22,8 @@ from mock_server.platform.service_config import config_errors
 from mock_server.store.base import Document
 
 LONGEST_NAME = 255
+#: Nodes, or start nodes, of one pipeline: an install makes a service for each in one transaction.
+MOST_NODES = 1000
 
 NODE_TYPES = frozenset(each.value for each in PipelineNodeType)
 PORT_TYPES = frozenset(each.value for each in PackageInputType)
@@ -68,6 +70,13 @@ def draft_problems(pipeline: Definition, python: str) -> list[Problem]:
     """All that is wrong with a complete definition of right types. `python` is the version that runs its code."""
     nodes: list[Definition] = pipeline["nodes"]
     problems = [*_name(pipeline.get("name"), ("name",), "the pipeline")]
+    problems += (
+        Problem(f"the pipeline has {len(pipeline[key])} {key}; {MOST_NODES} at most are allowed", (key,))
+        for key in ("nodes", "startNodes")
+        if len(pipeline[key]) > MOST_NODES
+    )
+    if problems:
+        return problems
     for index, node in enumerate(nodes):
         problems += _node(node, ("nodes", index), python)
     ids = Counter(node["id"] for node in nodes)

@@ -28,7 +28,7 @@ def shown_page(platform: Platform, collection: str, page: Page) -> Document:
 
 def scoped(query: Mapping[str, Any]) -> Document:
     """The query without predicates `{"projectId": null}`, by which clients without a project mean any project."""
-    return {**query, "filter": _scoped(query.get("filter") or {})}
+    return {**query, "filter": _scoped(query["filter"])} if "filter" in query else dict(query)
 
 
 def _scoped(predicates: Any) -> Any:

@@ -314,7 +314,6 @@ def _revise(tx: Tx, pipeline: Document) -> Document:
         "createdAt": pipeline["updatedAt"],
         "updatedAt": pipeline["updatedAt"],
         **{key: pipeline[key] for key in LISTS},
-        "services": {each["nodeId"]: each["id"] for each in deployment.services_of(tx, pipeline["id"])},
     }
     tx.insert(Kind.REVISION, revision)
     return {**pipeline, "_revisionId": revision["id"]}

@@ -41,8 +41,9 @@ def translate(error: Exception, method: str, path: str) -> PlatformException:
 def body(error: PlatformException, request_id: str) -> dict[str, Any]:
     """The JSON of an error. Absent keys are those that have nothing to say."""
     message = error.message
-    where = "; ".join(f"{_path(each.get('path', ()))}: {each.get('message')}" for each in error.errors)
-    if where and where not in message:
+    unsaid = [each for each in error.errors if str(each.get("message")) not in message]
+    where = "; ".join(f"{_path(each.get('path', ()))}: {each.get('message')}" for each in unsaid)
+    if where:
         message = f"{message}: {where}" if message else where
     found = {
         "message": message,

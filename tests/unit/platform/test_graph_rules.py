@@ -207,8 +207,9 @@ def test_a_cycle_is_refused_naming_its_nodes():
     assert "'node b' -> 'node c' -> 'node d' -> 'node b'" in found.message
 
 
-def test_a_long_chain_is_no_cycle():
-    assert problems(chain(*(f"n{number}" for number in range(2000)))) == []
+def test_a_long_chain_is_no_cycle_and_a_longer_one_is_too_long():
+    assert problems(chain(*(f"n{number}" for number in range(1000)))) == []
+    assert the_problem(chain(*(f"n{number}" for number in range(1001)))).path == ("nodes",)
 
 
 def test_variables_need_names_of_their_own():

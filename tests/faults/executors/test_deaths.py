@@ -64,8 +64,8 @@ def test_os_exit_zero_is_no_success(bench):
         (lambda: exec("raise GeneratorExit"), "exception", "GeneratorExit"),
     ],
 )
-def test_exceptions_that_end_programs_end_only_their_execution(make_bench, throw, cause, kind):
-    bench = make_bench(workers=1)
+def test_exceptions_that_end_programs_end_only_their_execution(lone, throw, cause, kind):
+    bench = lone
     first = bench.submit(lambda: os.getpid())
     pid = bench.end_of(first).outputs["output"]
 
@@ -75,8 +75,8 @@ def test_exceptions_that_end_programs_end_only_their_execution(make_bench, throw
     assert bench.run(lambda: os.getpid()).outputs["output"] == pid
 
 
-def test_kill_9_of_the_worker_in_the_middle_of_its_job_is_reported_and_the_pool_is_whole_again(make_bench):
-    bench = make_bench(workers=1)
+def test_kill_9_of_the_worker_in_the_middle_of_its_job_is_reported_and_the_pool_is_whole_again(lone):
+    bench = lone
 
     def hang():
         print("hanging")
@@ -120,8 +120,8 @@ def test_a_timeout_lets_the_code_unwind_and_says_where_it_was(bench):
     assert ("stdout", "INFO", "cleaned up") in bench.lines(job)
 
 
-def test_a_timeout_ends_code_that_does_not_listen(make_bench):
-    bench = make_bench(kill_grace=0.1)
+def test_a_timeout_ends_code_that_does_not_listen(lone):
+    bench = lone
 
     def stubborn():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -134,8 +134,8 @@ def test_a_timeout_ends_code_that_does_not_listen(make_bench):
     assert end.error["cause"] == "timeout"
 
 
-def test_code_that_swallows_the_end_and_returns_has_still_timed_out(make_bench):
-    bench = make_bench(kill_grace=0.1)
+def test_code_that_swallows_the_end_and_returns_has_still_timed_out(lone):
+    bench = lone
 
     def deaf():
         try:
@@ -146,8 +146,8 @@ def test_code_that_swallows_the_end_and_returns_has_still_timed_out(make_bench):
     assert bench.run(deaf, timeout=0.2).error["cause"] == "timeout"
 
 
-def test_code_that_is_stuck_in_native_code_shows_its_stack_at_a_timeout(make_bench):
-    bench = make_bench(kill_grace=0.1)
+def test_code_that_is_stuck_in_native_code_shows_its_stack_at_a_timeout(lone):
+    bench = lone
 
     def stuck():
         import ctypes
@@ -160,8 +160,8 @@ def test_code_that_is_stuck_in_native_code_shows_its_stack_at_a_timeout(make_ben
     assert "in stuck" in end.error["traceback"]
 
 
-def test_a_signal_handler_of_one_job_does_not_reach_the_next(make_bench):
-    bench = make_bench(workers=1)
+def test_a_signal_handler_of_one_job_does_not_reach_the_next(lone):
+    bench = lone
 
     def ignore():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -181,8 +181,8 @@ def test_a_signal_handler_of_one_job_does_not_reach_the_next(make_bench):
     assert [message for stream, _level, message in bench.lines(job) if stream == "stdout"] == [str(pid), "unwound"]
 
 
-def test_memory_over_the_limit_is_a_memory_error_with_a_traceback(make_bench):
-    bench = make_bench(workers=1)
+def test_memory_over_the_limit_is_a_memory_error_with_a_traceback(lone):
+    bench = lone
 
     def hungry():
         return len(bytearray(300 * MIB))
@@ -201,8 +201,8 @@ def test_a_default_memory_limit_holds_for_jobs_that_name_none(make_bench):
     assert bench.run(lambda: len(bytearray(200 * MIB))).error["cause"] == "memory"
 
 
-def test_shared_memory_that_no_rlimit_sees_is_caught_from_outside(make_bench):
-    bench = make_bench(workers=1)
+def test_shared_memory_that_no_rlimit_sees_is_caught_from_outside(lone):
+    bench = lone
 
     def sneaky():
         import mmap
@@ -216,8 +216,8 @@ def test_shared_memory_that_no_rlimit_sees_is_caught_from_outside(make_bench):
     assert end.error["cause"] == "memory"
 
 
-def test_memory_of_child_processes_counts(make_bench):
-    bench = make_bench(workers=1)
+def test_memory_of_child_processes_counts(lone):
+    bench = lone
 
     def parent():
         import subprocess
@@ -282,8 +282,8 @@ def test_a_result_that_never_was_json_text_is_refused(bench):
     assert bench.run(forge).error["type"] == "ProtocolError"
 
 
-def test_children_that_are_left_running_are_killed(make_bench, tmp_path):
-    bench = make_bench(workers=1)
+def test_children_that_are_left_running_are_killed(lone, tmp_path):
+    bench = lone
 
     def litter():
         import subprocess
@@ -296,8 +296,8 @@ def test_children_that_are_left_running_are_killed(make_bench, tmp_path):
     wait_until_gone([child])
 
 
-def test_a_daemon_that_left_its_process_group_is_killed_too(make_bench):
-    bench = make_bench(workers=1)
+def test_a_daemon_that_left_its_process_group_is_killed_too(lone):
+    bench = lone
 
     def daemonize():
         read_end, write_end = os.pipe()
@@ -314,8 +314,8 @@ def test_a_daemon_that_left_its_process_group_is_killed_too(make_bench):
     wait_until_gone([worker, daemon])
 
 
-def test_children_die_with_a_job_that_is_timed_out(make_bench):
-    bench = make_bench(workers=1, kill_grace=0.1)
+def test_children_die_with_a_job_that_is_timed_out(lone):
+    bench = lone
 
     def parent():
         import subprocess
@@ -331,8 +331,8 @@ def test_children_die_with_a_job_that_is_timed_out(make_bench):
     wait_until_gone([child, bench.start_of(job).pid])
 
 
-def test_a_thread_that_is_left_running_costs_the_worker(make_bench):
-    bench = make_bench(workers=1)
+def test_a_thread_that_is_left_running_costs_the_worker(lone):
+    bench = lone
 
     def spin():
         import threading

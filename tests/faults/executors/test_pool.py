@@ -65,8 +65,8 @@ def test_workers_run_at_the_same_time_up_to_the_capacity(make_bench, tmp_path):
         assert bench.end_of(jobs[number]).outputs == {"output": "open"}
 
 
-def test_a_runner_is_made_once_a_worker_and_kept(make_bench):
-    bench = make_bench(workers=1)
+def test_a_runner_is_made_once_a_worker_and_kept(lone):
+    bench = lone
     source = (
         "class ServiceRunner:\n"
         "    def __init__(self, step):\n"
@@ -80,8 +80,8 @@ def test_a_runner_is_made_once_a_worker_and_kept(make_bench):
     assert [bench.run(code).outputs["output"] for _number in range(3)] == [5, 10, 15]
 
 
-def test_code_that_a_worker_has_dropped_is_sent_again(make_bench):
-    bench = make_bench(workers=1)
+def test_code_that_a_worker_has_dropped_is_sent_again(lone):
+    bench = lone
     codes = [Code(hash=f"code {n}", function_name="run", source=f"def run():\n    return {n}\n") for n in range(70)]
 
     for number, code in enumerate(codes):
@@ -89,8 +89,8 @@ def test_code_that_a_worker_has_dropped_is_sent_again(make_bench):
     assert bench.run(codes[0]).outputs == {"output": 0}
 
 
-def test_nothing_of_a_job_is_left_for_the_next(make_bench):
-    bench = make_bench(workers=1)
+def test_nothing_of_a_job_is_left_for_the_next(lone):
+    bench = lone
 
     def spoil():
         import sys
@@ -157,8 +157,8 @@ def test_a_worker_that_keeps_too_much_memory_is_replaced(make_bench):
     assert bench.run(lambda: os.getpid()).outputs["output"] != pid
 
 
-def test_a_queued_job_is_canceled_at_once(make_bench):
-    bench = make_bench(workers=1)
+def test_a_queued_job_is_canceled_at_once(lone):
+    bench = lone
     running = bench.submit(hang)
     bench.said(running, "hanging")
     queued = bench.submit(lambda: 1)
@@ -167,10 +167,12 @@ def test_a_queued_job_is_canceled_at_once(make_bench):
 
     assert bench.end_of(queued).error["cause"] == "canceled"
     assert [type(report) for report in bench.of(queued)] == [Failed]
+    bench.executor.cancel(running.execution_id, running.fence)
+    bench.end_of(running)
 
 
-def test_a_running_job_is_canceled_with_its_process(make_bench):
-    bench = make_bench(workers=1)
+def test_a_running_job_is_canceled_with_its_process(lone):
+    bench = lone
     job = bench.submit(hang)
     bench.said(job, "hanging")
 
@@ -182,8 +184,8 @@ def test_a_running_job_is_canceled_with_its_process(make_bench):
     assert bench.run(lambda: 1).outputs == {"output": 1}
 
 
-def test_a_cancel_with_another_fence_changes_nothing(make_bench):
-    bench = make_bench(workers=1)
+def test_a_cancel_with_another_fence_changes_nothing(lone):
+    bench = lone
     job = bench.submit(lambda: "done", fence=3)
 
     bench.executor.cancel(job.execution_id, 2)
@@ -191,8 +193,8 @@ def test_a_cancel_with_another_fence_changes_nothing(make_bench):
     assert bench.end_of(job).outputs == {"output": "done"}
 
 
-def test_a_higher_fence_takes_the_place_of_a_running_job_and_the_old_one_is_never_heard_again(make_bench):
-    bench = make_bench(workers=1)
+def test_a_higher_fence_takes_the_place_of_a_running_job_and_the_old_one_is_never_heard_again(lone):
+    bench = lone
     old = bench.submit(hang)
     bench.said(old, "hanging")
     before = len(bench.of(old))
@@ -203,8 +205,8 @@ def test_a_higher_fence_takes_the_place_of_a_running_job_and_the_old_one_is_neve
     assert len(bench.of(old)) == before
 
 
-def test_a_higher_fence_takes_the_place_of_a_queued_job(make_bench):
-    bench = make_bench(workers=1)
+def test_a_higher_fence_takes_the_place_of_a_queued_job(lone):
+    bench = lone
     running = bench.submit(hang)
     bench.said(running, "hanging")
     old = bench.submit(lambda: "old")
@@ -250,13 +252,11 @@ def test_close_lets_running_jobs_finish_within_the_grace(make_bench, tmp_path):
 
 def test_close_kills_what_runs_on_without_a_report_and_leaves_no_process(make_bench):
     bench = make_bench(workers=2)
-    before = set(psutil.Process().children(recursive=True))
     jobs = [bench.submit(hang), bench.submit(hang)]
     for job in jobs:
         bench.said(job, "hanging")
-    ours = [one for one in psutil.Process().children(recursive=True) if one not in before] or [
-        psutil.Process(bench.start_of(job).pid) for job in jobs
-    ]
+    workers = [psutil.Process(bench.start_of(job).pid) for job in jobs]
+    ours = [*workers, workers[0].parent()]
 
     bench.executor.close(grace=0.1)
 
@@ -265,13 +265,14 @@ def test_close_kills_what_runs_on_without_a_report_and_leaves_no_process(make_be
 
 
 def test_close_before_the_workers_are_there_is_quick_and_clean(make_bench):
+    before = set(psutil.Process().children())
     bench = make_bench()
-    zygote = [one for one in psutil.Process().children() if "dtlpipe.runtime.zygote" in one.cmdline()]
+    (zygote,) = set(psutil.Process().children()) - before
 
     bench.executor.close()
     bench.executor.close()
 
-    assert not [one for one in zygote if one.is_running()]
+    assert not zygote.is_running()
 
 
 def test_a_closed_executor_refuses_jobs(make_bench):

@@ -24,6 +24,10 @@ RECORD_LIMIT: Final = 8 * LINE_LIMIT
 """Characters of one record; the text of a logged exception is one record of many lines."""
 
 
+_CHATTY: Final = ("httpx", "httpcore", "urllib3")
+"""Loggers that tell of every request at INFO: what the SDK does under node code is not what the code has to say."""
+
+
 def timestamp(seconds: float) -> str:
     """ISO-8601 in UTC with milliseconds and a Z."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
@@ -45,6 +49,8 @@ class Capture:
         sys.stdout = sys.__stdout__ = self.stdout  # type: ignore[assignment,misc]
         sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[assignment,misc]
         logging.getLogger().addHandler(self.handler)
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
         os.register_at_fork(after_in_child=self.detach)
 
     def begin(self, job: int, level: str, limit: int) -> None:

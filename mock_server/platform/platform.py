@@ -87,8 +87,9 @@ class Platform:
     def worker_environment(self) -> dict[str, str]:
         """Variables by which node code, through either SDK, finds this platform as the platform's own user."""
         settings = self.settings
-        token = self.tokens.issue() if settings.exposed else None
-        return client_environment(self.url, settings.data_dir, token=token, jwt_secret=settings.jwt_secret)
+        return client_environment(
+            self.url, settings.data_dir, token=self.tokens.issue(), jwt_secret=settings.jwt_secret
+        )
 
     @property
     def work(self) -> Scheduler:

@@ -13,16 +13,17 @@ data): rows to write, jobs to hand out, who to wake. It does no I/O, reads no cl
 | Cancel    | a run or an execution shall end                | ends of all that is open in it, jobs withdrawn        |
 | Resume    | the platform was started on rows left open     | none: rows stay as they are, waiting for a place      |
 
-After each event, `_fill` starts what waits, oldest first, while there are places. A report that carries an old fence,
-or comes for something that is over, has no effect: that is the fence. What a run has not started when a node of it has
-failed is never started; what runs goes on to its end, and then the run has failed.
+After each event, `_fill` starts what waits, older runs first, while there are places. A report that carries an old
+fence, or comes for something that is over, has no effect: that is the fence. What a run has not started when a node of
+it has failed is never started; what runs goes on to its end, and then the run has failed.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from heapq import heappop, heappush
 from typing import Any
 
 import attrs
@@ -31,7 +32,7 @@ from dtlpipe.graph.errors import PipelineMaxComponentRuns
 from dtlpipe.graph.schedule import RunState, Task
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
-from mock_server.runners.blueprint import ABSENT, Blueprint, NodeSpec
+from mock_server.runners.blueprint import Blueprint, NodeSpec
 from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.worker.messages import (
     Begin,
@@ -50,17 +51,19 @@ from mock_server.worker.messages import (
     UpdateRun,
     Withdraw,
 )
+from mock_server.worker.values import bound, sockets
 
 # --- state --------------------------------------------------
 
 
 @attrs.define(eq=False)
 class OpenRun:
-    """A run that is not over. `error` is the first failure in it."""
+    """A run that is not over. `turn` is its place in line; `error` is the first failure in it."""
 
     row: RunRow
     blueprint: Blueprint
     state: RunState
+    turn: int
     open: dict[str, OpenExecution] = attrs.field(factory=dict)
     error: dict[str, Any] | None = None
 
@@ -84,7 +87,8 @@ class Core:
         self.runs: dict[str, OpenRun] = {}
         self.executions: dict[str, OpenExecution] = {}
         self.batches: Counter[str] = Counter()
-        self._ready: deque[str] = deque()
+        self._ready: list[tuple[int, int, str]] = []
+        self._turn = 0
         self._running = 0
         self._effects: list[Effect] = []
         self._fresh: set[str] = set()
@@ -139,7 +143,8 @@ class Core:
             raise ValueError(f"run {row.id} has no node to start from")
         ports = blueprint.nodes[start].inputs
         given = {port.id: row.inputs[port.name] for port in ports if port.name in row.inputs}
-        run = OpenRun(row, blueprint, RunState(blueprint.plan, {start: given}, start=start))
+        self._turn += 1
+        run = OpenRun(row, blueprint, RunState(blueprint.plan, {start: given}, start=start), self._turn)
         self.runs[row.id] = run
         if row.batch_id:
             self.batches[row.batch_id] += 1
@@ -172,7 +177,7 @@ class Core:
             function_name=spec.function_name,
             status=lifecycle.CREATED,
             max_attempts=spec.max_attempts,
-            input=_bind(run, spec, task, row.inputs if is_start else {}),
+            input=bound(spec, task, run.blueprint.variables, row.inputs if is_start else {}),
             creator=row.creator,
             created_at=at,
             updated_at=at,
@@ -186,11 +191,17 @@ class Core:
             execution.run.open[row.id] = execution
         self._fresh.add(row.id)
         self._effects.append(InsertExecution(row))
-        self._ready.append(row.id)
+        self._wait(execution)
+
+    def _wait(self, execution: OpenExecution) -> None:
+        """Lines an execution up: by the turn of its run, so that a run under way goes before those that came later."""
+        self._turn += 1
+        turn = self._turn if execution.run is None else execution.run.turn
+        heappush(self._ready, (turn, self._turn, execution.row.id))
 
     def _fill(self, at: datetime) -> None:
         while self._ready and self._running < self.places:
-            execution = self.executions.get(self._ready.popleft())
+            execution = self.executions.get(heappop(self._ready)[2])
             if execution is None:
                 continue
             row = execution.row
@@ -218,7 +229,7 @@ class Core:
         self._close(execution, event.at, lifecycle.SUCCESS, output=dict(event.outputs), closed=closed, percent=100.0)
         run = execution.run
         if run is not None and execution.task is not None and execution.spec is not None:
-            run.state.complete(execution.task, _sockets(execution.spec, event.outputs), event.closed)
+            run.state.complete(execution.task, sockets(execution.spec, event.outputs), event.closed)
             self._advance(run, event.at)
 
     def _failed(self, event: Failed) -> None:
@@ -232,7 +243,7 @@ class Core:
             note = f"attempt {row.attempt - 1} failed: {error.get('message')}"
             self._move(execution, event.at, lifecycle.CREATED, note, attempt=row.attempt)
             self._effects.append(Record(row.run_id, row.id, "execution.retried", {"error": error}))
-            self._ready.append(row.id)
+            self._wait(execution)
             return
         status = lifecycle.TERMINATED if error.get("cause") == "canceled" else lifecycle.FAILED
         self._close(execution, event.at, status, error=error)
@@ -345,7 +356,7 @@ class Core:
             task = tasks.pop((row.node_id, row.visit))
             spec = run.blueprint.nodes[row.node_id]
             if row.status == lifecycle.SUCCESS:
-                run.state.complete(task, _sockets(spec, row.output or {}), row.closed or ())
+                run.state.complete(task, sockets(spec, row.output or {}), row.closed or ())
                 tasks |= _handed_out(run)
             else:
                 execution = OpenExecution(row, run, spec, task)
@@ -363,7 +374,7 @@ class Core:
         self.executions[execution.row.id] = execution
         if execution.row.status == lifecycle.RUNNING:
             self._move(execution, at, lifecycle.CREATED, "the platform was stopped while this ran; it runs again")
-        self._ready.append(execution.row.id)
+        self._wait(execution)
 
 
 def _handed_out(run: OpenRun) -> dict[tuple[str, int], Task]:
@@ -371,28 +382,3 @@ def _handed_out(run: OpenRun) -> dict[tuple[str, int], Task]:
     while (task := run.state.next()) is not None:
         found[task.key] = task
     return found
-
-
-def _sockets(spec: NodeSpec, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's outputs by port id, from those by port name."""
-    return {port.id: outputs[port.name] for port in spec.outputs if port.name in outputs}
-
-
-def _bind(run: OpenRun, spec: NodeSpec, task: Task, run_inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The input of one execution by parameter name: ports first, then what else the run was given.
-
-    A port that receives None, or nothing, takes its variable or its default, if it has one.
-    """
-    bound: dict[str, Any] = {}
-    for port in spec.inputs:
-        value = task.inputs.get(port.id, ABSENT)
-        if value is ABSENT or value is None:
-            if port.variable is not None and port.variable in run.blueprint.variables:
-                value = run.blueprint.variables[port.variable]
-            elif port.default is not ABSENT:
-                value = port.default
-        if value is not ABSENT:
-            bound[port.name] = value
-    for name, value in run_inputs.items():
-        bound.setdefault(name, value)
-    return bound

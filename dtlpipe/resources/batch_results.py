@@ -36,7 +36,7 @@ def result_of(item_id: str | None, run: Any, *, several_ends: bool) -> Op[BatchR
     """The operation that reads how a run fared; None is a run that is not there."""
     if run is None:
         return BatchResult(item_id, None, None, None, None)
-    status = known_status(run)
+    status = run.known_status
     output: Any = None
     error: str | None = None
     if status == ExecutionStatus.SUCCESS:
@@ -53,11 +53,6 @@ def counts_told(command: Mapping[str, Any]) -> dict[str, int] | None:
     """The numbers of runs by state, if the platform tells them with the command."""
     counts = (command.get("spec") or {}).get("counts")
     return {str(key): int(value) for key, value in counts.items()} if isinstance(counts, Mapping) else None
-
-
-def known_status(run: Any) -> Any:
-    """The state as it is known here; nobody is asked."""
-    return run.latest_status.get("status") if isinstance(run, Execution) else run.__dict__["status"]
 
 
 def is_over(data: Mapping[str, Any]) -> bool:

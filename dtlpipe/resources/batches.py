@@ -7,6 +7,7 @@ A batch knows its command and asks for its runs when they are wanted. A platform
 from __future__ import annotations
 
 import builtins
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +15,7 @@ from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import FailedDependency, PlatformException, RunFailed, WaitTimeout
+from dtlpipe.errors import ConnectionFailed, FailedDependency, PlatformException, RunFailed, WaitTimeout
 from dtlpipe.model.enums import CommandStatus, ExecutionStatus
 from dtlpipe.resources.batch_results import (
     BatchResult,
@@ -22,7 +23,6 @@ from dtlpipe.resources.batch_results import (
     inputs_of,
     is_over,
     item_of,
-    known_status,
     result_of,
 )
 from dtlpipe.resources.commands import Command
@@ -32,7 +32,7 @@ from dtlpipe.resources.progress import Bar
 from dtlpipe.sansio.effects import Blocking, Now, Op, Request, Response, Sleep
 from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operation
 from dtlpipe.sansio.pages import Pages
-from dtlpipe.sansio.waiting import HOLD, WAITED
+from dtlpipe.sansio.waiting import HOLD, PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from dtlpipe.resources.pipelines import Pipeline
@@ -121,7 +121,7 @@ class BatchRun(Bound[Colour]):
         if counts is not None:
             return counts
         runs = yield from self._runs()
-        return dict(Counter(str(known_status(each)) for each in runs))
+        return dict(Counter(str(each.known_status) for each in runs))
 
     @operation
     def results(self) -> Op[builtins.list[BatchResult]]:
@@ -194,7 +194,7 @@ class BatchRun(Bound[Colour]):
                 execution=first.execution,
             )
 
-    def _watch(self, bar: Bar, began: float, timeout: float | None, pause: float) -> Op[None]:
+    def _watch(self, bar: Bar, began: float, timeout: float | None, interval: float) -> Op[None]:
         while True:
             left, held_at = yield from self._look(bar)
             if not left:
@@ -204,24 +204,22 @@ class BatchRun(Bound[Colour]):
             if remaining <= 0:
                 raise WaitTimeout(f"{left} of the {len(self)} runs of batch {self.id} are not over; they go on")
             hold = min(TICK if bar.shown else HOLD, remaining)
-            response: Response = yield Request("GET", held_at, params={"wait": round(hold, 3)}, timeout=hold + 30.0)
-            if WAITED not in response.headers and not is_over(response.json()):
-                yield Sleep(min(pause, remaining))
-                pause = min(pause * 1.5, 5.0)
+            with contextlib.suppress(WaitTimeout):  # only of this look
+                yield from wait_until(Request("GET", held_at), is_over, timeout=hold, interval=interval)
 
     def _look(self, bar: Bar) -> Op[tuple[int, str]]:
         """How many runs are open, and where to wait for that to change: at the command, or at one of the runs."""
-        response: Response = yield Request("GET", self._command_address())
+        response: Response = yield from _patient(Request("GET", self._command_address()))
         counts = counts_told(response.json())
         if counts is not None:
             left = sum(count for status, count in counts.items() if status not in OVER)
             yield Blocking(bar.update, len(self) - left, counts)
             return left, self._command_address()
         found = yield from self._query({self._status_path: {"$in": list(OPEN)}}, size=1)
-        left = int(found.get("totalItemsCount") or 0)
-        yield Blocking(bar.update, len(self) - left, {"open": left})
         first = found["items"][0] if found.get("items") else {}
-        return (left if first else 0), self._run_address(str(first.get("id")))
+        left = int(found.get("totalItemsCount") or 0) if first else 0
+        yield Blocking(bar.update, len(self) - left, {"open": left})
+        return left, self._run_address(str(first.get("id")))
 
     # -- asking for runs ----------------------------------------------------------------------------------------------
 
@@ -252,7 +250,7 @@ class BatchRun(Bound[Colour]):
         if self._filter is None:
             self._filter = yield from self._chosen_filter()
         body = self._body(self._filter, predicate, size=size, page=page)
-        response: Response = yield Request("POST", self._path, json=body, idempotent=True)
+        response: Response = yield from _patient(Request("POST", self._path, json=body, idempotent=True))
         return cast("Mapping[str, Any]", response.json())
 
     def _body(
@@ -331,6 +329,22 @@ class _Runs(Pages[Any, Colour]):
         if self._choose is not None:
             self._query, self._choose = (yield from self._choose()), None
         yield from super().fetch()
+
+
+def _patient(request: Request) -> Op[Response]:
+    """Asks a platform that has answered before: it may be gone for a while, as in a restart."""
+    lost_at: float | None = None
+    while True:
+        try:
+            response: Response = yield request
+        except ConnectionFailed:
+            now: float = yield Now()
+            lost_at = now if lost_at is None else lost_at
+            if now - lost_at > PATIENCE:
+                raise
+            yield Sleep(PATIENCE / 50)
+        else:
+            return response
 
 
 def _bar(label: str, total: int, shown: bool | None) -> Bar:  # noqa: FBT001 - called through Blocking

@@ -31,12 +31,17 @@ class Command(Live[Colour], nouns.Command):  # type: ignore[misc]  # entities ar
     def status(self) -> CommandStatus:
         """How far it is."""
         self._look_again()
-        known: CommandStatus = self.__dict__["status"]
-        return known
+        return self.known_status
 
     @status.setter
     def status(self, status: CommandStatus) -> None:
         self.__dict__["status"] = status
+
+    @property
+    def known_status(self) -> CommandStatus:
+        """Its state as of the last look; nobody is asked."""
+        known: CommandStatus = self.__dict__["status"]
+        return known
 
     def _address(self) -> str:
         """Some commands live at an address of their own, which they name."""
@@ -44,7 +49,7 @@ class Command(Live[Colour], nouns.Command):  # type: ignore[misc]  # entities ar
         return path if api and path.startswith("/") else f"/commands/{quote(self.id, safe='')}"
 
     def _is_over(self) -> bool:
-        return self.__dict__["status"] in _OVER
+        return self.known_status in _OVER
 
     def in_progress(self) -> bool:
         """Whether it goes on still."""
@@ -77,8 +82,8 @@ class Command(Live[Colour], nouns.Command):  # type: ignore[misc]  # entities ar
             )
             self._absorb(data)
             yield from self.just_seen()
-        if self.__dict__["status"] != CommandStatus.SUCCESS:
-            raise FailedDependency(f"Command {self.id!r} {self.__dict__['status']}: {self.error!r}")
+        if self.known_status != CommandStatus.SUCCESS:
+            raise FailedDependency(f"Command {self.id!r} {self.known_status}: {self.error!r}")
         return self
 
     @operation

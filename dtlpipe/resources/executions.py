@@ -51,8 +51,16 @@ class Execution(Live[Colour], nouns.Execution):  # type: ignore[misc]  # entitie
     def status(self) -> ExecutionStatus | str | None:
         """Its state, a member of `ExecutionStatus` that equals its text."""
         self._look_again()
+        return self.known_status
+
+    @property
+    def known_status(self) -> ExecutionStatus | str | None:
+        """Its state as of the last look; nobody is asked."""
         status = self.latest_status.get("status")
         return ExecutionStatus._value2member_map_.get(status, status)  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"Execution(id={self.id!r}, function_name={self.function_name!r}, status={self.known_status!r})"
 
     @property
     def pipeline_id(self) -> str | None:

@@ -46,7 +46,7 @@ def log_lines(body: Mapping[str, Any], *, follow: bool, until_done: bool = False
     asked = {**body, "follow": follow}
     while True:
         began: float = yield Now()
-        response: Response = yield Request("POST", "/services/logs", json=asked, idempotent=True)
+        response: Response = yield Request("POST", "/services/logs", json=dict(asked), idempotent=True)
         data = response.json() or {}
         lines = [LogLine.from_wire(each) for each in data.get("logs") or ()]
         for line in lines:

@@ -50,18 +50,23 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
     def status(self) -> ExecutionStatus:
         """Its state."""
         self._look_again()
-        known: ExecutionStatus = self.__dict__["status"]
-        return known
+        return self.known_status
 
     @status.setter
     def status(self, status: ExecutionStatus) -> None:
         self.__dict__["status"] = status
 
+    @property
+    def known_status(self) -> ExecutionStatus:
+        """Its state as of the last look; nobody is asked."""
+        known: ExecutionStatus = self.__dict__["status"]
+        return known
+
     def _address(self) -> str:
         return f"/pipelines/{quote(self.pipeline_id, safe='')}/executions/{quote(self.id, safe='')}"
 
     def _is_over(self) -> bool:
-        return self.__dict__["status"] in OVER
+        return self.known_status in OVER
 
     @fetched
     def pipeline(self) -> Op[Pipeline[Colour]]:
@@ -177,7 +182,7 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
     @operation
     def raise_for_status(self) -> Op[None]:
         """Raises RunFailed if it ended without success: names the node, and has the node code's own traceback."""
-        status = str(self.__dict__["status"])
+        status = str(self.known_status)
         if status not in OVER or status == ExecutionStatus.SUCCESS:
             return
         node = self.failed_node

@@ -71,13 +71,6 @@ class Entities:
         self._client: Any = None
         self.doors: dict[str, Door] = {}
 
-    def forget(self) -> None:
-        """Drop the client: its address or token has changed."""
-        if self._client is not None:
-            self._client.close()
-        self._client = None
-        self.doors.clear()
-
     @property
     def client(self) -> Any:
         """This worker's client."""

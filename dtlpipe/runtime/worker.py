@@ -117,7 +117,6 @@ class Worker:
         number, memory_limit = header["job"], header["memory_limit"]
         anonymous, mapped = limits.held() if memory_limit is not None else (0, 0)
         self.board.write(self.slot, number, anonymous)
-        self.adopt(header.get("environment"))
         self.capture.begin(number, header["log_level"], header["log_limit"])
         self.job = number
         BaseServiceRunner._terminated.clear()  # noqa: SLF001 - its other half
@@ -178,13 +177,6 @@ class Worker:
                 values.setdefault("context", context)
             if runner:
                 loaded.runner._context = context  # noqa: SLF001 - its other half
-
-    def adopt(self, environment: dict[str, str] | None) -> None:
-        """Take new platform variables (a fresh token, say) for this and all later jobs."""
-        if environment:
-            os.environ.update(environment)
-            self.environment = dict(variables())
-            self.entities.forget()
 
     def clean_up(self, hash: str) -> str | None:
         """Undo what the job did to this process; the reason if this process must end instead."""

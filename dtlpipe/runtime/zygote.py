@@ -11,7 +11,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import importlib.util
+import itertools
 import os
+import pkgutil
 import selectors
 import shutil
 import signal
@@ -50,10 +53,17 @@ PRELOAD: Final = (
     "httpx",
     "requests",
     "dtlpipe.runtime.worker",
-    "dtlpipe.client",
-    "dtlpipe.resources",
 )
 """Imported once, before the first fork. Lazy modules that replace themselves must do so while there is one thread."""
+PRELOAD_WHOLE: Final = ("dtlpipe.model", "dtlpipe.sansio", "dtlpipe.client", "dtlpipe.resources", "dtlpipe.transports")
+"""Packages of which every module is imported: the SDK as node code uses it."""
+
+
+def modules_of(package: str) -> list[str]:
+    """The package and its modules, by full name."""
+    found = importlib.util.find_spec(package)
+    folders = found.submodule_search_locations if found is not None else None
+    return [package, *(f"{package}.{module.name}" for module in pkgutil.iter_modules(folders or ()))]
 
 
 def preload(modules: Sequence[str]) -> dict[str, str]:
@@ -132,7 +142,7 @@ class Zygote:
         self.root = header["root"]
         known = set(sys.path)
         sys.path.extend(entry for entry in header["path"] if entry not in known)
-        missing = preload((*PRELOAD, *header["preload"]))
+        missing = preload([*PRELOAD, *itertools.chain(*map(modules_of, PRELOAD_WHOLE)), *header["preload"]])
         gc.collect()
         gc.freeze()
         self.say({"kind": "ready", "pid": os.getpid(), "missing": missing})

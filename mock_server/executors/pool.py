@@ -67,6 +67,7 @@ class Pool:
         self._idle: list[Worker] = []
         self._numbers = itertools.count(1)
         self._variables = Variables(settings)
+        self._environment: dict[str, str] = {}
         self._watch_due = 0.0
         self._failures = 0
         self._closing: float | None = None
@@ -175,18 +176,28 @@ class Pool:
     def _dispatch(self) -> None:
         if self._closing is not None:
             return
+        now = time.monotonic()
+        self._renew(now)
         while self._queue and self._idle:
             entry = self._queue.popleft()
             wanted = entry.job.code.hash
             worker = next((one for one in reversed(self._idle) if wanted in one.known), self._idle[-1])
             self._idle.remove(worker)
             self._hand_over(entry, worker)
-        now = time.monotonic()
         wanted_workers = self._wanted()
         if wanted_workers > 0 and self.ward.blocked_until <= now:
             for _one in range(wanted_workers):
-                if not self.ward.fork(self._variables.at(now)):
+                if not self.ward.fork(self._environment):
                     break
+
+    def _renew(self, now: float) -> None:
+        """Let idle workers go whose variables are not the platform's any more; busy ones go after their job."""
+        environment = self._variables.at(now)
+        if environment is not self._environment:
+            self._environment = environment
+            for worker in self._idle:
+                self.ward.dismiss(worker)
+            self._idle.clear()
 
     def _wanted(self) -> int:
         """How many more workers the queue and the warm reserve ask for."""
@@ -203,12 +214,8 @@ class Pool:
         job, now = entry.job, time.monotonic()
         number = next(self._numbers)
         code = known_code(job.code) if job.code.hash in worker.known else whole_code(job.code)
-        header = job_header(job, number, code, self.settings)
-        environment = self._variables.at(now)
-        if worker.environment is not environment:
-            header["environment"] = worker.environment = environment
         try:
-            data = encode(header)
+            data = encode(job_header(job, number, code, self.settings))
         except (TypeError, ValueError, RecursionError, ProtocolError) as error:
             self._fail(entry, verdict.on_unfit_input(job, str(error)))
             self._idle.append(worker)
@@ -231,7 +238,10 @@ class Pool:
                 worker.pid = answer.pid
                 self._failures = 0
                 worker.rest(time.monotonic())
-                self._idle.append(worker)
+                if worker.environment is self._environment:
+                    self._idle.append(worker)
+                else:
+                    self.ward.dismiss(worker)
             return
         if worker.entry is not None and worker.output is not None and header.get("job") == worker.number:
             self._heed(worker, worker.entry, worker.output, answer)
@@ -299,8 +309,8 @@ class Pool:
             self._idle.append(worker)
 
     def _is_worn(self, worker: Worker, *, long: bool) -> bool:
-        """Whether a worker has done enough, or keeps too much memory."""
-        if worker.jobs >= self.settings.jobs_per_worker:
+        """Whether a worker has done enough, keeps too much memory, or has variables that are out of date."""
+        if worker.jobs >= self.settings.jobs_per_worker or worker.environment is not self._environment:
             return True
         if worker.pid is None or (worker.jobs > 1 and worker.jobs % _PROBE and not long):
             return False

@@ -103,6 +103,7 @@ class ProcessExecutor:
             if self._thread is not None:
                 raise RuntimeError("A process executor is started once.")
             pool = Pool(self._settings, self._report)
+            pool.ward.open()
             self._wake, alarm = socket.socketpair()
             self._wake.setblocking(False)
             alarm.setblocking(False)
@@ -160,7 +161,6 @@ class ProcessExecutor:
 
         pool.ward.selector.register(alarm, selectors.EVENT_READ, hush)
         try:
-            pool.ward.open()
             while not pool.over:
                 pool.round(self._inbox)
         except Exception:

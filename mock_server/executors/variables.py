@@ -1,4 +1,7 @@
-"""The workers' variables, asked for again now and then: a token is renewed while its workers live on."""
+"""The workers' variables, asked for again now and then: a token may be renewed, a port be known only later.
+
+Law: a worker keeps the variables that it was forked with, for SDKs read them once; when they change, workers change.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Variables:
             try:
                 variables = dict(self._ask())
             except Exception:
-                logger.exception("the variables for workers cannot be had; workers keep those that they have")
+                logger.exception("the variables for workers cannot be had; those from before are used")
             else:
                 if variables != self._held:
                     self._held = variables

@@ -52,7 +52,7 @@ def _check(store: Store, type: str | None, value: Any, port: str, where: str) ->
         if store.get(KINDS[name], id) is None:
             raise NotFound(f"there is no {name.lower()} {id!r}, given to port {port!r} of {where}", port=port)
     elif name in _PLAIN and (not isinstance(value, _PLAIN[name]) or (isinstance(value, bool) and name != "Boolean")):
-        raise _wrong(port, where, f"takes a {name}", value)
+        raise _wrong(port, where, f"takes a value of type {name}", value)
 
 
 def _wrong(port: str, where: str, wanted: str, value: Any) -> BadRequest:

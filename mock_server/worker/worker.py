@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dtlpipe.errors import Conflict
+from dtlpipe.errors import Conflict, DtlpipeError
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
@@ -243,7 +243,8 @@ class Worker:
         except jobs.ExecutorClosed:
             return  # the platform is stopping: the row stays open, and its next start runs it
         except Exception as error:
-            log.exception("execution %s cannot be started", execution_id)
+            if not isinstance(error, DtlpipeError):  # a service that is gone is the user's news; anything else is ours
+                log.exception("execution %s cannot be started", execution_id)
             self.receive([jobs.Failed(execution_id, fence, _refusal(error))])
 
     def receive(self, reports: Sequence[jobs.Report]) -> None:

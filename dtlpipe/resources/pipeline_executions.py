@@ -200,7 +200,7 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
         failed = [] if node is None else [each for each in self._partials(node.id) if _status_of(each) in OVER]
         if node is not None and failed:
             execution = self._of_node(node.id, failed[-1])
-            if not execution.latest_status.get("error"):
+            if not (execution.latest_status.get("error") or execution.latest_status.get("message")):
                 yield from execution.refresh.op(execution)
             return execution.latest_status
         for each in self.transition_errors or ():

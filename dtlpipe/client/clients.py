@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from dtlpipe.config import Environments, Settings, resolve
-from dtlpipe.errors import ConfigurationError, PlatformException, Unauthorized
+from dtlpipe.errors import ConfigurationError
 from dtlpipe.sansio.effects import Op, Request, Response
 from dtlpipe.sansio.exchange import Exchange, credentials_request
 from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operation
@@ -161,10 +161,7 @@ class _Client(Bound[Colour]):
         if not force and identity.email == email and not identity.expired(time.time()):
             return True
         response: Response = yield credentials_request(email, password)
-        answer = response.json()
-        if not isinstance(answer, dict) or not isinstance(answer.get("id_token"), str):
-            raise Unauthorized(f"{self.settings.gate_url} answered the login without a token")
-        identity.log_in(answer)
+        identity.log_in(response.json(), self.settings.gate_url)
         identity.username, identity.password = email, password
         return True
 
@@ -177,13 +174,10 @@ class _Client(Bound[Colour]):
         Raises:
             Unauthorized: it does not accept it; whoever was logged in before still is.
         """
+        yield Request("GET", "/users/me", headers={"authorization": f"Bearer {token}"}, authorized=False)
         identity = self._exchange.identity
-        before, identity.token = identity.token, token
-        try:
-            yield Request("GET", "/users/me")
-        except PlatformException:
-            identity.token = before
-            raise
+        identity.forget()
+        identity.token = token
         return True
 
     login_api_key = login_token

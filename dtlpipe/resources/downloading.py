@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +62,7 @@ def pull(item: Item[Any], chunk_size: int, deliver: Callable[[bytes], E]) -> Gen
 
 def into_file(item: Item[Any], target: Path) -> Op[str]:
     """Writes an item to a file, which appears only when it is whole; its path."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f".{uuid.uuid4().hex}.part")
     file = yield Blocking(_create, part)
     try:
         try:

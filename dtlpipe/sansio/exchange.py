@@ -55,6 +55,8 @@ ATTEMPTS = 4
 LONGEST_PAUSE = 60.0
 _GATEWAY = (502, 503, 504)
 
+GET_JWT = "/get_jwt"
+
 USER_AGENT = "dtlpipe/0.1"
 
 
@@ -241,16 +243,15 @@ class Exchange:
         who = self.identity
         refusals: PlatformException | None = None
         for way in self._ways(refused=refused):
+            url = self._url(way.path, None, gate=way.gate)
             try:
                 answer: Response = yield from self._attempts(way, self._request, repeatable=True)
+                who.log_in(answer.json(), url)
             except PlatformException as error:
                 refusals = error
                 continue
-            data = answer.json() or {}
-            if "jwt" in data:
-                who.token = data["jwt"]
-            else:
-                who.log_in(data)
+            if way.path == GET_JWT:
+                who.jwt_url = url
             return True
         if refusals is not None and not refused:
             raise refusals
@@ -266,8 +267,8 @@ class Exchange:
             ways.append(token_request({"type": "refresh_token", "refresh_token": who.refresh_token}))
         if who.username and who.password:
             ways.append(credentials_request(who.username, who.password))
-        if refused and not ways and self.settings.loopback:
-            ways.append(Request("GET", "/get_jwt", gate=True, authorized=False))  # a local platform trusts its machine
+        if refused and not ways and who.token is None and self.settings.loopback:
+            ways.append(Request("GET", GET_JWT, gate=True, authorized=False))  # a local platform trusts its machine
         return ways
 
 

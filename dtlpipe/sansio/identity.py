@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dtlpipe.config import Settings
+from dtlpipe.errors import Unauthorized
 
 #: Seconds before its end at which a token counts as over, so that it does not end on the way.
 MARGIN = 60.0
@@ -65,9 +66,17 @@ class Identity:
     def renewable(self) -> bool:
         return bool(self.jwt_url or self.refresh_token or (self.username and self.password))
 
-    def log_in(self, answer: Mapping[str, Any]) -> None:
-        """Takes over the tokens of a login's answer, `{"id_token", "refresh_token"?}`."""
-        self.token = answer["id_token"]
+    def log_in(self, answer: Any, asked: str) -> None:
+        """Takes over a login's answer, `{"id_token", "refresh_token"?}`, or that of a token's proxy, `{"jwt"}`.
+
+        Raises:
+            Unauthorized: there is no token in it; names `asked`, where it came from.
+        """
+        answer = answer if isinstance(answer, Mapping) else {}
+        token = answer.get("id_token") or answer.get("jwt")
+        if not isinstance(token, str):
+            raise Unauthorized(f"{asked} answered the login without a token")
+        self.token = token
         self.refresh_token = answer.get("refresh_token") or self.refresh_token
 
     def forget(self) -> None:

@@ -118,9 +118,7 @@ class Pages(Generic[E, Colour]):
 
     def _fetched(self, page: Page[E] | None) -> Page[E]:
         if page is None:
-            raise RuntimeError(
-                "these pages were not fetched yet: `pages = await ...list()` or `async for each in pages`"
-            )
+            raise TypeError("these pages were not fetched yet: `pages = await ...list()` or `async for each in pages`")
         return page
 
     # -- walking ------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def wait_until(
     pause = interval
     while True:
         hold = HOLD if ends_at is None else min(HOLD, max(ends_at - now, 0.0))
-        held = False
+        asked_at, held = now, False
         try:
             response: Response = yield attrs.evolve(
                 request,
@@ -69,8 +69,8 @@ def wait_until(
             data = response.json()
             if done(data):
                 return data
-            held = WAITED in response.headers
             heard_at = now = yield Now()
+            held = WAITED in response.headers and now - asked_at >= min(interval, hold)  # else it held nothing
         if ends_at is not None and now >= ends_at:
             raise WaitTimeout(f"{what} was not done within {timeout:g} s; it goes on, and may be waited for again")
         if not held:

@@ -111,8 +111,17 @@ class AsyncSession(Session[Async]):
         results: list[Any] = []
         waiting = enumerate(gather.operations)
 
+        broken: list[Exception] = []
+
         async def work() -> None:
-            for place, op in waiting:
+            while True:
+                try:
+                    place, op = next(waiting)
+                except StopIteration:
+                    return
+                except Exception as error:  # noqa: BLE001 - the iterable's own failure is the caller's
+                    broken.append(error)
+                    return
                 results.append(None)
                 try:
                     results[place] = await self._run(op)
@@ -122,4 +131,6 @@ class AsyncSession(Session[Async]):
         async with asyncio.TaskGroup() as group:
             for _ in range(gather.limit):
                 group.create_task(work())
+        if broken:
+            raise broken[0]
         return results

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,26 @@ from dtlpipe.transports.requests import first_byte
 if TYPE_CHECKING:
     import httpx
 
+logger = logging.getLogger("dtlpipe")
+
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 #: The address by which the application is called; nothing listens there.
 URL = "http://localhost"
+
+
+def _guarded(app: WsgiApp) -> WsgiApp:
+    """The application behind what any server puts before one: an exception is a 500."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except Exception as error:
+            logger.exception("the application raised")
+            start_response("500 Internal Server Error", [("content-type", "application/json")])
+            return [json.dumps({"message": f"the application raised {type(error).__name__}: {error}"}).encode()]
+
+    return call
 
 
 class LocalTransport:
@@ -32,7 +50,7 @@ class LocalTransport:
         if self._made is None:
             import httpx
 
-            transport = httpx.WSGITransport(app=self._app, raise_app_exceptions=False)
+            transport = httpx.WSGITransport(app=_guarded(self._app), raise_app_exceptions=False)
             self._made = httpx.Client(transport=transport, trust_env=False)
         return self._made
 

@@ -42,6 +42,9 @@ LISTS = ("nodes", "connections", "startNodes", "variables")
 
 FieldError = dict[str, Any]
 
+#: Keys of a node's metadata that no run reads.
+_NOT_RUN = frozenset({"position", "triggerToPipeline"})
+
 # The grid that the field's own editor lays nodes out on.
 _COLUMN, _ROW = 340.0, 130.5
 _LEFT, _TOP = 100.0, 87.0
@@ -244,10 +247,10 @@ def _columns(pipeline: Mapping[str, Any]) -> dict[str, int]:
 
 
 def running_part(pipeline: Mapping[str, Any]) -> Document:
-    """What a run depends on: nodes but for their places, connections, start nodes, variables."""
+    """What a run depends on: nodes but for their places and what they loaded, connections, start nodes, variables."""
     return {
         "nodes": [
-            {**node, "metadata": {key: value for key, value in node["metadata"].items() if key != "position"}}
+            {**node, "metadata": {key: value for key, value in node["metadata"].items() if key not in _NOT_RUN}}
             for node in pipeline["nodes"]
         ],
         **{key: pipeline[key] for key in LISTS[1:]},

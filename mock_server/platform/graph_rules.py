@@ -18,6 +18,7 @@ from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.sockets import InputSocket, SocketKind
 from dtlpipe.model.enums import PackageInputType, PipelineNodeType
 from dtlpipe.model.query import compile_query
+from mock_server.platform.existing_data import LOADS
 from mock_server.platform.service_config import config_errors
 from mock_server.store.base import Document
 
@@ -131,6 +132,13 @@ def _node(node: Definition, path: tuple[str | int, ...], python: str) -> Iterato
                     port=port["name"],
                 )
     yield from _service_config(node, path)
+    loads = node["metadata"].get(LOADS)
+    wrong = _query_fault(loads.get("filter")) if isinstance(loads, Mapping) else None
+    if wrong:
+        place = (*path, "metadata", LOADS, "filter")
+        yield Problem(
+            f"the filter of the data that node {label(node)!r} loads is wrong: {wrong}", place, node=label(node)
+        )
     yield from _code(node, path, python)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from mock_server.platform.existing_data import LOADS
 from mock_server.platform.graph_rules import PORT_TYPES, Definition, Problem, code_of, graph_of, label
 from mock_server.store.base import Document
 
@@ -100,11 +101,11 @@ def _storage(
             (*path, "metadata", "datasetId"),
             node=name,
         )
-    loads = node["metadata"].get("triggerToPipeline")
+    loads = node["metadata"].get(LOADS)
     if has_sources and isinstance(loads, Mapping) and loads.get("active"):
         yield Problem(
             f"storage node {name!r} loads existing data and has an incoming connection; it can have one of the two",
-            (*path, "metadata", "triggerToPipeline"),
+            (*path, "metadata", LOADS),
             node=name,
         )
 

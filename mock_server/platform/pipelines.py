@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model.enums import CompositionStatus, PipelineResumeOption
 from dtlpipe.model.shipping import PYTHON
-from mock_server.platform import deployment, triggers
+from mock_server.platform import deployment, existing_data, triggers
 from mock_server.platform.definitions import (
     LISTS,
     completed,
@@ -177,9 +177,12 @@ class Pipelines:
         if chosen == PipelineResumeOption.TERMINATE_EXISTING_CYCLES:
             refuse(self._problems(pipeline), "Failed to install pipeline")  # before anything is ended for it
             self._platform.runs.stop_open(pipeline_id, f"the pipeline was installed anew by {user}")
-        return self._change(
-            pipeline_id, lambda current: {**current, "status": INSTALLED}, user, "Failed to install pipeline"
-        )
+        doing = "Failed to install pipeline"
+        installed = self._change(pipeline_id, lambda current: {**current, "status": INSTALLED}, user, doing)
+        commands = existing_data.load(self._platform, installed, user)
+        if not commands:
+            return installed
+        return self._change(pipeline_id, lambda current: existing_data.marked(current, commands), user, doing)
 
     def uninstall(self, pipeline_id: str, body: Mapping[str, Any] | None, user: str) -> Document:
         """Pauses it: no run begins any more, open ones go on. With `keepTriggersActive`, triggers stay active."""

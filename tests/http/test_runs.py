@@ -127,6 +127,32 @@ def test_a_batch_is_a_run_for_each_item_and_its_command_is_over(http, dataset, u
     assert [finished(each)["status"] for each in runs["items"]] == ["success", "success"]
 
 
+def test_a_dataset_node_loads_what_is_there_once(http, dataset, upload, install, finished):
+    for path in ("/in/a.txt", "/in/deep/b.txt", "/in/c.jpg", "/out/d.txt"):
+        upload(path)
+    loads = {"active": True, "filter": '{"filename": "/**.txt"}'}
+    metadata = {"datasetId": dataset["id"], "dir": "/in", "triggerToPipeline": loads}
+    code = {"package": {"code": "def run(item):\n    return item\n", "name": "run", "type": "code"}}
+    source = code_node("data", type="storage", config=None, metadata=metadata)
+    pipeline = install(source, code_node("a", config=code), edges=[("data.item", "a.item")])
+    said = pipeline["nodes"][0]["metadata"]["triggerToPipeline"]
+    assert said["triggered"] is True
+    command = http.ok("GET", f"{API}/commands/{said['commandId']}")
+    assert len(command["spec"]["inputs"]) == 2
+
+    def runs():
+        query = {"filter": {"pipelineId": pipeline["id"]}, "resource": "pipelineState"}
+        return http.ok("POST", f"{API}/pipelines/query", json=query)["items"]
+
+    assert [finished(each)["status"] for each in runs()] == ["success", "success"]
+    url = f"{API}/pipelines/{pipeline['id']}"
+    http.ok("POST", f"{url}/install")
+    http.ok("PATCH", url, json={"nodes": [{**pipeline["nodes"][0], "metadata": metadata}, pipeline["nodes"][1]]})
+    again = http.ok("POST", f"{url}/install")["nodes"][0]["metadata"]["triggerToPipeline"]
+    assert again["commandId"] == said["commandId"]
+    assert len(runs()) == 2
+
+
 def test_statistics_have_the_keys_that_clients_unpack_and_no_others(http, diamond, execute, finished):
     finished(execute(diamond, input={"x": 1}))
     found = http.ok("GET", f"{API}/pipelines/{diamond['id']}/statistics")

@@ -256,6 +256,13 @@ def test_a_service_config_that_no_worker_could_follow_is_refused(config, step):
     assert found.node == "node a"
 
 
+@pytest.mark.parametrize("query", ["{", "[1]", {"a": {"$near": 1}}, 5])
+def test_a_filter_of_existing_data_must_be_a_query(query):
+    metadata = {"datasetId": "d", "triggerToPipeline": {"active": True, "filter": query}}
+    found = the_problem(definition(code_node("a", type="storage", metadata=metadata, config=None)))
+    assert found.path == ("nodes", 0, "metadata", "triggerToPipeline", "filter")
+
+
 def test_all_problems_are_told_at_once():
     body = definition(code_node("a", type="x"), code_node("b", name=""), code_node("c", type="y"))
     with pytest.raises(BadRequest, match=r"\(and 2 more\)") as refused:

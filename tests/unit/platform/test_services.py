@@ -22,7 +22,9 @@ def service(platform, project, package):
     return platform.services.create(body, ME)
 
 
-def test_a_service_has_every_key_that_clients_read(service, package):
+def test_a_service_has_every_key_that_clients_read(project, service, package):
+    assert service["projectId"] == project["id"]
+    assert service["packageId"] == package["id"]
     assert service["moduleName"] == "default_module"
     assert service["packageRevision"] == package["version"]
     assert service["runtime"] == {"podType": "regular-s", "numReplicas": 1, "concurrency": 2, "autoscaler": None}

@@ -177,8 +177,11 @@ def _code(node: Definition, path: tuple[str | int, ...], python: str) -> Iterato
 
 
 def fits(source: str | None, target: str | None) -> bool:
-    """Whether a value of the source's type may enter the target: the same type, or each element of a list by itself."""
-    return source == target or (target is not None and source == f"{target}[]") or None in (source, target)
+    """Whether a value of the source's type may enter the target.
+
+    A list into a port of its elements is refused, rather than run wrongly: lists are not spread over executions yet.
+    """
+    return source == target or None in (source, target)
 
 
 def _port(node: Definition, port_id: str, side: str) -> Definition | None:

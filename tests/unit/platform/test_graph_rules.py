@@ -118,7 +118,7 @@ def test_ports_of_different_types_are_refused_naming_both_ends():
     assert error.errors[0]["path"] == ["connections", 0]
 
 
-def test_a_list_may_enter_a_port_of_its_elements_but_not_the_other_way_round():
+def test_a_list_and_its_elements_are_different_types():
     assert not fits("Item[]", "Item")
     assert fits("Item[]", "Item[]")
     assert not fits("Item", "Item[]")

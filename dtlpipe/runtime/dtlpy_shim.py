@@ -49,11 +49,18 @@ class Shim(types.ModuleType):
             return getattr(real, name)
         raise AttributeError(_no_such(f"dl.{name}", installed=real is not None))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Takes patches; not the submodules that imports leave on their package: `dl.services` is no module here."""
+        if not isinstance(value, types.ModuleType):
+            super().__setattr__(name, value)
+
     def __dir__(self) -> list[str]:
         return sorted({*_OURS, *dir(importlib.import_module("dtlpipe"))})
 
 
 _MISSING: Final = object()
+_OUR_MODULES: Final = frozenset({"dtlpy.exceptions"})
+"""Modules that are dtlpipe's, whatever is installed: what is raised here must be what is caught."""
 
 
 def _ours(name: str) -> Any:
@@ -86,6 +93,7 @@ def load_real() -> types.ModuleType | None:
             finally:
                 if shim is not None:
                     sys.modules["dtlpy"] = shim
+                    sys.modules.update({name: _ours(name.removeprefix("dtlpy.")) for name in _OUR_MODULES})
         real: types.ModuleType | None = _state["real"]
         return real
 
@@ -99,31 +107,33 @@ def _real_spec() -> importlib.machinery.ModuleSpec | None:
 
 
 class Submodules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `dtlpy.<module>`: in the real dtlpy if it is installed, else among dtlpipe's own modules."""
+    """Finds `dtlpy.<module>`: a few are dtlpipe's, the others the real dtlpy's if that is installed."""
+
+    _spec: importlib.machinery.ModuleSpec | None = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if not fullname.startswith("dtlpy.") or not isinstance(sys.modules.get("dtlpy"), Shim):
             return None  # while the real one is being imported, its modules are found as usual
+        if fullname in _OUR_MODULES:
+            return importlib.machinery.ModuleSpec(fullname, self)
         real = load_real()
         if real is None:
-            if isinstance(_ours(fullname.removeprefix("dtlpy.")), types.ModuleType):
-                return importlib.machinery.ModuleSpec(fullname, self)
             raise ModuleNotFoundError(_no_such(fullname, installed=False), name=fullname)
         if fullname in sys.modules:
             return importlib.machinery.ModuleSpec(fullname, self)
         return importlib.machinery.PathFinder.find_spec(fullname, real.__path__)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
-        self._spec = getattr(sys.modules.get(spec.name), "__spec__", None)
         found = sys.modules.get(spec.name)
-        return found if found is not None else _ours(spec.name.removeprefix("dtlpy."))
+        module: types.ModuleType = found if found is not None else _ours(spec.name.removeprefix("dtlpy."))
+        self._spec = module.__spec__
+        return module
 
     def exec_module(self, module: types.ModuleType) -> None:
         """The module has run already; only its own spec, which the import system replaced, is put back."""
-        if self._spec is not None:
-            module.__spec__ = self._spec
+        module.__spec__ = self._spec
 
 
 def install() -> None:

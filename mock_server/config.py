@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +40,10 @@ def is_loopback(host: str) -> bool:
 
 def _folder(path: str | Path) -> Path:
     return Path(path).expanduser().resolve()
+
+
+def _origins(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(origin.rstrip("/").lower() for origin in given)
 
 
 #: The least value that makes sense, where 0 does not, or where less than 0 does not.
@@ -88,7 +93,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     allowed_hosts: tuple[str, ...] = attrs.field(default=(), converter=tuple)
-    allowed_origins: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    allowed_origins: tuple[str, ...] = attrs.field(default=(), converter=_origins)
     email: str = "local@dtlpipe.dev"
     password: str | None = attrs.field(default=None, repr=False)
     jwt_secret: str | None = attrs.field(default=None, repr=False)

@@ -33,6 +33,7 @@ logger = logging.getLogger("dtlpipe.platform.http")
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits for a thread is no news
 
 _IN_MEMORY = 512 * 1024  # bytes of a body that stay in memory
+_RECEIVE = 1 << 16  # bytes taken from a socket at a time; waitress' own 8 KB make uploads crawl
 _PATIENCE = 1 << 30  # bytes beyond the limit that are read and dropped before the connection is
 
 
@@ -67,6 +68,7 @@ class Server:
             ident="dtlpipe",
             max_request_body_size=1 << 62,  # the parser below has limits of its own
             inbuf_overflow=_IN_MEMORY,
+            recv_bytes=_RECEIVE,
             connection_limit=1000,
             channel_timeout=300,
             asyncore_use_poll=True,
@@ -76,7 +78,7 @@ class Server:
         )
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
         task = type("ErrorTask", (_ErrorTask,), {"error_body": staticmethod(error_body)})
-        channel = type("Channel", (HTTPChannel,), {"parser_class": parser, "error_task_class": task})
+        channel = type("Channel", (_Channel,), {"parser_class": parser, "error_task_class": task})
         self._waitress.channel_class = channel
         self._stopping = threading.Event()
         self._drain_until = 0.0
@@ -263,6 +265,17 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
         self.body_rcv.buf = _Nowhere()
         if hasattr(kept, "close"):
             kept.close()
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection. One that breaks in the middle of a body lets go of what was spooled of it, at once."""
+
+    request: Any
+
+    def handle_close(self) -> None:
+        if self.request is not None:
+            self.request.close()
+        super().handle_close()
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]

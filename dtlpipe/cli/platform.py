@@ -157,7 +157,7 @@ def _settings(
         "password": _secret(password_env),
         "jwt_secret": _secret(jwt_secret_env),
         "allowed_hosts": allow_host,
-        "allowed_origins": tuple(origin.rstrip("/").lower() for origin in allow_origin),
+        "allowed_origins": allow_origin,
         "max_upload": max_upload and max_upload * MIB,
         "node_memory_limit": node_memory and node_memory * MIB,
     }
@@ -224,7 +224,7 @@ def _health(url: str) -> dict[str, Any] | None:
 
     opener = build_opener(ProxyHandler({}))  # a proxy for the world is none for this machine
     try:
-        with opener.open(f"{url}/health", timeout=5) as answer:
+        with opener.open(f"{url}/health", timeout=2) as answer:
             body = answer.read()
     except HTTPError as error:  # 503 while it stops
         with error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -47,9 +48,19 @@ def install(app: Flask, platform: Platform) -> None:
     settings = platform.settings
     names = _names(settings)
 
+    @lru_cache(maxsize=256)
+    def is_ours(host: str) -> bool:
+        name = _hostname(host)
+        return is_loopback(name) or name in names or (settings.exposed and _is_address(name))
+
     @app.before_request
     def guard() -> None:
-        _check_host(request.headers.get("Host"), names, settings)
+        host = request.headers.get("Host")
+        if host is not None and not is_ours(host):  # without one it is HTTP/1.0, and so no browser
+            raise Forbidden(
+                f"this platform is not {host[:100]!r}",
+                hint="call it by its own address; for a name of your own, start the platform with --allow-host NAME",
+            )
         if request.method not in _READS:
             _check_origin(settings)
         view = current_app.view_functions.get(request.endpoint or "")
@@ -90,18 +101,6 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _check_host(host: str | None, names: frozenset[str], settings: Settings) -> None:
-    if host is None:  # HTTP/1.0: no browser
-        return
-    name = _hostname(host)
-    if is_loopback(name) or name in names or (settings.exposed and _is_address(name)):
-        return
-    raise Forbidden(
-        f"this platform is not {name or host!r}",
-        hint="call it by its own address; for a name of your own, start the platform with --allow-host NAME",
-    )
 
 
 def _check_origin(settings: Settings) -> None:

@@ -163,7 +163,7 @@ def writable(reads: Reads, dataset_id: str) -> Document:
     """The dataset, if its items may be changed. Raises NotFound, Forbidden."""
     dataset = require(reads, Kind.DATASET, dataset_id)
     if dataset.get("readonly"):
-        raise Forbidden(f"dataset {dataset['name']!r} is read-only", hint="dataset.set_readonly(False) opens it")
+        raise Forbidden(f"dataset {dataset['name']!r} is read-only", hint="PATCH /datasets/<id>/unlock opens it")
     return dataset
 
 

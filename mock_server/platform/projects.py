@@ -90,7 +90,7 @@ class Projects:
         for pipeline in platform.store.iterate(Kind.PIPELINE, where=mine):
             platform.pipelines.delete(pipeline["id"])
         for service in platform.store.iterate(Kind.SERVICE, where=mine):
-            platform.services.delete(service["id"])
+            platform.services.delete(service["id"], force=True)
         for dataset in platform.store.iterate(Kind.DATASET, where=mine):
             platform.datasets.delete(dataset["id"])
 

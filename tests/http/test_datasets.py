@@ -82,7 +82,7 @@ def test_a_read_only_dataset_takes_no_items_and_loses_none(http, dataset, upload
     assert upload("/new.txt").status_code == 403
     http.refused(403, "DELETE", f"{API}/items/{item['id']}")
     http.refused(403, "PATCH", f"{API}/items/{item['id']}", json={"metadata": {"user": {"a": 1}}})
-    http.ok("PATCH", f"{API}/datasets/{dataset['id']}", json={"readonly": False})
+    http.ok("PATCH", f"{API}/datasets/{dataset['id']}/unlock")
     assert upload("/new.txt").status_code == 200
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -283,3 +286,23 @@ def test_an_upload_larger_than_memory_buffers_arrives_whole(http, upload):
         for chunk in answer.iter_content(1 << 16):
             digest.update(chunk)
     assert digest.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def spooled(platform):
+    """Files without a name that this process holds in the spool folder."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += [target] if str(platform.data_dir / "spool") in (target := str(each.readlink())) else []
+    return found
+
+
+def test_an_upload_that_breaks_off_lets_go_of_what_came(platform, http):
+    body, headers = multipart(("path", None, b"/x.txt"), ("file", "x.txt", b"x" * 3_000_000))
+    head = f"POST /api/v1/datasets/x/items HTTP/1.1\r\nHost: localhost\r\nContent-Type: {headers['Content-Type']}\r\n"
+    with socket.create_connection(("127.0.0.1", int(platform.url.rsplit(":", 1)[1])), timeout=20) as connection:
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:2_000_000])
+        while not spooled(platform):
+            assert http.get("/health").status_code == 200
+    while spooled(platform):
+        assert http.get("/health").status_code == 200

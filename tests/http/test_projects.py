@@ -104,3 +104,26 @@ def test_members_come_and_go(http, project):
     http.ok("DELETE", f"{members}/ann@example.org")
     assert len(http.ok("GET", members)) == 1
     http.refused(400, "POST", f"{members}/ann@example.org", json={"role": "king"})
+
+
+def test_an_installed_pipeline_goes_with_its_project(http, project):
+    name = project["name"]
+    node = {
+        "id": "n1",
+        "name": "n1",
+        "type": "code",
+        "namespace": {"functionName": "run", "projectName": name},
+        "config": {"package": {"code": "def run(item):\n    return item\n", "name": "run", "type": "code"}},
+        "inputs": [],
+        "outputs": [],
+        "metadata": {"position": {"x": 1, "y": 1}},
+    }
+    start = [{"nodeId": "n1", "type": "root"}]
+    body = {"name": "p", "projectId": project["id"], "nodes": [node], "connections": [], "startNodes": start}
+    pipeline = http.ok("POST", f"{API}/pipelines", json=body)
+    installed = http.ok("POST", f"{API}/pipelines/{pipeline['id']}/install", json={})
+    service = installed["nodes"][0]["namespace"]["serviceName"]
+    http.ok("DELETE", f"{API}/projects/{project['id']}")
+    http.refused(404, "GET", f"{API}/pipelines/{pipeline['id']}")
+    found = http.ok("POST", f"{API}/query/faas", json={"resource": "services", "filter": {"name": service}})
+    assert found["totalItemsCount"] == 0

@@ -44,6 +44,10 @@ def register(api: Blueprint, platform: Platform) -> None:
         datasets.delete(dataset_id)
         return {"id": dataset_id}
 
+    @api.patch("/datasets/<dataset_id>/unlock")
+    def unlock_dataset(dataset_id: str) -> Any:
+        return shown(datasets.update(dataset_id, {"readonly": False}))
+
     @api.get("/datasets/<dataset_id>/directoryTree")
     def directory_tree(dataset_id: str) -> Any:
         return datasets.tree(dataset_id)

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
-from flask import Response, after_this_request, request
+from flask import Flask, Response, after_this_request, current_app, request
 
 from mock_server.api.dataloop.validation import seconds
 from mock_server.api.guard import caller
@@ -51,7 +51,10 @@ class _Seen:
             self._pairs.pop(pair, None)
 
 
-_seen = _Seen()
+def _seen_by(app: Flask) -> _Seen:
+    """What this application remembers."""
+    seen: _Seen = app.extensions.setdefault("dtlpipe.holding", _Seen())
+    return seen
 
 
 def hold(platform: Platform, id: str, look: Callable[[], T], done: Callable[[T], bool], *, at_once: bool = False) -> T:
@@ -76,11 +79,11 @@ def hold(platform: Platform, id: str, look: Callable[[], T], done: Callable[[T],
     seen = look()
     if not settings.hold_dtlpy or not request.headers.get("User-Agent", "").startswith("dtlpy/"):
         return seen
-    pair = (caller().token, id)
-    if not done(seen) and (_seen.again(pair) or at_once):
+    pair, memory = (caller().token, id), _seen_by(current_app)
+    if not done(seen) and (memory.again(pair) or at_once):
         seen = platform.hub.wait(id, look, done, settings.hold_timeout)
     if done(seen):
-        _seen.forget(pair)
+        memory.forget(pair)
     return seen
 
 

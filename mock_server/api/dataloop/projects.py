@@ -1,4 +1,4 @@
-"""/projects."""
+"""/projects and their members. As the field's SDK has it, creation is a form and a lookup by name gives a list."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from mock_server.store.base import Document
 
 def base() -> str:
     """The platform's address, as the client of the current request calls it; without a slash at its end."""
-    return request.host_url.rstrip("/")
+    return f"{request.scheme}://{request.host}"
 
 
 def project(document: Document) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from dtlpipe.model.enums import ExecutionStatus
-from dtlpipe.resources.executions import OVER, Execution, reason_of
+from dtlpipe.resources.executions import OVER, Execution
+from dtlpipe.resources.failures import reason_of
 from dtlpipe.resources.pipeline_executions import PipelineExecution
 from dtlpipe.sansio.effects import Op
 

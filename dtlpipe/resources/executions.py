@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import RunFailed
 from dtlpipe.model import execution as nouns
 from dtlpipe.model.enums import ExecutionStatus, FiltersResource
 from dtlpipe.model.filters import Filters
 from dtlpipe.model.struct import Struct
 from dtlpipe.resources.entity import required
+from dtlpipe.resources.failures import failure
 from dtlpipe.resources.inputs import Inputs, batch_query, input_data
 from dtlpipe.resources.live import Live
 from dtlpipe.resources.logs import LogLine, log_lines
@@ -185,29 +185,6 @@ class Execution(Live[Colour], nouns.Execution):  # type: ignore[misc]  # entitie
         response: Response = yield Request("POST", f"{self._address()}/progress", json=said, idempotent=True)
         data = response.json()
         return self._absorb(data) if _is_execution(data) else (yield from self._refreshed())
-
-
-def failure(what: str, status: str, latest: Mapping[str, Any], execution: Any, node: str | None = None) -> RunFailed:
-    """The error for something that ended without success; `latest` is a status as the wire has it."""
-    error = latest.get("error")
-    detail: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
-    node = node or detail.get("node")
-    return RunFailed(
-        f"{what} {status}{f' in node {node!r}' if node else ''}: {reason_of(latest)}",
-        node=node,
-        remote_traceback=detail.get("traceback") or detail.get("stack"),
-        hint=detail.get("hint"),
-        execution=execution,
-    )
-
-
-def reason_of(latest: Mapping[str, Any]) -> str:
-    """Why something failed, in one line: "ValueError: no faces"."""
-    error = latest.get("error")
-    detail: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
-    reason = str(detail.get("message") or latest.get("message") or "the platform gave no reason")
-    kind = detail.get("type")
-    return f"{kind}: {reason}" if kind and detail.get("cause", "exception") == "exception" else reason
 
 
 def _is_execution(data: Any) -> bool:

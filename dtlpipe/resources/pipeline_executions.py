@@ -19,7 +19,8 @@ from dtlpipe.model.pipeline import Pipeline as Definition
 from dtlpipe.model.pipeline import PipelineNode
 from dtlpipe.model.struct import Struct
 from dtlpipe.resources.entity import required
-from dtlpipe.resources.executions import OVER, Execution, failure
+from dtlpipe.resources.executions import OVER, Execution
+from dtlpipe.resources.failures import failure
 from dtlpipe.resources.inputs import Inputs, batch_query, input_data
 from dtlpipe.resources.live import Live
 from dtlpipe.resources.logs import LogLine, log_lines

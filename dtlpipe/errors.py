@@ -26,7 +26,8 @@
     ├── CodeNotShippable                    a function cannot travel to the platform (also a ValueError)
     ├── NotAnItemPath, ConfigurationError   wrong local input (also ValueErrors)
     ├── TransferFailed                      some files of many could not be uploaded or downloaded
-    └── SDKError                            2001, 3001 and other client-side codes of the field's SDK
+    └── SDKError                            a client-side refusal that the field's SDK numbers
+        └── MissingEntity                   2001
 
 The client raises these for a status, the platform raises them to make a status: both read `BY_STATUS`.
 Names of the field's own SDK are kept, so `except dl.exceptions.NotFound` needs no change.

@@ -13,6 +13,8 @@ from dtlpipe.model.struct import Struct, field
 
 @attrs.define(slots=False, kw_only=True)
 class Project(Struct):
+    """What holds datasets, pipelines and services."""
+
     id: str = field("")
     name: str = field("")
     creator: str | None = field(None)
@@ -47,8 +49,10 @@ class Dataset(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class Item(Struct):
-    """One file (or folder) of a dataset. `filename` is its whole path, `/dir/name`; `metadata` is
-    `{"system": {"size": bytes, "mimetype": ..., ...}, "user": {...}}`, of which `user` is the user's own.
+    """One file (or folder) of a dataset.
+
+    `filename` is its whole path, `/dir/name`; `metadata` is `{"system": {"size": bytes, "mimetype": ..., ...},
+    "user": {...}}`, of which `user` is the user's own.
     """
 
     id: str = field("")

@@ -40,6 +40,8 @@ PipelineExecutionStatus = ExecutionStatus
 
 
 class CommandStatus(StrEnum):
+    """State of a command."""
+
     CREATED = "created"
     MAKING_CHILDREN = "making-children"
     WAITING_CHILDREN = "waiting-children"
@@ -80,6 +82,8 @@ class CompositionStatus(StrEnum):
 
 
 class PipelineNodeType(StrEnum):
+    """Kinds of nodes."""
+
     CODE = "code"
     FUNCTION = "function"
     STORAGE = "storage"
@@ -133,22 +137,40 @@ class PackageInputType(StrEnum):
 
 #: Port types whose values are entities of the platform, referred to by id.
 ENTITY_TYPES = frozenset(
-    {"Dataset", "Item", "Annotation", "Execution", "Task", "Assignment", "Service", "Package", "Project", "Recipe", "Model"}
+    {
+        "Dataset",
+        "Item",
+        "Annotation",
+        "Execution",
+        "Task",
+        "Assignment",
+        "Service",
+        "Package",
+        "Project",
+        "Recipe",
+        "Model",
+    }
 )
 
 
 class CycleRerunMethod(StrEnum):
+    """From where a run is run again."""
+
     START_FROM_NODES = "startFromNodes"
     START_FROM_FAILED_EXECUTIONS = "startFromFailedExecutions"
     START_FROM_BEGINNING = "startFromBeginning"
 
 
 class PipelineResumeOption(StrEnum):
+    """What an install does with runs that a pause left open."""
+
     TERMINATE_EXISTING_CYCLES = "terminateExistingCycles"
     RESUME_EXISTING_CYCLES = "resumeExistingCycles"
 
 
 class FiltersOperations(StrEnum):
+    """How a predicate compares."""
+
     OR = "or"
     AND = "and"
     IN = "in"
@@ -164,16 +186,22 @@ class FiltersOperations(StrEnum):
 
 
 class FiltersMethod(StrEnum):
+    """How predicates are joined."""
+
     OR = "or"
     AND = "and"
 
 
 class FiltersOrderByDirection(StrEnum):
+    """Which way a listing is sorted."""
+
     DESCENDING = "descending"
     ASCENDING = "ascending"
 
 
 class FiltersResource(StrEnum):
+    """What a query is about."""
+
     ITEM = "items"
     ANNOTATION = "annotations"
     EXECUTION = "executions"

@@ -26,7 +26,7 @@ class PipelineExecutionNode(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class PipelineExecution(Struct):
-    """One pass through a pipeline. `executions` maps node ids to the (partial) executions of that node, oldest first."""
+    """One pass through a pipeline; `executions` maps node ids to that node's (partial) executions, oldest first."""
 
     id: str = field("")
     pipeline_id: str = field("")
@@ -46,8 +46,10 @@ class PipelineExecution(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class Execution(Struct):
-    """One run of a function: a node's, or a service call's. `pipeline` is `{"id", "nodeId", "executionId"}` for a node's;
-    `latest_status` is `{"timestamp", "status", "percentComplete", "message", "error", "output"}`.
+    """One run of a function: a node's, or a service call's.
+
+    `pipeline` is `{"id", "nodeId", "executionId"}` for a node's; `latest_status` is `{"timestamp", "status",
+    "percentComplete", "message", "error", "output"}`.
     """
 
     id: str = field("")

@@ -1,7 +1,8 @@
 """Filters: the query that a user writes, as the platform's query JSON (DQL).
 
 `Filters` only builds; `dtlpipe.model.query.matches` decides. The JSON is
-`{"filter": {"$and": [...], "$or": [...]}, "page": 0, "pageSize": 1000, "resource": "items", "sort"?, "join"?, "context"?}`.
+`{"filter": {"$and": [...], "$or": [...]}, "page": 0, "pageSize": 1000, "resource": "items", "sort"?, "join"?,
+"context"?}`.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class Filters:
         other.and_filter_list = list(self.and_filter_list)
         other.or_filter_list = list(self.or_filter_list)
         other.sort = dict(self.sort)
-        other._default_fields = set(self._default_fields)
+        other._default_fields = set(self._default_fields)  # noqa: SLF001 - one of its own class
         other.join = copy.deepcopy(self.join)
         return other
 

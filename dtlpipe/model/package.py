@@ -33,6 +33,8 @@ class FunctionIO(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class PackageFunction(Struct):
+    """A function and its typed inputs and outputs."""
+
     name: str = field("run")
     description: str | None = field(None)
     inputs: list[FunctionIO] = field(factory=list, wire="input")
@@ -41,6 +43,8 @@ class PackageFunction(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class PackageModule(Struct):
+    """Functions that share a class and its initialisation."""
+
     name: str = field("default_module")
     class_name: str = field("ServiceRunner")
     entry_point: str = field("main.py")
@@ -53,6 +57,8 @@ class PackageModule(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class Package(Struct):
+    """Versioned code: modules of functions."""
+
     id: str = field("")
     name: str = field("")
     project_id: str | None = field(None)

@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self, SupportsIndex, overload
+from typing import Any, SupportsIndex, overload
 
 import attrs
 
@@ -21,13 +21,16 @@ from dtlpipe.model.struct import Struct, encode, field, local
 
 
 def new_id() -> str:
+    """A random id, as platforms give them to nodes and ports."""
     return str(uuid.uuid4())
 
 
 @attrs.define(slots=False)
 class PipelineNodeIO(Struct):
-    """A port of a node. `default_value` is used when nothing arrives; falsy ones count. `variable_name` binds the
-    port to a variable of the pipeline. An output port with `actions` sends only along connections of the chosen action.
+    """A port of a node.
+
+    `default_value` is used when nothing arrives; falsy ones count. `variable_name` binds the port to a variable of the
+    pipeline. An output port with `actions` sends only along connections of the chosen action.
     """
 
     input_type: PackageInputType | str = field(PackageInputType.JSON, wire="type")
@@ -47,14 +50,18 @@ class PipelineNodeIO(Struct):
 
 @attrs.define(slots=False)
 class PipelineConnectionPort(Struct):
+    """One end of a connection."""
+
     node_id: str = field("")
     port_id: str = field("")
 
 
 @attrs.define(slots=False)
 class PipelineConnection(Struct):
-    """From an output port to an input port. `condition` is a query as JSON text: the connection is taken only by
-    values that match it; `action` names the source port's action that it carries.
+    """From an output port to an input port.
+
+    `condition` is a query as JSON text: the connection is taken only by values that match it; `action` names the source
+    port's action that it carries.
     """
 
     source: PipelineConnectionPort = field(wire="src")
@@ -81,6 +88,8 @@ class PipelineNameSpace(Struct):
 
 @attrs.define(slots=False)
 class Variable(Struct):
+    """A value of the pipeline, which ports may be bound to by name."""
+
     name: str = field()
     type: PackageInputType | str = field(PackageInputType.STRING)
     value: Any = field(None, null=True)
@@ -108,7 +117,7 @@ class PipelineNode(Struct):
     app_id: str | None = field(None)
     app_name: str | None = field(None)
     dpk_name: str | None = field(None)
-    _pipeline: Pipeline | None = local()
+    pipeline: Pipeline | None = local()
 
     def __attrs_post_init__(self) -> None:
         place = self.metadata.setdefault("position", {})
@@ -156,13 +165,13 @@ class PipelineNode(Struct):
         return self._port(port, self.outputs, "output")
 
     def _attached(self) -> Pipeline:
-        if self._pipeline is None:
+        if self.pipeline is None:
             raise BadRequest(
                 f"node {self.name!r} belongs to no pipeline yet",
                 node=self.name,
                 hint="add it first: pipeline.nodes.add(node)",
             )
-        return self._pipeline
+        return self.pipeline
 
     def connect(
         self,
@@ -220,7 +229,7 @@ class PipelineNode(Struct):
         return found
 
     def is_root(self) -> bool:
-        return self._pipeline is not None and self._pipeline.is_start(self)
+        return self.pipeline is not None and self.pipeline.is_start(self)
 
     def add_trigger(
         self,
@@ -263,18 +272,18 @@ class Nodes(list[PipelineNode]):
         super().__init__(nodes)
         self._pipeline = pipeline
         for node in self:
-            node._pipeline = pipeline
+            node.pipeline = pipeline
 
     def add(self, node: PipelineNode) -> PipelineNode:
         """Adds a node, once. Raises BadRequest if it belongs to another pipeline."""
-        if node._pipeline is not None and node._pipeline is not self._pipeline:
-            raise BadRequest(f"node {node.name!r} belongs to another pipeline, {node._pipeline.name!r}", node=node.name)
+        if node.pipeline is not None and node.pipeline is not self._pipeline:
+            raise BadRequest(f"node {node.name!r} belongs to another pipeline, {node.pipeline.name!r}", node=node.name)
         if all(each.node_id != node.node_id for each in self):
             first = not self
             self.append(node)
             if first:
                 self._pipeline.set_start_node(node)
-        node._pipeline = self._pipeline
+        node.pipeline = self._pipeline
         return node
 
     def get(self, node_name: str | None = None, node_id: str | None = None) -> PipelineNode:
@@ -293,7 +302,7 @@ class Nodes(list[PipelineNode]):
         if found is None:
             return False
         super().remove(found)
-        pipeline, found._pipeline = self._pipeline, None
+        pipeline, found.pipeline = self._pipeline, None
         pipeline.connections = [
             each for each in pipeline.connections if found.node_id not in (each.source.node_id, each.target.node_id)
         ]
@@ -315,7 +324,7 @@ class Nodes(list[PipelineNode]):
 
 @attrs.define(slots=False, kw_only=True)
 class Pipeline(Struct):
-    """A definition: nodes, connections, start nodes (`{"nodeId", "type": "root" | "trigger", "trigger"?}`), variables."""
+    """A definition. `start_nodes` are `{"nodeId", "type": "root" | "trigger", "trigger"?}`."""
 
     id: str = field("")
     name: str = field("")

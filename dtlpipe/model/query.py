@@ -1,8 +1,8 @@
 """What a query means: `matches(filter, document)`, written once for listing, for batches and for connection conditions.
 
-A document is wire JSON. A predicate is `{path: value}` or `{path: {"$op": value}}`; predicates in one object are joined by
-AND, as are those under `$and`; `$or` joins by OR, `$not` denies. A dotted path walks objects, and lists by any element.
-Equality with a text that holds `*` is a glob: `*` stays within one folder, `**` crosses folders.
+A document is wire JSON. A predicate is `{path: value}` or `{path: {"$op": value}}`; predicates in one object are
+joined by AND, as are those under `$and`; `$or` joins by OR, `$not` denies. A dotted path walks objects, and lists
+by any element. Equality with a text that holds `*` is a glob: `*` stays within one folder, `**` crosses folders.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def matches(query: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
 def compile_query(query: Any, path: str = "filter") -> Predicate:
     """The query as a function of a document; everything wrong with it is found here, before any document is read."""
     if not isinstance(query, Mapping):
-        raise BadRequest(f"{path}: a query is an object such as {{'$and': [{{'dir': '/a'}}]}}, not {type(query).__name__}")
+        raise BadRequest(
+            f"{path}: a query is an object such as {{'$and': [{{'dir': '/a'}}]}}, not {type(query).__name__}"
+        )
     tests = [_clause(key, value, path) for key, value in query.items()]
     if len(tests) == 1:
         return tests[0]
@@ -74,7 +76,7 @@ def _walk(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:
     yield value
 
 
-def _operator(op: str, operand: Any, path: str) -> Callable[[list[Any]], bool]:  # noqa: PLR0911 - one line an operator
+def _operator(op: str, operand: Any, path: str) -> Callable[[list[Any]], bool]:
     if op == "$eq":
         return _equals(operand)
     if op == "$ne":

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 
 def to_wire(moment: datetime) -> str:
+    """`2024-05-06T07:08:09.123Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -16,4 +17,5 @@ def from_wire(text: str) -> datetime:
 
 
 def now() -> datetime:
+    """This moment, aware, in UTC."""
     return datetime.now(UTC)

@@ -167,21 +167,23 @@ _COLLECTIONS = (
 __all__ = [*_HOME, *_MODULES, *_COLLECTIONS, "LocalPlatform"]  # noqa: PLE0604 - they are strings, all of them
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # to a type checker, a name that is not above is not there
 
-    if name in _COLLECTIONS:
-        return getattr(import_module("dtlpipe.client.default").default_client(), name)
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = import_module(f"dtlpipe.{name}")
-    elif name == "LocalPlatform":
-        value = _local_platform()
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name in _COLLECTIONS:
+            return getattr(import_module("dtlpipe.client.default").default_client(), name)
+        if name in _HOME:
+            value = getattr(import_module(_HOME[name]), name)
+        elif name in _MODULES:
+            value = import_module(f"dtlpipe.{name}")
+        elif name == "LocalPlatform":
+            value = _local_platform()
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def _local_platform() -> Any:

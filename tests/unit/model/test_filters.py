@@ -145,7 +145,7 @@ DOCUMENT = {
         {"$not": {"name": "x"}},
     ],
 )
-def test_these_match(query):
+def test_these_queries_match_the_document(query):
     assert matches(query, DOCUMENT)
 
 
@@ -171,7 +171,7 @@ def test_these_match(query):
         {"$not": {"name": "b.txt"}},
     ],
 )
-def test_these_do_not(query):
+def test_these_queries_do_not_match_it(query):
     assert not matches(query, DOCUMENT)
 
 

@@ -263,7 +263,7 @@ def test_sending_again_ends():
         hand.answer(reply({"message": "busy"}, 503, retry_after="1"))
 
 
-def test_pauses_grow():
+def test_pauses_between_attempts_grow():
     hand = begin(GET)
     pauses = []
     for _ in range(3):

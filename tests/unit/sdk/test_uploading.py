@@ -62,7 +62,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(photos):
     assert planned(photos / "x[1].png") == (["/x[1].png"], True)
 
 
-def test_endings_choose(photos):
+def test_endings_choose_among_the_files(photos):
     assert planned(photos, types=[".PNG"])[0] == ["/photos/a.png", "/photos/sub/c.png"]
 
 

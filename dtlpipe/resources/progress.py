@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -34,8 +33,6 @@ class Bar:
 
 
 def _tqdm(label: str, total: int) -> Any:
-    try:
-        tqdm = importlib.import_module("tqdm")
-    except ImportError:
-        return None
-    return tqdm.tqdm(total=total, desc=label, unit="run", file=sys.stderr, dynamic_ncols=True)
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    return tqdm(total=total, desc=label, unit="run", file=sys.stderr, dynamic_ncols=True)

@@ -16,7 +16,7 @@ import attrs
 from dtlpipe.errors import BadRequest
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.sockets import InputSocket, SocketKind
-from dtlpipe.model.enums import PackageInputType, PipelineNodeType
+from dtlpipe.model.enums import ENTITY_TYPES, PackageInputType, PipelineNodeType
 from dtlpipe.model.query import compile_query
 from mock_server.platform.existing_data import LOADS
 from mock_server.platform.service_config import config_errors
@@ -177,11 +177,13 @@ def _code(node: Definition, path: tuple[str | int, ...], python: str) -> Iterato
 
 
 def fits(source: str | None, target: str | None) -> bool:
-    """Whether a value of the source's type may enter the target.
+    """Whether a value of the source's type may enter the target: one of the same type, or any plain value into Json.
 
     A list into a port of its elements is refused, rather than run wrongly: lists are not spread over executions yet.
     """
-    return source == target or None in (source, target)
+    if source == target or None in (source, target):
+        return True
+    return target == "Json" and source is not None and source.removesuffix("[]") not in ENTITY_TYPES
 
 
 def _port(node: Definition, port_id: str, side: str) -> Definition | None:

@@ -126,6 +126,14 @@ def test_a_list_and_its_elements_are_different_types():
     assert not fits("Json", "Item")
 
 
+def test_a_json_port_takes_every_plain_value_but_no_entity():
+    assert fits("String", "Json")
+    assert fits("Integer[]", "Json")
+    assert not fits("Item", "Json")
+    assert not fits("Item[]", "Json")
+    assert not fits("Json", "String")
+
+
 def test_a_node_may_not_feed_itself():
     found = the_problem(definition(code_node("a"), edges=[("a.item", "a.item")]))
     assert "connected to itself" in found.message

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""The first tables: documents by kind, runs, executions, events and log lines."""
 
 from typing import Any
 

@@ -134,7 +134,7 @@ class Item(Entity[Colour], nouns.Item):  # type: ignore[misc]  # entities are ha
             buffer.name = self.name  # as open files have
             buffer.seek(0)
             return buffer
-        target: Path = yield Blocking(_target, self, local_path, to_items_folder)
+        target: Path = yield Blocking(target_of, self, local_path, to_items_folder=to_items_folder)
         if not overwrite and (yield Blocking(target.exists)):
             return str(target)
         return (yield from into_file(self, target))
@@ -244,7 +244,9 @@ class Items(Bound[Colour]):
         """
         mode = "overwrite" if overwrite else "skip"
         parts: list[Part]
-        parts, single = yield Blocking(_plan, local_path, remote_path, remote_name, file_types)
+        parts, single = yield Blocking(
+            plan, local_path, remote_path=remote_path, remote_name=remote_name, file_types=file_types
+        )
         operations = (
             send(self, part, mode=mode, metadata=item_metadata, description=item_description) for part in parts
         )
@@ -287,7 +289,7 @@ class Items(Bound[Colour]):
         wanted = yield from self._those(filters, items)
 
         def fetch(item: Item[Colour]) -> Op[str]:
-            target: Path = yield Blocking(_target, item, local_path, to_items_folder, True)
+            target: Path = yield Blocking(target_of, item, local_path, to_items_folder=to_items_folder, many=True)
             if not overwrite and (yield Blocking(target.exists)):
                 return str(target)
             return (yield from into_file(item, target))
@@ -393,11 +395,3 @@ def _filters(filters: Filters | Mapping[str, Any] | None) -> Filters:
     if isinstance(filters, Filters):
         return filters
     return Filters() if filters is None else Filters(custom_filter=filters)
-
-
-def _plan(local: Any, remote_path: str, remote_name: Any, file_types: Any) -> tuple[list[Part], bool]:
-    return plan(local, remote_path=remote_path, remote_name=remote_name, file_types=file_types)
-
-
-def _target(item: Item[Any], local_path: str | Path | None, to_items_folder: bool, many: bool = False) -> Path:  # noqa: FBT001, FBT002
-    return target_of(item, local_path, to_items_folder=to_items_folder, many=many)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Literal, Protocol
 
@@ -150,8 +151,8 @@ class Blocking:
 
     __slots__ = ("args", "function")
 
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], *args: Any, **keywords: Any) -> None:
+        self.function = partial(function, **keywords) if keywords else function
         self.args = args
 
 

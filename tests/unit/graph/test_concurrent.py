@@ -11,6 +11,7 @@ from dtlpipe.graph import (
     TaskNotOutstanding,
     TaskNotReady,
 )
+from dtlpipe.graph.readiness import RUNNING
 from tests.unit.graph.machines import build, greedy, lazy, names, optional, ready, run
 
 DIAMOND = build(
@@ -86,6 +87,104 @@ def test_nobody_waits_for_a_branch_that_was_not_taken():
     assert join.inputs == {"main": 2, "side": "none"}
     assert state.tasks == (slow, join)
     assert state.not_run() == ("c", "pass")
+
+
+def test_a_node_that_lost_a_mandatory_branch_is_given_up_while_its_other_senders_run():
+    plan = build(
+        {
+            "a": ([], ["y"]),
+            "slow": ([], ["y"]),
+            "main": ([], ["y"]),
+            "join": (["l", "r"], ["y"]),
+            "end": (["main", optional("side", "none")], []),
+        },
+        ["a.y -> join.l", "slow.y -> join.r", "join.y -> end.side", "main.y -> end.main"],
+    )
+    state = RunState(plan)
+    a, main, slow = ready(state)
+    state.complete(main, {"y": 1})
+    assert ready(state) == []
+    state.complete(a, {})
+    assert [(t.node, t.inputs) for t in ready(state)] == [("end", {"main": 1, "side": "none"})]
+    state.complete(slow, {"y": 1})
+    assert state.not_run() == ("join",)
+
+
+def test_a_node_that_nothing_reached_is_given_up_even_if_it_could_do_without():
+    plan = build(
+        {
+            "a": ([], ["y"]),
+            "slow": ([], []),
+            "main": ([], ["y"]),
+            "maybe": ([optional("x")], ["y"]),
+            "end": (["main", optional("side", "none")], []),
+        },
+        ["a.y -> maybe.x", "maybe.y -> end.side", "main.y -> end.main"],
+    )
+    state = RunState(plan)
+    a, main, _slow = ready(state)
+    state.complete(main, {"y": 1})
+    state.complete(a, {})
+    assert names(ready(state)) == ["end"]
+    assert state.not_run() == ("maybe",)
+
+
+def test_a_loop_that_cannot_go_round_again_is_given_up():
+    plan = build(
+        {
+            "conf": ([], ["y"]),
+            "head": (["k", lazy("x")], ["y"]),
+            "tail": (["x"], ["again", "out"]),
+            "slow": ([], []),
+            "main": ([], ["y"]),
+            "end": (["main", optional("side", "none")], []),
+        },
+        ["conf.y -> head.k", "head.y -> tail.x", "tail.again -> head.x", "tail.out -> end.side", "main.y -> end.main"],
+    )
+    state = RunState(plan, {"head": {"x": 0}})
+    conf, main, slow = ready(state)
+    state.complete(main, {"y": 1})
+    state.complete(conf, {"y": 1})
+    assert ready(state) == [], "head waits for what its own loop may bring"
+    state.complete(slow, {})
+    (head,) = ready(state)
+    state.complete(head, {})
+    (end,) = ready(state)
+    assert end.inputs == {"main": 1, "side": "none"}
+    assert state._ready.priority[plan.index["end"]] == RUNNING
+    assert state._ready.quiet[plan.index["tail"]]
+
+
+def test_a_node_that_waits_for_one_sender_is_not_given_up_by_another():
+    plan = build(
+        {
+            "a": ([], ["y"]),
+            "main": ([], ["y"]),
+            "step": (["user", "x"], ["y"]),
+            "end": (["main", optional("side", "none")], []),
+        },
+        ["a.y -> step.x", "step.y -> end.side", "main.y -> end.main"],
+    )
+    state = RunState(plan, {"step": {"user": 1}})
+    a, main = ready(state)
+    state.complete(main, {"y": 1})
+    assert ready(state) == []
+    state.complete(a, {"y": 1})
+    assert names(ready(state)) == ["step"]
+
+
+def test_an_optional_greedy_input_is_waited_for_until_all_its_senders_are_gone():
+    plan = build(
+        {n: ([], ["y"]) for n in ("a", "b", "main", "slow")} | {"z": (["k", greedy("x", default_value=0)], [])},
+        ["a.y -> z.x", "b.y -> z.x", "main.y -> z.k"],
+    )
+    state = RunState(plan)
+    a, b, main, _slow = ready(state)
+    for task, outputs in ((main, {"y": 1}), (a, {})):
+        state.complete(task, outputs)
+        assert ready(state) == []
+    state.complete(b, {})
+    assert ready(state)[0].inputs == {"k": 1, "x": [0]}
 
 
 def test_a_join_with_an_untaken_mandatory_branch_never_runs_and_says_what_it_lacks():

@@ -108,3 +108,21 @@ def test_a_greedy_node_keeps_the_last_of_the_values_that_one_batch_brings():
         ["a.y -> z.x", "b.y -> z.x", "z.y -> e.x"],
     )
     assert trace(plan, {}, everything) == [("a", {}), ("b", {}), ("z", {"x": ["b0"]}), ("e", {"x": "z0"})]
+
+
+def test_a_sender_that_leaves_the_users_value_in_place_is_still_waited_for():
+    plan = build(
+        {"a": ([], ["y"]), "p": (["x"], ["y"]), "q": (["k"], []), "b": ([], ["y"])},
+        ["a.y -> p.x", "b.y -> q.k"],
+    )
+    ran = trace(plan, {"p": {"x": "user"}, "q": {"k": "user"}}, lambda t: {"y": 1} if t.node == "b" else {})
+    assert ran == [("a", {}), ("b", {}), ("q", {"k": 1}), ("p", {"x": "user"})]
+
+
+def test_a_greedy_node_with_several_senders_never_knows_that_all_have_reported():
+    plan = build(
+        {n: ([], ["y"]) for n in "abc"} | {"m": (["x"], []), "g": (["k", greedy("x", default_value=0)], [])},
+        ["a.y -> g.x", "b.y -> g.x", "c.y -> g.k", "c.y -> m.x"],
+    )
+    ran = trace(plan, {}, lambda t: {"y": 1} if t.node == "c" else {})
+    assert ran[3:] == [("m", {"x": 1}), ("g", {"k": 1, "x": [0]})]

@@ -4,14 +4,20 @@ from dtlpipe.graph import RunState
 from tests.unit.graph.machines import build, names, optional, ready, run, stream
 
 PLAN = build(
-    {"a": ([], ["y"]), "b": ([], ["y"]), "conf": ([], ["y"]), "work": ([stream("item"), "conf"], ["y"])},
+    {
+        "a": ([], ["y"]),
+        "b": ([], ["y"]),
+        "conf": ([], ["y"]),
+        "slow": ([], []),
+        "work": ([stream("item"), "conf"], ["y"]),
+    },
     ["a.y -> work.item", "b.y -> work.item", "conf.y -> work.conf"],
 )
 
 
 def test_each_arrival_is_one_visit_in_order_and_other_inputs_are_broadcast():
     state = RunState(PLAN)
-    a, b, conf = ready(state)
+    a, b, conf, slow = ready(state)
     state.complete(b, {"y": "from b"})
     assert ready(state) == []
     state.complete(conf, {"y": "set"})
@@ -20,9 +26,10 @@ def test_each_arrival_is_one_visit_in_order_and_other_inputs_are_broadcast():
     state.complete(a, {"y": None})
     assert ready(state) == [], "visits of one node follow each other"
     state.complete(first, {"y": 1})
-    (second,) = ready(state)
+    (second,) = ready(state)  # beside `slow`: a broadcast value need not come again
     assert (second.visit, second.inputs) == (1, {"item": None, "conf": "set"})
     state.complete(second, {"y": 2})
+    state.complete(slow, {})
     assert state.finished
     assert state.outputs == {"work": {"y": 2}}
     assert state.blocked() == []

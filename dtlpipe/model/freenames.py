@@ -34,9 +34,17 @@ def global_names(source: str) -> list[str]:
     found: dict[str, None] = {}
     for table in _tables(top):
         for symbol in table.get_symbols():
-            if symbol.is_global() and (symbol.is_referenced() or symbol.is_declared_global()):
+            if _is_global(table, symbol) and (symbol.is_referenced() or symbol.is_declared_global()):
                 found.setdefault(symbol.get_name())
     return [name for name in found if name not in _GIVEN]
+
+
+def _is_global(table: symtable.SymbolTable, symbol: symtable.Symbol) -> bool:
+    """As `symbol.is_global()`, which takes whatever is called `top`, also a function, for the module."""
+    if table.get_type() == "module":
+        return symbol.is_global()
+    bound = symbol.is_parameter() or symbol.is_assigned() or symbol.is_imported()
+    return symbol.is_declared_global() or (symbol.is_global() and not bound)
 
 
 def bound_names(source: str) -> frozenset[str]:

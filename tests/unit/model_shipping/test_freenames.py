@@ -33,6 +33,9 @@ CASES = {
     "from b import *\ndef f(): return anything": [],
     "async def f():\n    async for a in b: await a": ["b"],
     "def f(): del a": [],
+    "def top(a):\n    import c\n    d = a\n    return a, b, c, d": ["b"],
+    "class top:\n    x = 1\n    def f(self): return x": ["x"],
+    "def top():\n    global b\n    b = 1\ndef g(): return b": [],
 }
 
 

@@ -8,7 +8,6 @@ platform can tell "died idle" from "died in the job" without a message for each 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import mmap
 import os
@@ -140,6 +139,14 @@ class Board:
         os.ftruncate(fd, max(slots * cls.SLOT.size, mmap.PAGESIZE))
         return cls(fd, slots)
 
+    @classmethod
+    def attach(cls, fd: int, slots: int) -> Board:
+        """The board behind a descriptor that came from its maker; the mapping stays, the descriptor is closed."""
+        board = cls(fd, slots)
+        os.close(fd)
+        board.fd = -1
+        return board
+
     def write(self, slot: int, number: int, anonymous: int) -> None:
         """Note in `slot` that job `number` was taken up while `anonymous` bytes of memory were resident."""
         self.SLOT.pack_into(self._memory, slot * self.SLOT.size, number, anonymous)
@@ -152,5 +159,5 @@ class Board:
     def close(self) -> None:
         """Give back the page and its descriptor."""
         self._memory.close()
-        with contextlib.suppress(OSError):
+        if self.fd >= 0:
             os.close(self.fd)

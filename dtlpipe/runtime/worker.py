@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures.thread
 import contextlib
 import faulthandler
+import gc
 import inspect
 import os
 import shutil
@@ -36,6 +38,9 @@ from dtlpipe.runtime.service import BaseServiceRunner, Context, Progress
 _HERE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep  # noqa: PTH100, PTH120 - compared with co_filename
 
 
+_POOL_LOOP: Final = concurrent.futures.thread._worker.__code__  # noqa: SLF001 - the loop that a pool's threads run
+
+
 class Terminated(BaseException):
     """The platform ends this job: raised wherever node code is, so that its `finally` blocks run."""
 
@@ -47,6 +52,7 @@ def main(descriptors: Sequence[int], board: Board, slot: int, directory: str, en
     for source, target in ((nothing, 0), (stdout, 1), (stderr, 2)):
         os.dup2(source, target)
         os.close(source)
+    os.set_inheritable(control, False)
     os.environ.update(environment)
     os.chdir(directory)
     adopt_orphans()
@@ -181,6 +187,8 @@ class Worker:
     def clean_up(self, hash: str) -> str | None:
         """Undo what the job did to this process; the reason if this process must end instead."""
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        gc.enable()
         if signal.getsignal(signal.SIGTERM) != self.terminate:
             self.listen_for_the_end()
         if variables() != self.environment:
@@ -255,10 +263,16 @@ def leftovers() -> str | None:
         if pid == 0:
             return "the code left processes running"
     if threading.active_count() > 1:
-        names = [thread.name for thread in threading.enumerate() if not thread.daemon]
-        if len(names) > 1:
+        names = [thread.name for thread in threading.enumerate() if not thread.daemon and not waits(thread)]
+        if len(names) > 1:  # this one is the first of them
             return f"the code left threads running: {', '.join(names[1:])}"
     return None
+
+
+def waits(thread: threading.Thread) -> bool:
+    """Whether it is a pool's thread without work: libraries keep such pools, and they do no harm."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - the documented way to see another's frame
+    return frame is not None and frame.f_code is _POOL_LOOP
 
 
 def _be_a_plain_child() -> None:

@@ -89,6 +89,7 @@ class Zygote:
         self.root = ""
         self.made = 0
         self.wakeup, self.alarm = socket.socketpair()
+        self.selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
         """Answer the platform until it closes the control socket."""
@@ -97,12 +98,11 @@ class Zygote:
         signal.set_wakeup_fd(self.alarm.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # without a handler there is no wake-up
         adopt_orphans()
-        selector = selectors.DefaultSelector()
-        selector.register(self.control, selectors.EVENT_READ)
-        selector.register(self.wakeup, selectors.EVENT_READ)
+        self.selector.register(self.control, selectors.EVENT_READ)
+        self.selector.register(self.wakeup, selectors.EVENT_READ)
         try:
             while True:
-                ready = {key.fileobj for key, _events in selector.select()}
+                ready = {key.fileobj for key, _events in self.selector.select()}
                 if self.wakeup in ready:
                     with contextlib.suppress(BlockingIOError):
                         self.wakeup.recv(CHUNK)
@@ -138,7 +138,7 @@ class Zygote:
 
     def greet(self, header: dict[str, Any]) -> None:
         """Take the board and the module path, import, freeze: after this the first fork is cheap."""
-        self.board = Board(self.descriptors.pop(0), header["slots"])
+        self.board = Board.attach(self.descriptors.pop(0), header["slots"])
         self.root = header["root"]
         known = set(sys.path)
         sys.path.extend(entry for entry in header["path"] if entry not in known)
@@ -179,7 +179,7 @@ class Zygote:
             die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for inherited in (self.control, self.wakeup, self.alarm):
+            for inherited in (self.control, self.wakeup, self.alarm, self.selector):
                 inherited.close()
             from dtlpipe.runtime import worker
 

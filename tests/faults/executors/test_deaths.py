@@ -301,12 +301,13 @@ def test_a_daemon_that_left_its_process_group_is_killed_too(lone):
 
     def daemonize():
         read_end, write_end = os.pipe()
-        if os.fork() == 0:
+        if (between := os.fork()) == 0:
             os.setsid()
             if (pid := os.fork()) == 0:
                 os.execvp("sleep", ["sleep", "1000"])
             os.write(write_end, str(pid).encode())
             os._exit(0)
+        os.waitpid(between, 0)  # so that no child is left, but a grandchild that nobody knows
         return [os.getpid(), int(os.read(read_end, 20))]
 
     worker, daemon = bench.run(daemonize).outputs["output"]
@@ -344,6 +345,49 @@ def test_a_thread_that_is_left_running_costs_the_worker(lone):
 
     assert bench.run(lambda: os.getpid()).outputs["output"] != worker
     wait_until_gone([worker])
+
+
+def test_a_pool_of_threads_without_work_costs_nothing(lone):
+    bench = lone
+
+    def pooled():
+        import builtins
+        from concurrent.futures import ThreadPoolExecutor
+
+        builtins.kept = ThreadPoolExecutor(2)
+        return [os.getpid(), *builtins.kept.map(abs, [-1, -2])]
+
+    pid, *values = bench.run(pooled).outputs["output"]
+
+    assert values == [1, 2]
+    assert bench.run(lambda: os.getpid()).outputs["output"] == pid
+
+
+def test_a_pool_of_threads_that_works_on_costs_the_worker(lone):
+    bench = lone
+
+    def pooled():
+        import builtins
+        from concurrent.futures import ThreadPoolExecutor
+
+        builtins.kept = ThreadPoolExecutor(1)
+        builtins.kept.submit(time.sleep, 1000)
+        return os.getpid()
+
+    pid = bench.run(pooled).outputs["output"]
+
+    assert bench.run(lambda: os.getpid()).outputs["output"] != pid
+
+
+def test_programs_that_node_code_starts_inherit_nothing_of_ours(lone):
+    def look():
+        import subprocess
+
+        return subprocess.run(
+            ["ls", "/proc/self/fd"], check=True, stdout=subprocess.PIPE, text=True, close_fds=False
+        ).stdout.split()
+
+    assert set(lone.run(look).outputs["output"]) <= {"0", "1", "2", "3"}, "3 is the folder that ls reads"
 
 
 def test_other_jobs_are_not_disturbed_by_those_that_die(make_bench):

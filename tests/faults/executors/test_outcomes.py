@@ -113,6 +113,24 @@ def test_a_child_that_is_forked_and_prints_does_not_disturb_the_worker(bench):
     assert {message for _stream, _level, message in bench.lines(job)} == {"from the child", "from the parent"}
 
 
+def test_a_forked_child_and_its_parent_may_write_at_the_same_time(bench):
+    def both():
+        pid = os.fork()
+        who = "c" if pid == 0 else "p"
+        for _number in range(60):
+            print(who * 10_000)
+        sys.stdout.flush()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    job = bench.submit(both)
+
+    assert isinstance(bench.end_of(job), Succeeded)
+    lines = sorted(message for _stream, _level, message in bench.lines(job))
+    assert lines == ["c" * 10_000] * 60 + ["p" * 10_000] * 60
+
+
 def test_a_forked_child_that_returns_from_the_function_does_not_answer_in_its_place(bench):
     def fork():
         pid = os.fork()

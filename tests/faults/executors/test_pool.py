@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from pathlib import Path
@@ -331,3 +332,28 @@ def test_jobs_may_be_submitted_from_the_receiver(make_bench):
     bench.submit(chain[0])
 
     assert bench.end_of(chain[-1]).outputs == {"output": 20}
+
+
+def test_whatever_races_each_job_has_one_end_and_it_comes_last(make_bench):
+    bench = make_bench(workers=3, kill_grace=0.1)
+    draw = random.Random(20)
+    codes = {
+        "quick": Code("quick", "run", source="def run(): return 1"),
+        "chatty": Code("chatty", "run", source="def run():\n    for n in range(50): print(n)"),
+        "short": Code("short", "run", source="import time\ndef run(): time.sleep(0.01)"),
+        "crash": Code("crash", "run", source="import os\ndef run(): os._exit(1)"),
+    }
+    jobs = []
+    for _number in range(300):
+        jobs.append(bench.submit(codes[draw.choice(list(codes))], timeout=draw.choice([None, 0.005, 5.0])))
+        if draw.random() < 0.5:
+            victim = draw.choice(jobs[-6:])
+            bench.executor.cancel(victim.execution_id, victim.fence)
+    for job in jobs:
+        bench.end_of(job)
+
+    for job in jobs:
+        kinds = [isinstance(report, Succeeded | Failed) for report in bench.of(job)]
+        assert kinds.count(True) == 1
+        assert kinds[-1] is True
+    assert bench.run(lambda: "still here").outputs == {"output": "still here"}

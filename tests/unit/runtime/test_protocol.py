@@ -88,7 +88,7 @@ def test_frames_of_many_threads_are_not_mixed():
 
 def test_the_board_is_seen_through_another_mapping_of_its_descriptor():
     board = Board.create(3)
-    other = Board(os.dup(board.fd), 3)
+    other = Board.attach(os.dup(board.fd), 3)
 
     assert board.read(2) == (0, 0)
     other.write(2, 2**40, 17)

@@ -15,7 +15,7 @@ import attrs
 
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineConnectError, PipelineValidationError
-from dtlpipe.graph.sockets import InputSocket, OutputSocket
+from dtlpipe.graph.sockets import InputSocket, OutputSocket, SocketKind
 
 __all__ = ["Edge", "Graph", "Node"]
 
@@ -144,6 +144,32 @@ class Graph:
         index = self._identities[identity] = len(self._edges)
         self._edges.append(Edge(sender, sender_socket, receiver, receiver_socket, key, convert))
         return index
+
+    def spread_streams(self) -> Self:
+        """Make a stream of every standard input that is fed by a node which may run several times because of a stream.
+
+        A stream causes a visit for each value, and so several values for whoever follows. A standard input keeps only
+        the latest of them; as a stream it loses none. Two streams of one node are taken in pairs, first with first.
+        """
+        repeating = [
+            name for name, node in self._nodes.items() if any(s.kind is SocketKind.STREAM for s in node.inputs.values())
+        ]
+        leaving: dict[str, list[Edge]] = {name: [] for name in self._nodes}
+        for edge in self._edges:
+            leaving[edge.source].append(edge)
+        seen = set(repeating)
+        for name in repeating:
+            for edge in leaving[name]:
+                node = self._nodes[edge.target]
+                socket = node.inputs[edge.target_socket]
+                if socket.kind is SocketKind.STANDARD:
+                    spread = attrs.evolve(socket, kind=SocketKind.STREAM)
+                    # a new node, for plans that are frozen already share the old one
+                    self._nodes[node.name] = attrs.evolve(node, inputs=node.inputs | {socket.name: spread})
+                if node.name not in seen:
+                    seen.add(node.name)
+                    repeating.append(node.name)
+        return self
 
     def descendants(self, name: str) -> frozenset[str]:
         """Return the nodes that `name` can reach; `name` itself is among them only if it lies on a cycle."""

@@ -100,6 +100,8 @@ class Server:
             self._thread = None
         else:
             self._let_go()
+        self._waitress.trigger.close()  # here, as the loop may end by itself before it is woken
+        self._waitress.socket.close()
 
     def _loop(self) -> None:
         server = self._waitress
@@ -124,14 +126,14 @@ class Server:
 
     def _let_go(self) -> None:
         server = self._waitress
-        server.pull_trigger = lambda: (
-            None
-        )  # a late thread must not write to a descriptor that is somebody else's by then
+        server.pull_trigger = _nothing  # a late thread must not write to what is then somebody else's descriptor
         for channel in list(server.active_channels.values()):
             channel.handle_close()
         server.task_dispatcher.shutdown(timeout=1.0)
-        server.trigger.close()
-        server.socket.close()
+
+
+def _nothing() -> None:
+    """Nobody is left to be woken."""
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -52,7 +52,8 @@ class Filters:
     """A query over one resource: `Filters(field='dir', values='/test', context={'datasets': [dataset.id]})`.
 
     Predicates added with `add` are joined by AND, those with `method='or'` among themselves by OR.
-    Item queries leave out folders and hidden items unless `use_defaults=False`.
+    Item queries leave out folders and hidden items unless `use_defaults=False`. A `custom_filter`, query JSON, says it
+    all by itself; what is added to it must hold besides.
     """
 
     def __init__(
@@ -160,22 +161,31 @@ class Filters:
 
     def query(self) -> dict[str, Any]:
         """The predicates alone: `{"$and": [...], "$or": [...]}`."""
+        if self.custom_filter is None:
+            return self._joined(self.and_filter_list)
+        custom = dict(self.custom_filter.get("filter") or {} if "filter" in self.custom_filter else self.custom_filter)
+        added = self._joined([each for each in self.and_filter_list if each.field not in self._default_fields])
+        return {"$and": [custom, added]} if added else custom
+
+    def _joined(self, all_of: list[SingleFilter]) -> dict[str, Any]:
         recursive = self.recursive and self.resource is FiltersResource.ITEM
         query: dict[str, Any] = {}
         if self.or_filter_list:
             query["$or"] = [each.prepare(recursive=recursive) for each in self.or_filter_list]
-        if self.and_filter_list:
-            query["$and"] = [each.prepare(recursive=recursive) for each in self.and_filter_list]
+        if all_of:
+            query["$and"] = [each.prepare(recursive=recursive) for each in all_of]
         return query
 
     def prepare(self, *, query_only: bool = False) -> dict[str, Any]:
         """The whole query JSON; with `query_only`, without paging, sorting and resource."""
         if self.custom_filter is not None:
-            custom = dict(self.custom_filter)
-            body: dict[str, Any] = custom if "filter" in custom else {"filter": custom}
+            body: dict[str, Any] = {**self.custom_filter} if "filter" in self.custom_filter else {}
+            body["filter"] = self.query()
             body.setdefault("resource", self.resource.value)
             body.setdefault("page", self.page)
             body.setdefault("pageSize", self.page_size)
+            if self.sort:
+                body.setdefault("sort", dict(self.sort))
         else:
             body = {"filter": self.query()}
             if not query_only:

@@ -67,6 +67,19 @@ def test_a_custom_filter_is_sent_as_it_is():
     assert (whole["filter"], whole["page"]) == ({"dir": "/x"}, 3)
 
 
+def test_a_custom_filter_is_the_query_also_where_only_predicates_are_asked_for():
+    assert Filters(custom_filter={"dir": "/x"}).query() == {"dir": "/x"}
+    assert Filters(custom_filter={"filter": {"dir": "/x"}, "page": 3}).query() == {"dir": "/x"}
+    assert Filters(custom_filter={"filter": None}).query() == {}
+
+
+def test_what_is_added_to_a_custom_filter_must_hold_besides():
+    filters = Filters(custom_filter={"$or": [{"a": 1}, {"b": 2}]}).add("dir", "/x").sort_by("name")
+    body = filters.prepare()
+    assert body["filter"] == {"$and": [{"$or": [{"a": 1}, {"b": 2}]}, {"$and": [{"dir": "/x"}]}]}
+    assert body["sort"] == {"name": "ascending"}
+
+
 def test_a_join_asks_for_the_other_side():
     join = Filters().add_join("label", "dog").prepare()["join"]
     assert join["on"] == {"resource": "annotations", "local": "itemId", "forigen": "id"}

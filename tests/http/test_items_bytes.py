@@ -306,3 +306,22 @@ def test_an_upload_that_breaks_off_lets_go_of_what_came(platform, http):
             assert http.get("/health").status_code == 200
     while spooled(platform):
         assert http.get("/health").status_code == 200
+
+
+def test_bytes_go_when_the_last_item_that_names_them_is_gone(connect):
+    with LocalPlatform() as platform:
+        http = connect(platform)
+        project = http.ok("POST", f"{API}/projects", data={"name": "p"})
+        dataset = http.ok("POST", f"{API}/datasets", json={"name": "d", "projects": [project["id"]]})
+        url = f"{API}/datasets/{dataset['id']}/items"
+        one, two = (
+            http.ok("POST", url, data={"path": path}, files={"file": ("f", b"shared")}) for path in ("/1.txt", "/2.txt")
+        )
+        sweep = platform.platform.items.sweep
+        http.ok("DELETE", f"{API}/items/{one['id']}")
+        assert sweep(older_than=-1) == 0
+        assert http.get(f"{API}/items/{two['id']}/stream").content == b"shared"
+        http.ok("DELETE", f"{API}/items/{two['id']}")
+        assert sweep() == 0, "what came lately is spared: its item may be on its way"
+        assert sweep(lambda: True, older_than=-1) == 0, "a sweep that is told to stop deletes nothing more"
+        assert sweep(older_than=-1) == 1

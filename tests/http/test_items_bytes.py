@@ -74,6 +74,16 @@ def test_skip_keeps_what_is_there_and_overwrite_keeps_the_id(http, upload):
     assert http.get(f"{API}/items/{first.json()['id']}/stream").content == b"three"
 
 
+def test_dtlpy_is_kept_from_deleting_what_a_skip_keeps(http, upload):
+    """It deletes an item whose size is not that of what it sent."""
+    first = upload("/a.txt", b"one").json()
+    http.headers["User-Agent"] = "dtlpy/1.126.5"
+    skipped = upload("/a.txt", b"another")
+    assert skipped.headers["x-item-op"] == "skip"
+    assert (skipped.json()["id"], skipped.json()["metadata"]["system"]["size"]) == (first["id"], 7)
+    assert http.ok("GET", f"/api/v1/items/{first['id']}")["metadata"]["system"]["size"] == 3
+
+
 def test_many_uploads_at_once_make_each_folder_once(http, dataset, upload):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: upload(f"/a/b/{number % 10}.txt", b"%d" % number), range(40)))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dtlpipe.model.enums import CompositionStatus as CompositionStatus
     from dtlpipe.model.enums import CycleRerunMethod as CycleRerunMethod
     from dtlpipe.model.enums import ExecutionStatus as ExecutionStatus
+    from dtlpipe.model.enums import FiltersKnownFields as FiltersKnownFields
     from dtlpipe.model.enums import FiltersMethod as FiltersMethod
     from dtlpipe.model.enums import FiltersOperations as FiltersOperations
     from dtlpipe.model.enums import FiltersOrderByDirection as FiltersOrderByDirection
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from dtlpipe.model.enums import PipelineExecutionStatus as PipelineExecutionStatus
     from dtlpipe.model.enums import PipelineNodeType as PipelineNodeType
     from dtlpipe.model.enums import PipelineResumeOption as PipelineResumeOption
+    from dtlpipe.model.enums import TriggerAction as TriggerAction
+    from dtlpipe.model.enums import TriggerExecutionMode as TriggerExecutionMode
+    from dtlpipe.model.enums import TriggerResource as TriggerResource
+    from dtlpipe.model.enums import TriggerType as TriggerType
     from dtlpipe.model.execution import PipelineExecutionNode as PipelineExecutionNode
     from dtlpipe.model.filters import Filters as Filters
     from dtlpipe.model.package import FunctionIO as FunctionIO
@@ -118,6 +123,7 @@ _HOMES = {
         "CompositionStatus",
         "CycleRerunMethod",
         "ExecutionStatus",
+        "FiltersKnownFields",
         "FiltersMethod",
         "FiltersOperations",
         "FiltersOrderByDirection",
@@ -126,6 +132,10 @@ _HOMES = {
         "PipelineExecutionStatus",
         "PipelineNodeType",
         "PipelineResumeOption",
+        "TriggerAction",
+        "TriggerExecutionMode",
+        "TriggerResource",
+        "TriggerType",
     ),
     "dtlpipe.model.execution": ("PipelineExecutionNode",),
     "dtlpipe.model.filters": ("Filters",),
@@ -164,6 +174,22 @@ _COLLECTIONS = (
     "services",
 )
 
+#: Old names of the field's SDK for members of enums: `PACKAGE_INPUT_TYPE_ITEM` is `PackageInputType.ITEM`.
+_PREFIXES = {
+    "COMMANDS_STATUS_": "CommandStatus",
+    "EXECUTION_STATUS_": "ExecutionStatus",
+    "FILTERS_KNOWN_FIELDS_": "FiltersKnownFields",
+    "FILTERS_METHOD_": "FiltersMethod",
+    "FILTERS_OPERATIONS_": "FiltersOperations",
+    "FILTERS_ORDERBY_DIRECTION_": "FiltersOrderByDirection",
+    "FILTERS_RESOURCE_": "FiltersResource",
+    "PACKAGE_INPUT_TYPE_": "PackageInputType",
+    "TRIGGER_ACTION_": "TriggerAction",
+    "TRIGGER_EXECUTION_MODE_": "TriggerExecutionMode",
+    "TRIGGER_RESOURCE_": "TriggerResource",
+    "TRIGGER_TYPE_": "TriggerType",
+}
+
 __all__ = [*_HOME, *_MODULES, *_COLLECTIONS, "LocalPlatform"]  # noqa: PLE0604 - they are strings, all of them
 
 
@@ -180,10 +206,23 @@ if not TYPE_CHECKING:  # to a type checker, a name that is not above is not ther
             value = import_module(f"dtlpipe.{name}")
         elif name == "LocalPlatform":
             value = _local_platform()
+        elif name == "CommandsStatus":  # the field's own spelling
+            value = __getattr__("CommandStatus")
         else:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            value = _member(name)
         globals()[name] = value
         return value
+
+
+def _member(name: str) -> Any:
+    if name.isupper():
+        from dtlpipe.model import enums
+
+        for prefix, enum in _PREFIXES.items():
+            members = getattr(enums, enum).__members__
+            if name.startswith(prefix) and name.removeprefix(prefix) in members:
+                return members[name.removeprefix(prefix)]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _local_platform() -> Any:

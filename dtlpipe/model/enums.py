@@ -219,4 +219,55 @@ class FiltersResource(StrEnum):
     PIPELINE_EXECUTION = "pipelineState"
     COMPOSITION = "composition"
     RESOURCE_EXECUTION = "resourceExecution"
+    WEBHOOK = "webhooks"
     PROJECT = "projects"
+
+
+class FiltersKnownFields(StrEnum):
+    """Fields of items that are often asked for."""
+
+    DIR = "dir"
+    ANNOTATED = "annotated"
+    FILENAME = "filename"
+    CREATED_AT = "createdAt"
+    UPDATED_AT = "updatedAt"
+    LABEL = "label"
+    NAME = "name"
+    HIDDEN = "hidden"
+    TYPE = "type"
+
+
+class TriggerType(StrEnum):
+    """What starts a pipeline by itself."""
+
+    EVENT = "Event"
+    CRON = "Cron"
+
+
+class TriggerResource(StrEnum):
+    """What an event is about."""
+
+    ITEM = "Item"
+    DATASET = "Dataset"
+    ANNOTATION = "Annotation"
+    TASK = "Task"
+    ASSIGNMENT = "Assignment"
+    ITEM_STATUS = "ItemStatus"
+    MODEL = "Model"
+
+
+class TriggerAction(StrEnum):
+    """What happened to it."""
+
+    CREATED = "Created"
+    UPDATED = "Updated"
+    DELETED = "Deleted"
+    STATUS_CHANGED = "statusChanged"
+    CLONE = "Clone"
+
+
+class TriggerExecutionMode(StrEnum):
+    """Whether an event about the same thing starts it again."""
+
+    ONCE = "Once"
+    ALWAYS = "Always"

@@ -116,6 +116,29 @@ def test_exceptions_have_every_error_and_dtlpy_s_names():
     assert issubclass(dl.exceptions.PipelineNotFound, dl.exceptions.NotFound)
 
 
+def test_old_names_of_enum_members_mean_what_they_mean_in_dtlpy():
+    import dtlpy
+
+    common = [name for name in dir(dtlpy) if name.startswith(tuple(dl._PREFIXES))]
+    assert len(common) > 60
+    for name in common:
+        assert getattr(dl, name) == getattr(dtlpy, name).value, name
+    assert dl.CommandsStatus is dl.CommandStatus
+    with pytest.raises(AttributeError):
+        dl.PACKAGE_INPUT_TYPE_NONSENSE  # noqa: B018
+
+
+# CommandStatus has another name there; FiltersResource names parts of the cloud that nothing here speaks of
+@pytest.mark.parametrize("enum", sorted(set(dl._PREFIXES.values()) - {"CommandStatus", "FiltersResource"}))
+def test_enums_have_the_members_of_dtlpy_s(enum):
+    import dtlpy
+
+    theirs = {name: member.value for name, member in getattr(dtlpy, enum).__members__.items()}
+    ours = {name: member.value for name, member in getattr(dl, enum).__members__.items()}
+    missing = theirs.items() - ours.items()
+    assert not missing
+
+
 def test_names_and_arguments_are_those_of_dtlpy():
     """A script written for dtlpy passes the same arguments by the same names in the same places."""
     import inspect

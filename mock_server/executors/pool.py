@@ -371,20 +371,8 @@ class Pool:
             if not entry.stale:
                 self._queue.appendleft(entry)
             return
-        self._fail(entry, self._judge(worker, entry.job, death, output))
-
-    def _judge(self, worker: Worker, job: Job, death: Death, output: Output) -> ErrorRecord:
-        where = worker.where or verdict.node_stack(output.tail)
-        match worker.cause:
-            case "timeout":
-                return verdict.on_timeout(job, where)
-            case "canceled":
-                return verdict.on_cancel(job, where)
-            case "memory":
-                return verdict.on_memory(job, worker.used, where)
-        if worker.breach:
-            return verdict.on_breach(job, worker.breach)
-        return verdict.on_death(job, death, output.tail)
+        why = verdict.judge(entry.job, death, output.tail, worker.cause, worker.where, worker.used, worker.breach)
+        self._fail(entry, why)
 
     # -- What goes out -------------------------------------------------------------------------------------------------
 

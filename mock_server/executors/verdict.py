@@ -47,6 +47,32 @@ def label(job: Job) -> str:
     return f"Node {job.node!r}" if job.node else "The code"
 
 
+def judge(
+    job: Job, death: Death, tail: Iterable[str], cause: Cause | None, where: str, used: int, breach: str
+) -> ErrorRecord:
+    """The error of a job whose process is gone.
+
+    Args:
+        job: what it held.
+        death: how it ended.
+        tail: the last lines of its standard error.
+        cause: why the pool ended it, if the pool did.
+        where: its own last word on where the code was.
+        used: bytes of memory that it was ended for.
+        breach: what it sent that was no message.
+    """
+    lines = list(tail)
+    where = where or node_stack(lines)
+    match cause:
+        case "timeout":
+            return on_timeout(job, where)
+        case "canceled":
+            return on_cancel(job, where)
+        case "memory":
+            return on_memory(job, used, where)
+    return on_breach(job, breach) if breach else on_death(job, death, lines)
+
+
 def on_death(job: Job, death: Death, tail: Iterable[str]) -> ErrorRecord:
     """The error of a job whose process died of itself."""
     stack = node_stack(tail)

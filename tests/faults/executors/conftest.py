@@ -150,8 +150,8 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def lone() -> Iterator[Bench]:
-    """A bench with one worker, which all jobs meet in turn, and little patience; shared as `bench` is."""
-    shared = Bench(workers=1, kill_grace=0.1)
+    """A bench with one worker, which all jobs meet in turn; shared as `bench` is."""
+    shared = Bench(workers=1)
     shared.executor.start()
     yield shared
     shared.executor.close()

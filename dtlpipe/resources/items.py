@@ -183,8 +183,8 @@ class Items(Bound[Colour]):
         return query_pages(self._session, f"/datasets/{self.known_dataset_id()}/query", wanted, self.item, keyset=True)
 
     @operation
-    def get(self, filepath: str | None = None, item_id: str | None = None) -> Op[Item[Colour]]:
-        """The item of that id, or at that path in this dataset.
+    def get(self, filepath: str | None = None, item_id: str | None = None, *, is_dir: bool = False) -> Op[Item[Colour]]:
+        """The item of that id, or at that path in this dataset; with `is_dir`, only if it is a folder.
 
         Raises:
             NotFound: there is none.
@@ -200,9 +200,9 @@ class Items(Bound[Colour]):
             query={"filter": {"$and": [{"filename": path}]}, "page": 0, "pageSize": 100, "resource": "items"},
         )
         # a path that has a `*` in it is taken as a pattern, so that others may be found with it
-        found = yield from pages.find(lambda item: item.filename == path)
+        found = yield from pages.find(lambda item: item.filename == path and (item.type == "dir" or not is_dir))
         if found is None:
-            raise NotFound(f"dataset {self.known_dataset_id()} has no item at {path!r}")
+            raise NotFound(f"dataset {self.known_dataset_id()} has no {'folder' if is_dir else 'item'} at {path!r}")
         return found
 
     @operation

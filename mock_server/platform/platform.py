@@ -88,7 +88,7 @@ class Platform:
         """Variables by which node code, through either SDK, finds this platform as the platform's own user."""
         settings = self.settings
         return client_environment(
-            self.url, settings.data_dir, token=self.tokens.issue(), jwt_secret=settings.jwt_secret
+            self.url, settings.data_dir, token=self.tokens.issue(kind="api-key"), jwt_secret=settings.jwt_secret
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,13 +16,22 @@ from mock_server.store.base import Kind
 
 if TYPE_CHECKING:
     from mock_server.runners.blueprint import NodeSpec
-    from mock_server.store.base import ExecutionRow, Store
+    from mock_server.store.base import Document, ExecutionRow, Store
 
 
 @attrs.frozen
-class Defaults:
-    """For node code whose service says nothing: seconds it may run, bytes of memory it may take."""
+class Setting:
+    """What jobs are made in: the store, and what holds for code whose service says nothing.
 
+    Attributes:
+        store: where entities are looked up.
+        show_item: an item as node code gets it, with the urls of today.
+        timeout: seconds that code may run.
+        memory_limit: bytes that it may take.
+    """
+
+    store: Store
+    show_item: Callable[[Document], Document]
     timeout: float
     memory_limit: int | None = None
 
@@ -43,53 +52,59 @@ def code_of(package: Mapping[str, Any], function_name: str) -> Code:
     )
 
 
-def node_job(store: Store, row: ExecutionRow, spec: NodeSpec, defaults: Defaults) -> Job:
+def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
     """A node's execution: its own code, or that of the service that it names."""
     package = (spec.document.get("config") or {}).get("package")
     if package is None:
-        package = _service_package(store, spec.service_name)["_code"]
+        package = _service_package(setting.store, spec.service_name)["_code"]
     types = {port.name: port.type for port in spec.inputs}
     return Job(
         execution_id=row.id,
         fence=row.fence,
         code=code_of(package, row.function_name),
-        arguments=_arguments(store, row, types),
+        arguments=_arguments(setting, row, types),
         outputs=tuple((port.name, port.type) for port in spec.outputs),
         node=spec.name,
         context=_context(row, spec.name),
-        timeout=spec.timeout or defaults.timeout,
-        memory_limit=spec.memory_limit or defaults.memory_limit,
+        timeout=spec.timeout or setting.timeout,
+        memory_limit=spec.memory_limit or setting.memory_limit,
     )
 
 
-def call_job(store: Store, row: ExecutionRow, defaults: Defaults) -> Job:
+def call_job(setting: Setting, row: ExecutionRow) -> Job:
     """A call of a service. Raises NotFound, naming it, if the service, its code or the function is gone."""
-    service = store.get(Kind.SERVICE, row.service_id or "")
+    service = setting.store.get(Kind.SERVICE, row.service_id or "")
     if service is None:
         raise NotFound(f"service {row.service_name or row.service_id} is gone", hint="deploy or install it again")
-    package = _package(store, service)
+    package = _package(setting.store, service)
     function = _function(package, service, row.function_name)
     timeout, memory_limit, _ = service_settings(service)
     return Job(
         execution_id=row.id,
         fence=row.fence,
         code=code_of(package["_code"], row.function_name),
-        arguments=_arguments(store, row, {each["name"]: each.get("type") for each in function.get("input") or ()}),
+        arguments=_arguments(setting, row, {each["name"]: each.get("type") for each in function.get("input") or ()}),
         outputs=tuple((each["name"], each.get("type")) for each in function.get("output") or ()),
         node=row.service_name,
         context=_context(row, None),
-        timeout=timeout or defaults.timeout,
-        memory_limit=memory_limit or defaults.memory_limit,
+        timeout=timeout or setting.timeout,
+        memory_limit=memory_limit or setting.memory_limit,
     )
 
 
-def _arguments(store: Store, row: ExecutionRow, types: Mapping[str, str | None]) -> tuple[Argument, ...]:
+def _arguments(setting: Setting, row: ExecutionRow, types: Mapping[str, str | None]) -> tuple[Argument, ...]:
     """The types of undeclared arguments follow their names, as the field's SDK has it: `item` is an Item."""
     return tuple(
-        Argument(name, type, value, lookup(store, type, value))
+        Argument(name, type, value, _shown(setting, type, lookup(setting.store, type, value)))
         for name, value in row.input.items()
         for type in (types.get(name) or _TYPE_BY_NAME.get(name),)
     )
+
+
+def _shown(setting: Setting, type: str | None, found: Any) -> Any:
+    if isinstance(found, list):
+        return [_shown(setting, type, each) for each in found]
+    return setting.show_item(found) if found is not None and type in ("Item", "Item[]") else found
 
 
 _TYPE_BY_NAME = {"item": "Item", "dataset": "Dataset", "project": "Project", "annotation": "Annotation"}

@@ -15,8 +15,8 @@ from mock_server.runners.entities import reference_id
 
 if TYPE_CHECKING:
     from mock_server.runners.blueprint import NodeSpec
-    from mock_server.runners.code import Defaults
-    from mock_server.store.base import ExecutionRow, Store
+    from mock_server.runners.code import Setting
+    from mock_server.store.base import ExecutionRow
 
 
 class Place(Protocol):
@@ -25,7 +25,7 @@ class Place(Protocol):
     def __call__(self, item_id: str, dataset_id: str, folder: str | None, creator: str) -> str: ...
 
 
-def node_job(_store: Store, row: ExecutionRow, spec: NodeSpec, defaults: Defaults) -> Job:
+def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
     """The platform's own work: no code travels. Raises BadRequest, naming the node, for one without a dataset."""
     metadata = spec.document.get("metadata") or {}
     if not metadata.get("datasetId"):
@@ -38,7 +38,7 @@ def node_job(_store: Store, row: ExecutionRow, spec: NodeSpec, defaults: Default
         outputs=tuple((port.name, port.type) for port in spec.outputs),
         node=spec.name,
         context={"dataset_id": metadata["datasetId"], "folder": metadata.get("dir"), "creator": row.creator},
-        timeout=spec.timeout or defaults.timeout,
+        timeout=spec.timeout or setting.timeout,
     )
 
 

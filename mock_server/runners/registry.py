@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
 from mock_server.runners import code, dataset
-from mock_server.runners.code import Defaults
+from mock_server.runners.code import Setting
 from mock_server.runners.entities import document
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Job
     from mock_server.runners.blueprint import NodeSpec
-    from mock_server.store.base import ExecutionRow, Reads, Store
+    from mock_server.store.base import ExecutionRow, Reads
 
 _BY_TYPE = {
     "code": code.node_job,
@@ -31,9 +31,8 @@ INLINE = frozenset({"storage"})
 class Runners:
     """The registry: `prepare` finds the runner for an execution."""
 
-    def __init__(self, store: Store, defaults: Defaults) -> None:
-        self._store = store
-        self._defaults = defaults
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
 
     def prepare(self, row: ExecutionRow, spec: NodeSpec | None) -> Job:
         """The job for a node's execution, or for a call of a service (no spec).
@@ -41,7 +40,7 @@ class Runners:
         Raises BadRequest, naming the node, for a type that has no runner or for code that is not there.
         """
         if spec is None:
-            return code.call_job(self._store, row, self._defaults)
+            return code.call_job(self._setting, row)
         runner = _BY_TYPE.get(spec.type)
         if runner is None:
             raise BadRequest(
@@ -49,7 +48,7 @@ class Runners:
                 node=spec.name,
                 hint=f"it runs {', '.join(sorted(_BY_TYPE))}",
             )
-        return runner(self._store, row, spec, self._defaults)
+        return runner(self._setting, row, spec)
 
     def document(self, reads: Reads, type: str | None, value: Any) -> Mapping[str, Any]:
         """What a condition looks at when a value of this type passes."""

@@ -19,10 +19,10 @@ from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
 from mock_server.executors.process import ProcessExecutor
-from mock_server.platform import lifecycle
+from mock_server.platform import lifecycle, views
 from mock_server.runners import dataset
 from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
-from mock_server.runners.code import Defaults
+from mock_server.runners.code import Setting
 from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, LogLine, StoreError, Tx
 from mock_server.store.ids import new_id
@@ -55,7 +55,14 @@ class Worker:
             self.receive, workers=settings.workers, environment=platform.worker_environment
         )
         self._inline = InlineExecutor(self.receive, lambda job: dataset.run(job, platform.items.place))
-        self._runners = Runners(self._store, Defaults(settings.node_timeout, settings.node_memory_limit))
+        self._runners = Runners(
+            Setting(
+                self._store,
+                show_item=lambda document: views.item(document, platform.url),
+                timeout=settings.node_timeout,
+                memory_limit=settings.node_memory_limit,
+            )
+        )
         self._core = self._new_core()
         self._stale = True
         self._touched = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_kill_9_of_the_platform_leaves_no_process_and_no_folder():
 
 
 def test_kill_9_of_platform_and_zygote_together_leaves_no_worker():
-    platform, processes, _folders = start_platform()
+    platform, processes, folders = start_platform()
     zygote = next(
         one for one in processes if any("zygote" in word for word in one.cmdline()) and one.ppid() == platform.pid
     )
@@ -82,6 +83,8 @@ def test_kill_9_of_platform_and_zygote_together_leaves_no_worker():
     for process in processes:
         if process.is_running():  # nobody was left to kill these: the zygote's work, and the zygote was killed
             process.kill()
+    for folder in folders:
+        shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def test_kill_9_of_the_zygote_fails_what_ran_and_the_pool_comes_back(make_bench):

@@ -37,8 +37,13 @@ def copied(inputs: dict[str, Any]) -> dict[str, Any]:
     Values that occur twice stay one value. Lists, tuples, sets and dicts are copied element by element, so one element
     that cannot be copied (a socket, a lock) is shared while its neighbours are not.
     """
-    memo: dict[int, Any] = {}
-    return {socket: value if type(value) in _ATOMIC else _copied(value, memo) for socket, value in inputs.items()}
+    result = inputs.copy()
+    memo: dict[int, Any] | None = None
+    for socket, value in inputs.items():
+        if type(value) not in _ATOMIC:
+            memo = {} if memo is None else memo
+            result[socket] = _copied(value, memo)
+    return result
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:

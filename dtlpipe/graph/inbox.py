@@ -89,7 +89,7 @@ class Inbox:
         for edge, source_socket, kind, target, slot, link, mandatory, counted in self._deliveries[node]:
             value = outputs.get(source_socket, NO_OUTPUT)
             if value is NO_OUTPUT or (closed and edge in closed):
-                if users and kind <= GREEDY and slot in users:
+                if users and not gone and kind <= GREEDY and slot in users:
                     continue  # the entry stays the user's, so this sender is still waited for
             else:
                 if converted and edge in converted:
@@ -106,25 +106,27 @@ class Inbox:
                     values[slot] = [value] if kind == LAZY else deque((value,))
                 else:
                     held.append(value)
-            if not reported[link]:
+            if gone:
+                if reported[link] != _GONE:
+                    self._part(target, slot, link, mandatory, counted, kind)
+            elif not reported[link]:
                 reported[link] = _REPORTED
                 self.unreported[target] -= counted
-        if gone:
-            self.part(node)
 
     def part(self, node: int) -> None:
         """Note that a node that is not running can never run again: to its receivers it has reported for ever."""
-        reported, live_nodes, live_slots = self.reported, self.live_nodes, self.live_slots
         for _, _, kind, target, slot, link, mandatory, counted in self._deliveries[node]:
-            state = reported[link]
-            if state != _GONE:
-                reported[link] = _GONE
-                live_nodes[target] -= 1
-                live_slots[slot] -= 1
-                if not state if counted else kind == GREEDY:
-                    self.unreported[target] -= 1
-                if mandatory and not live_slots[slot]:
-                    self.doomed[target] = 1
+            if self.reported[link] != _GONE:
+                self._part(target, slot, link, mandatory, counted, kind)
+
+    def _part(self, target: int, slot: int, link: int, mandatory: int, counted: int, kind: int) -> None:
+        if not self.reported[link] if counted else kind == GREEDY:
+            self.unreported[target] -= 1
+        self.reported[link] = _GONE
+        self.live_nodes[target] -= 1
+        live = self.live_slots[slot] = self.live_slots[slot] - 1
+        if mandatory and not live:
+            self.doomed[target] = 1
 
     def _convert(self, node: int, outputs: Mapping[str, Any], closed: Collection[int]) -> dict[int, Any]:
         """Convert before anything is delivered, so that a conversion that fails leaves the run as it was."""

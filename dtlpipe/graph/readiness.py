@@ -41,11 +41,12 @@ class Readiness:
         self.forced = -1 if plan.start is None else plan.index[plan.start]
         self.runnable = 0
 
-    def weigh(self, nodes: Iterable[int], quiet: list[int] | None = None) -> None:
+    def weigh(self, nodes: Iterable[int], *, bereaved: bool = False) -> list[int] | None:
         """Recompute the priorities of nodes, and queue those that can run.
 
-        `quiet`, given when a sender of theirs is gone, receives those that have become quiet by that.
+        `bereaved`: a sender of theirs is gone. Those that have become quiet by that, if any, are returned to be retired.
         """
+        quiet: list[int] | None = None
         priority, inbox = self.priority, self._inbox
         missing, triggered = inbox.missing, inbox.triggered
         for node in nodes:
@@ -55,7 +56,8 @@ class Readiness:
             if node == self.forced:
                 now = READY
             elif missing[node] or not triggered[node]:
-                if quiet is not None and (not inbox.live_nodes[node] or (inbox.doomed[node] and inbox.is_doomed(node))):
+                if bereaved and (not inbox.live_nodes[node] or (inbox.doomed[node] and inbox.is_doomed(node))):
+                    quiet = [] if quiet is None else quiet
                     quiet.append(node)
                 continue
             elif self._special[node]:
@@ -67,6 +69,7 @@ class Readiness:
                 if was == BLOCKED:
                     self.runnable += 1
                 heapq.heappush(self._queues[now], self._plan.rank[node] if now == DEFER else node)
+        return quiet
 
     def _weigh_special(self, node: int) -> int:
         inbox, intakes = self._inbox, self._plan.intakes[node]
@@ -123,14 +126,6 @@ class Readiness:
 
     # ---- dead paths --------------------------------------------------------------------------------------------------
 
-    def weigh_bereaved(self, node: int) -> None:
-        """Weigh the receivers of a node that is gone, and retire what can never run now."""
-        self.quiet[node] = 1
-        quiet: list[int] = []
-        self.weigh(self._plan.receivers[node], quiet)
-        if quiet:
-            self.retire(quiet)
-
     def retire(self, quiet: list[int]) -> None:
         """Retire nodes that are not running and never will, and those that follow from them."""
         while quiet:
@@ -138,4 +133,4 @@ class Readiness:
             if not self.quiet[node]:
                 self.quiet[node] = 1
                 self._inbox.part(node)
-                self.weigh(self._plan.receivers[node], quiet)
+                quiet += self.weigh(self._plan.receivers[node], bereaved=True) or ()

@@ -213,7 +213,9 @@ class RunState:
             consumed = plan.consumed[node]
             self._outputs[name] = {socket: outputs[socket] for socket in outputs if socket not in consumed}
         if gone:
-            ready.weigh_bereaved(node)
+            ready.quiet[node] = 1
+            if quiet := ready.weigh(plan.receivers[node], bereaved=True):
+                ready.retire(quiet)
         else:
             ready.weigh(plan.receivers[node])
             if inbox.triggered[node]:

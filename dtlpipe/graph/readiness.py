@@ -44,7 +44,7 @@ class Readiness:
     def weigh(self, nodes: Iterable[int], *, bereaved: bool = False) -> list[int] | None:
         """Recompute the priorities of nodes, and queue those that can run.
 
-        `bereaved`: a sender of theirs is gone. Those that have become quiet by that, if any, are returned to be retired.
+        `bereaved`: a sender of theirs is gone. Those that became quiet by that, if any, are returned to be retired.
         """
         quiet: list[int] | None = None
         priority, inbox = self.priority, self._inbox

@@ -153,6 +153,7 @@ def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | 
         if condition is not None or action:
             port = next(port for port in nodes[source["nodeId"]].outputs if port.id == source["portId"])
             gates[index] = Gate(port, action, condition)
+    graph.spread_streams()  # what follows a port of several connections runs once for each arrival, too
     root = next((each["nodeId"] for each in revision.get("startNodes") or () if each.get("type") == "root"), None)
     return Blueprint(
         revision_id=revision["id"],

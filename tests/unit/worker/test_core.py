@@ -203,6 +203,23 @@ def test_a_port_that_two_branches_feed_runs_for_the_one_that_was_taken():
     assert sim.runs[run].status == "success"
 
 
+def test_each_arrival_at_a_port_of_two_connections_goes_all_the_way():
+    sim = Sim()
+    plan = blueprint(
+        [node("a"), node("b"), node("c"), node("d"), node("e")],
+        [edge("a.y", "b.x"), edge("a.y", "c.x"), edge("b.y", "d.x"), edge("c.y", "d.x"), edge("d.y", "e.x")],
+    )
+    run = sim.begin(plan)
+    for name in ("a", "b", "c"):
+        sim.done(name, y=f"from {name}")
+    sim.done("d", y="first")
+    sim.done("d", y="second")  # while e still runs for the first
+    sim.done("e")
+    sim.done("e")
+    assert [row.input["x"] for row in sim.rows.values() if row.node_id == "e"] == ["first", "second"]
+    assert sim.runs[run].status == "success"
+
+
 def test_a_node_gets_none_from_a_port_without_a_default_and_the_default_where_there_is_one():
     sim = Sim()
     plan = blueprint(

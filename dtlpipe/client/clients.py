@@ -311,7 +311,7 @@ class AsyncClient(_Client[Async]):
         own: Any = None if isinstance(transport, str) else transport
         carrier: AsyncTransport
         if app is None and transport in (None, "httpx"):
-            from dtlpipe.transports.httpx import AsyncHttpxTransport
+            from dtlpipe.transports.async_httpx import AsyncHttpxTransport
             from dtlpipe.transports.requests import RequestsTransport
 
             carrier, bulk = AsyncHttpxTransport(settings), RequestsTransport(settings)

@@ -102,11 +102,10 @@ class Exchange:
                     if failure is None:
                         effect = op.send(answer)
                     else:
-                        thrown, failure = failure, None
-                        effect = op.throw(thrown)
-                        del thrown
+                        effect = op.throw(failure)
                 except StopIteration as done:
                     return done.value
+                answer = failure = None
                 try:
                     if isinstance(effect, Request):
                         answer = yield from self._attempts(
@@ -121,6 +120,7 @@ class Exchange:
                 except Exception as error:  # noqa: BLE001 - the operation's own to handle, whatever it is
                     failure = error
         finally:
+            failure = None  # its traceback holds this frame: a circle, which would keep all of it until it is collected
             op.close()
 
     # -- attempts -----------------------------------------------------------------------------------------------------
@@ -160,7 +160,10 @@ class Exchange:
             again = answer.status == 429 or (answer.status in _GATEWAY and (repeatable or (once and self.honours_keys)))
             pause = self._pause(attempt) if error.retry_after is None else error.retry_after
             if not again or attempt >= ATTEMPTS or pause > LONGEST_PAUSE:
-                raise error
+                try:
+                    raise error
+                finally:
+                    del error  # as in `converse`
             yield Sleep(pause)
 
     def _pause(self, attempt: int) -> float:

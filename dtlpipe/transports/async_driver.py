@@ -52,12 +52,13 @@ class AsyncSession(Session[Async]):
                 except StopIteration as done:
                     result: T = done.value
                     return result
-                failure = None
+                answer = failure = None
                 try:
                     answer = await self._perform(step)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
+            failure = None  # its traceback holds this frame, a circle
             conversation.close()
 
     async def stream(self, flow: Flow[T]) -> AsyncIterator[T]:
@@ -79,6 +80,7 @@ class AsyncSession(Session[Async]):
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
+            failure = None  # its traceback holds this frame, a circle
             conversation.close()
 
     def listed(self, pages: Any) -> Any:

@@ -5,11 +5,10 @@ It drives `Exchange.converse`, as `async_driver` does; all that either knows is 
 
 from __future__ import annotations
 
-import random
-import secrets
+import os
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from dtlpipe.config import Settings
@@ -23,7 +22,9 @@ T = TypeVar("T")
 
 def exchange_for(settings: Settings) -> Exchange:
     """An exchange with the real clock, real chance and real keys."""
-    return Exchange(settings, clock=time.time, chance=random.random, new_key=lambda: secrets.token_hex(16))
+    return Exchange(
+        settings, clock=time.time, chance=lambda: os.urandom(1)[0] / 255, new_key=lambda: os.urandom(16).hex()
+    )
 
 
 class SyncSession(Session[Sync]):
@@ -39,17 +40,44 @@ class SyncSession(Session[Sync]):
 
     def run(self, op: Op[T]) -> T:
         conversation = self.exchange.converse(op)
+        answer: Any = None
+        failure: Exception | None = None
         try:
-            result: T = self._drive(conversation)
-            return result
+            while True:
+                try:
+                    step = conversation.send(answer) if failure is None else conversation.throw(failure)
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
+                answer = failure = None
+                try:
+                    answer = self._perform(step)
+                except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
+                    failure = error
         finally:
+            failure = None  # its traceback holds this frame, a circle
             conversation.close()
 
     def stream(self, flow: Flow[T]) -> Iterator[T]:
         conversation = self.exchange.converse(flow)
+        answer: Any = None
+        failure: Exception | None = None
         try:
-            yield from self._emitted(conversation)
+            while True:
+                try:
+                    step = conversation.send(answer) if failure is None else conversation.throw(failure)
+                except StopIteration:
+                    return
+                answer = failure = None
+                if isinstance(step, Emit):
+                    yield step.value
+                    continue
+                try:
+                    answer = self._perform(step)
+                except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
+                    failure = error
         finally:
+            failure = None  # its traceback holds this frame, a circle
             conversation.close()
 
     def listed(self, pages: Any) -> Any:
@@ -60,37 +88,6 @@ class SyncSession(Session[Sync]):
         """Closes the connections; the next call opens new ones."""
         self._transport.close()
         self._bulk.close()
-
-    def _drive(self, conversation: Generator[Any, Any, Any]) -> Any:
-        answer: Any = None
-        failure: Exception | None = None
-        while True:
-            try:
-                step = conversation.send(answer) if failure is None else conversation.throw(failure)
-            except StopIteration as done:
-                return done.value
-            failure = None
-            try:
-                answer = self._perform(step)
-            except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
-                failure = error
-
-    def _emitted(self, conversation: Generator[Any, Any, Any]) -> Iterator[Any]:
-        answer: Any = None
-        failure: Exception | None = None
-        while True:
-            try:
-                step = conversation.send(answer) if failure is None else conversation.throw(failure)
-            except StopIteration:
-                return
-            answer = failure = None
-            if isinstance(step, Emit):
-                yield step.value
-                continue
-            try:
-                answer = self._perform(step)
-            except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
-                failure = error
 
     def _perform(self, step: Any) -> Any:
         if isinstance(step, WireRequest):

@@ -1,18 +1,12 @@
-"""JSON calls over httpx, sync and async.
+"""JSON calls over httpx; what `async_httpx` shares is here.
 
 httpx is imported with the first call, not with the module. Plain-http platforms get a TLS context that trusts
 nobody, because loading the certificates takes 20 ms that they never need.
-
-The async pool is small on purpose, behind a semaphore: httpcore looks through its whole pool at each event, so that
-many concurrent requests on a large pool are slower than the same requests queueing for a small one. Requests that a
-platform holds open (waiting) have a pool of their own, so that they do not keep the others from their turn.
 """
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.config import Settings, is_loopback
@@ -22,16 +16,13 @@ from dtlpipe.sansio.wire import WireRequest
 if TYPE_CHECKING:
     import httpx
 
-#: Connections for ordinary calls of one async client.
-ASYNC_POOL = 8
-
-#: Connections for requests that the platform holds open.
-HELD_POOL = 64
-
 CONNECT_TIMEOUT = 10.0
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def options(settings: Settings) -> dict[str, Any]:
+    """What httpx's clients are made with."""
+    import ssl
+
     plain = settings.url.startswith("http://") and settings.gate_url.startswith("http://")
     return {
         "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else settings.verify,
@@ -39,13 +30,13 @@ def _options(settings: Settings) -> dict[str, Any]:
     }
 
 
-@cache
+@lru_cache(maxsize=32)
 def _extensions(seconds: float) -> dict[str, dict[str, float | None]]:
     """A timeout as httpcore takes it; a place in the pool is waited for however long it takes."""
     return {"timeout": {"connect": min(seconds, CONNECT_TIMEOUT), "read": seconds, "write": seconds, "pool": None}}
 
 
-def _composed(request: WireRequest) -> httpx.Request:
+def composed(request: WireRequest) -> httpx.Request:
     """Composed without the client: its merging of defaults, of which we have none, costs as much as all that we do."""
     import httpx
 
@@ -58,7 +49,8 @@ def _composed(request: WireRequest) -> httpx.Request:
     )
 
 
-def _failure(error: Exception) -> TransportError:
+def failure(error: Exception) -> TransportError:
+    """Which of the three kinds of failure an error of httpx is."""
     import httpx
 
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)):
@@ -81,54 +73,14 @@ class HttpxTransport:
         client = self._client
         if client is None:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
-            client = self._client = httpx.Client(limits=limits, **_options(self._settings))
+            client = self._client = httpx.Client(limits=limits, **options(self._settings))
         try:
-            answer = client.send(_composed(request))
+            answer = client.send(composed(request))
         except httpx.HTTPError as error:
-            raise _failure(error) from error
+            raise failure(error) from error
         return Response(answer.status_code, answer.headers, answer.content)
 
     def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-
-
-class AsyncHttpxTransport:
-    """Two small pools on the running event loop; made anew when the loop is another one than before."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pools: dict[bool, tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
-
-    async def send(self, request: WireRequest) -> Response:
-        import httpx
-
-        client, places = self._pool(held=request.held)
-        try:
-            async with places:
-                answer = await client.send(_composed(request))
-        except httpx.HTTPError as error:
-            raise _failure(error) from error
-        return Response(answer.status_code, answer.headers, answer.content)
-
-    def _pool(self, *, held: bool) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop, self._pools = loop, {}  # connections of a loop that is over cannot be used, nor closed
-        pool = self._pools.get(held)
-        if pool is None:
-            import httpx
-
-            size = HELD_POOL if held else ASYNC_POOL
-            limits = httpx.Limits(max_connections=size, max_keepalive_connections=size)
-            client = httpx.AsyncClient(limits=limits, **_options(self._settings))
-            pool = self._pools[held] = client, asyncio.Semaphore(size)
-        return pool
-
-    async def aclose(self) -> None:
-        pools, self._pools = self._pools, {}
-        if self._loop is asyncio.get_running_loop():
-            for client, _ in pools.values():
-                await client.aclose()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import pydoc
 import threading
 import time
 import traceback
+import weakref
 
 import pytest
 
@@ -279,6 +281,19 @@ async def test_a_cancelled_call_closes_its_operation():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == [True]
+
+
+def test_an_error_that_was_handled_is_gone_without_the_collector(sync_things):
+    """A traceback that holds itself would keep each answer's bytes until the collector comes by."""
+    gc.disable()
+    try:
+        try:
+            sync_things.both("a", "nothing")
+        except NotFound as error:
+            known = weakref.ref(error)
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_no_effect_is_the_operation_s_type_error(sync_things):

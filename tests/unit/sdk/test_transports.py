@@ -13,7 +13,8 @@ import respx
 from dtlpipe.sansio.effects import Response, StreamBroken, TransportError, Upload
 from dtlpipe.sansio.wire import WireDownload, WireRequest, WireUpload
 from dtlpipe.transports.async_driver import InThreads
-from dtlpipe.transports.httpx import ASYNC_POOL, AsyncHttpxTransport, HttpxTransport
+from dtlpipe.transports.async_httpx import POOL, AsyncHttpxTransport
+from dtlpipe.transports.httpx import HttpxTransport
 from dtlpipe.transports.local import LocalTransport
 from dtlpipe.transports.requests import RequestsTransport
 from tests.unit.sdk.hand import settings
@@ -180,7 +181,7 @@ async def test_the_async_pool_never_grows_over_its_size(serve):
     transport = AsyncHttpxTransport(loopback())
     await asyncio.gather(*(transport.send(wire(server.url)) for _ in range(100)))
     await transport.aclose()
-    assert 1 <= server.connections <= ASYNC_POOL
+    assert 1 <= server.connections <= POOL
     assert len(server.seen) == 100
 
 
@@ -196,7 +197,7 @@ async def test_requests_that_are_held_do_not_keep_others_from_their_turn(serve):
     transport = AsyncHttpxTransport(loopback())
     held = wire(f"{server.url}/held")
     held.held = True
-    waiting = [asyncio.create_task(transport.send(held)) for _ in range(2 * ASYNC_POOL)]
+    waiting = [asyncio.create_task(transport.send(held)) for _ in range(2 * POOL)]
     try:
         assert (await asyncio.wait_for(transport.send(wire(f"{server.url}/quick")), 5)).status == 200
         assert not any(task.done() for task in waiting)

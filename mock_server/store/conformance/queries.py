@@ -28,10 +28,12 @@ _PROPERTY = settings(
 )
 _numbers = count()
 
-# few letters, so that values meet; and those that text columns are known to trip over
-_text = st.text(alphabet="ab/A_%\\é\ud7ff\U0010ffff", max_size=4)
+# few texts, so that values, prefixes and globs meet; and those that text columns are known to trip over
+_STEMS = ["", "a", "ab", "a/", "a/b", "a/b/a", "A", "Ab", "_", "_b", "%", "%a", "\\", "\\a", "é", "aé", "*", "a*"]
+_STEMS += ["\ud7ff", "\ud7ffa", "\ue000", "\U0010ffff", "\U0010ffffa", "a\U0010ffff", "b", "a\n"]
+_text = st.sampled_from(_STEMS) | st.text(alphabet="ab/A_%\\*\ud7ff\U0010ffff", max_size=4)
 _folder = st.sampled_from(["/", "/a", "/a/b", "/A", "/a_b", "/a%", "/b"])
-_globs = st.text(alphabet="a/*_%A", min_size=1, max_size=5)
+_globs = st.builds("{}{}".format, _text, st.sampled_from(["*", "**", "*a", "*b", "**a", "*/*", "/**", "*" * 3, ""]))
 _when = st.sampled_from(["2024-01-01T00:00:00.000Z", "2024-01-01T00:00:00.001Z", "2025-01-01T00:00:00.000Z"])
 _scalars = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from([0.5, 1.0, 2**63, -(2**70)]), _text)
 _anything = st.recursive(

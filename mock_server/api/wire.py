@@ -16,6 +16,8 @@ from dtlpipe.model import times
 from dtlpipe.model.struct import encode
 
 REQUEST_ID = "X-Request-Id"
+#: Says to clients that this is a platform of ours, which honours idempotency keys.
+PLATFORM = "x-dtlpipe-platform"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -75,6 +77,7 @@ def install(app: Flask) -> None:
     @app.after_request
     def name(response: Response) -> Response:
         response.headers[REQUEST_ID] = request_id()
+        response.headers[PLATFORM] = "1"
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "no-store")
         return response

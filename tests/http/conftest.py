@@ -39,6 +39,7 @@ class Http(requests.Session):
         assert body["status"] == status
         assert body["message"]
         assert body["requestId"] == answer.headers["X-Request-Id"]
+        assert answer.headers["x-dtlpipe-platform"] == "1"
         return body
 
 

@@ -287,10 +287,10 @@ class Store(Reads, Protocol):
     def run_counts(
         self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None
     ) -> dict[str, int]:
-        """Number of runs by status, of those begun `since` then."""
+        """Number of runs by status, of those created at `since` or later."""
 
     def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
-        """Number of executions by node id and status, of those begun `since` then."""
+        """Number of executions by node id and status, of those created at `since` or later."""
 
     def logs(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mock_server.store.base import Document, Event, ExecutionRow, Kind, LogLine, Page, Query, RunRow, Where
-from mock_server.store.codec import RowCodec
+from mock_server.store.codec import RowCodec, time_text
 from mock_server.store.dialect import Db, Statements
 from mock_server.store.documents import from_row
 from mock_server.store.find import Found, Search, Source, at_path, equalities
@@ -140,15 +140,14 @@ class SqlReads:
         if batch_id is not None:
             select = select.where(runs.c.batch_id == batch_id)
         if since is not None:
-            select = select.where(runs.c.created_at >= RUNS.encode_columns({"created_at": since})["created_at"])
+            select = select.where(runs.c.created_at >= time_text(since))
         return {row[0]: row[1] for row in self._db.core.execute(select)}
 
     def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
         node, status = executions.c.node_id, executions.c.status
         select = sa.select(node, status, sa.func.count()).where(executions.c.pipeline_id == pipeline_id)
         if since is not None:
-            at = EXECUTIONS.encode_columns({"created_at": since})["created_at"]
-            select = select.where(executions.c.created_at >= at)
+            select = select.where(executions.c.created_at >= time_text(since))
         counts: dict[str, dict[str, int]] = defaultdict(dict)
         for node_id, each, count in self._db.core.execute(select.where(node.is_not(None)).group_by(node, status)):
             counts[node_id][each] = count

@@ -23,6 +23,7 @@ from mock_server.store.dialect import Db, Raw
 _MINIMUM = (3, 35, 0)  # ON CONFLICT clauses, RETURNING
 _LOCK_WAIT = 15.0  # seconds to wait for somebody else's lock, such as a backup's, before a change is refused
 _FULL = frozenset({sqlite3.SQLITE_FULL})
+_UNIQUE = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -84,7 +85,7 @@ class Sqlite:
         return cast("sqlite3.Connection", raw).in_transaction
 
     def is_conflict(self, error: BaseException) -> bool:
-        return isinstance(_original(error), sqlite3.IntegrityError)
+        return getattr(_original(error), "sqlite_errorcode", None) in _UNIQUE
 
     def failure(self, error: BaseException) -> StoreError | None:
         original = _original(error)

@@ -139,7 +139,7 @@ class Writer:
         for callback in callbacks:
             _call(callback, "after_commit")
         for outcome in outcomes:
-            outcome.tell()
+            _call(outcome.tell, "future's")
 
     def _apply(self, job: _Job, callbacks: list[Callable[[], None]]) -> _Outcome:
         """Run the intent in its savepoint. Raises only if the storage failed."""
@@ -178,7 +178,8 @@ class Writer:
 
 
 def _call(fn: Callable[[], None], what: str) -> None:
+    """Whatever it raises, the writer lives on: others wait for it."""
     try:
         fn()
-    except Exception:
+    except BaseException:
         logger.exception("an %s callback raised; the change itself is not affected", what)

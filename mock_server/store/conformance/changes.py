@@ -72,12 +72,16 @@ class ChangeConformance(Suite):
         assert future.result(30) == "answer"
         assert seen == [{"id": "p1"}, False]
 
+    @pytest.mark.parametrize("error", [ValueError, SystemExit])
     def test_a_callback_that_raises_does_not_unmake_the_change(
-        self, store: Store, caplog: pytest.LogCaptureFixture
+        self, store: Store, caplog: pytest.LogCaptureFixture, error: type[BaseException]
     ) -> None:
+        def callback() -> None:
+            raise error("on purpose")
+
         def intent(tx: Tx) -> None:
             tx.put(Kind.PROJECT, {"id": "p1"})
-            tx.after_commit(lambda: 1 / 0)  # type: ignore[arg-type]
+            tx.after_commit(callback)
 
         store.write(intent)
         assert store.get(Kind.PROJECT, "p1")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,28 @@ class RowConformance(Suite):
         assert store.run_counts(batch_id="b") == {"success": 1, "rerun": 1}
         assert store.run_counts("other") == {}
         assert store.node_counts("pipe") == {"n1": {"success": 1, "created": 3}}
+
+    def test_what_was_created_before_a_time_is_left_out_of_the_counts(self, store: Store) -> None:
+        early, late = NOW, NOW + timedelta(milliseconds=1)
+
+        def fill(tx: Tx) -> None:
+            tx.insert_runs([a_run(created_at=when) for when in (early, late)])
+            executions = [an_execution(created_at=when, pipeline_id="pipe", node_id="n1") for when in (early, late)]
+            tx.insert_executions(executions)
+
+        store.write(fill)
+        zone = timezone(timedelta(hours=5))
+        assert store.run_counts("pipe", since=early) == {"pending": 2}
+        assert store.run_counts("pipe", since=late.astimezone(zone)) == {"pending": 1}
+        assert store.node_counts("pipe", since=late) == {"n1": {"created": 1}}
+
+    def test_times_of_any_zone_come_back_as_the_same_moment(self, store: Store) -> None:
+        run = a_run(created_at=NOW.astimezone(timezone(timedelta(hours=-3))))
+        store.write(lambda tx: tx.insert_runs([run]))
+        found = store.get_run(run.id)
+        assert found is not None
+        assert found.created_at == NOW
+        assert found.created_at.utcoffset() == timedelta(0)
 
     def test_events_are_numbered_in_order_and_numbers_are_not_used_twice(self, tmp_path: Path) -> None:
         store = self.open_store(tmp_path / "data")

@@ -94,6 +94,8 @@ def test_a_mistake_in_a_statement_is_the_intents_own(store):
     with pytest.raises(sqlite3.OperationalError, match="nonsense"):
         wrong.result(30)
     right.result(30)
+    with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"):  # and not a Conflict
+        store.write(lambda tx: tx.insert_runs([a_run(creator=None)]))
     with pytest.raises(TypeError, match="at least one"):
         store.write(lambda tx: tx.update_run("r1"))
 

@@ -18,7 +18,7 @@ from measure import machine, row, spread
 import dtlpipe as dl
 
 ITEMS = 1000
-ROUNDS = 5
+ROUNDS = 12
 PORT_WAIT = 20.0
 
 

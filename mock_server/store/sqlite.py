@@ -64,12 +64,12 @@ class Sqlite:
 
     def _pragmas(self, *, writer: bool) -> list[str]:
         if not writer:
-            return ["query_only=ON", "cache_size=-8000", "temp_store=MEMORY"]
+            return ["query_only=ON", "cache_size=-2000", "temp_store=MEMORY"]
         return [
             "journal_mode=WAL",
             f"synchronous={self._synchronous}",
             "journal_size_limit=67108864",  # bytes: what a burst has made of the log is given back
-            "cache_size=-32000",  # KiB
+            "cache_size=-8000",  # KiB: what a batch touches; more only looks like a leak
             "temp_store=MEMORY",
         ]
 

@@ -55,3 +55,12 @@ def run(state: RunState, call: Callable[[Task], Mapping[str, Any]]) -> list[tupl
         state.complete(task, call(task))
     assert state.finished
     return trace
+
+
+def loop(limit: int = 100, **options: Any) -> RunState:
+    """A head and a tail that sends back `again` until it says `done`."""
+    plan = build(
+        {"head": ([lazy("x")], ["y"]), "tail": (["x"], ["again", "done"])},
+        ["head.y -> tail.x", "tail.again -> head.x"],
+    )
+    return RunState(plan, {"head": {"x": 0}}, max_runs_per_node=limit, **options)

@@ -5,7 +5,7 @@ from dtlpipe.graph import (
     RunState,
 )
 from dtlpipe.graph.readiness import RUNNING
-from tests.unit.graph.machines import build, greedy, lazy, names, optional, ready, run
+from tests.unit.graph.machines import build, greedy, lazy, loop, names, optional, ready, run
 
 DIAMOND = build(
     {"a": (["x"], ["y"]), "b": (["x"], ["y"]), "c": (["x"], ["y"]), "d": (["l", "r"], ["y"])},

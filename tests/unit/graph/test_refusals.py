@@ -12,20 +12,12 @@ from dtlpipe.graph import (
     TaskNotOutstanding,
     TaskNotReady,
 )
-from tests.unit.graph.machines import build, ready, run
+from tests.unit.graph.machines import build, loop, ready, run
 
 DIAMOND = build(
     {"a": (["x"], ["y"]), "b": (["x"], ["y"]), "c": (["x"], ["y"]), "d": (["l", "r"], ["y"])},
     ["a.y -> b.x", "a.y -> c.x", "b.y -> d.l", "c.y -> d.r"],
 )
-
-
-def loop(limit=100, **options):
-    plan = build(
-        {"head": ([lazy("x")], ["y"]), "tail": (["x"], ["again", "done"])},
-        ["head.y -> tail.x", "tail.again -> head.x"],
-    )
-    return RunState(plan, {"head": {"x": 0}}, max_runs_per_node=limit, **options)
 
 
 def count_to(limit):

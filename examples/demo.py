@@ -107,18 +107,20 @@ def table(rows: list[tuple[str, ...]]) -> None:
         print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def show(title: str, runs: list[dl.PipelineExecution]) -> None:
-    """A row a run, with each node's state and milliseconds."""
+def show(title: str, runs: list[dl.PipelineExecution], most: int = 10) -> None:
+    """A row a run, with each node's state and milliseconds; of many runs, the first."""
     print(f"\n{title}")
     names = [node.name for node in runs[0].nodes]
     rows = [("run", "status", "ms", *names)]
-    for run in runs:
+    for run in runs[:most]:
         cells = []
         for node in run.nodes:
             took = node.extra.get("duration")
             cells.append(f"{node.status} {took * 1000:.0f}" if took is not None else str(node.status))
         rows.append((run.id[-6:], str(run.status), f"{(run.duration or 0) * 1000:.0f}", *cells))
     table(rows)
+    if len(runs) > most:
+        print(f"  ... and {len(runs) - most} more")
 
 
 def main(photos: Path, data: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
@@ -183,8 +183,8 @@ class Executions:
     def logs(self, body: Mapping[str, Any]) -> Document:
         """Lines after a checkpoint. `stop` says that there will be no more; it is never said with the first reply.
 
-        `executionId` (one or a list), `pipelineExecutionId` and `serviceId` say whose; `logLevel` and `text` filter.
-        With `follow`, a request that finds nothing new is held for a moment.
+        `executionId` (one or a list), `pipelineExecutionId` and `serviceId` say whose; `logLevel`, `text`, `start`,
+        `end` and `functionName` filter. With `follow`, a request that finds nothing new is held for a moment.
         """
         checkpoint = body.get("checkpoint")
         after = int(checkpoint.get("id", 0)) if isinstance(checkpoint, Mapping) else 0
@@ -195,6 +195,7 @@ class Executions:
             raise BadRequest("whose logs? give executionId, pipelineExecutionId or serviceId")
         size = max(1, min(int(body.get("size") or 1000), 1000))
         key = ids[0] if ids and len(ids) == 1 else run_id or service_id
+        since, until = _moment(body, "start"), _moment(body, "end")
 
         def look() -> list[LogLine]:
             return self._platform.store.logs(
@@ -205,6 +206,9 @@ class Executions:
                 limit=size,
                 level=str(body["logLevel"]).upper() if body.get("logLevel") else None,
                 text=body.get("text"),
+                since=since,
+                until=until,
+                function_name=body.get("functionName"),
             )
 
         over = self._over(ids, run_id)
@@ -226,6 +230,17 @@ class Executions:
                 raise NotFound(f"there is no execution {run_id!r}")
             return lifecycle.is_final(row.status)
         return False
+
+
+def _moment(body: Mapping[str, Any], key: str) -> datetime | None:
+    """A time that clients give with a zone, or without one, as the field's SDK does, and then mean their own."""
+    text = body.get(key)
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise BadRequest(f"{key}: {text!r} is no time", hint="such as 2026-01-31T12:00:00Z") from None
 
 
 def _line(line: LogLine) -> Document:

@@ -302,10 +302,14 @@ class Store(Reads, Protocol):
         limit: int = 1000,
         level: str | None = None,
         text: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        function_name: str | None = None,
     ) -> list[LogLine]:
         """Lines in the order written, with ids above `after_id`.
 
-        `level` is the least severity wanted; `text` must occur in the message, in either case.
+        `level` is the least severity wanted; `text` must occur in the message, in either case; `function_name` is that
+        of the execution that wrote it.
         """
 
     def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:

@@ -165,6 +165,9 @@ class SqlReads:
         limit: int = 1000,
         level: str | None = None,
         text: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        function_name: str | None = None,
     ) -> list[LogLine]:
         table = log_lines.c
         select = LOG_LINES.select.where(table.id > after_id).order_by(table.id)
@@ -178,6 +181,13 @@ class SqlReads:
             least = _SEVERITY.get(level.lower(), 0)
             lesser = [name for name, severity in _SEVERITY.items() if severity < least]
             select = select.where(sa.func.lower(table.level).not_in(lesser))
+        if since is not None:
+            select = select.where(table.at >= time_text(since))
+        if until is not None:
+            select = select.where(table.at <= time_text(until))
+        if function_name is not None:
+            of_function = sa.select(executions.c.id).where(executions.c.function_name == function_name)
+            select = select.where(table.execution_id.in_(of_function))
         if text is None:
             return LOG_LINES.decode_all(self._db.core.execute(select.limit(limit)))
         needle, found = text.casefold(), []

@@ -261,6 +261,9 @@ class SqlStore:
         limit: int = 1000,
         level: str | None = None,
         text: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        function_name: str | None = None,
     ) -> list[LogLine]:
         with self._reads() as reads:
             return reads.logs(
@@ -271,6 +274,9 @@ class SqlStore:
                 limit=limit,
                 level=level,
                 text=text,
+                since=since,
+                until=until,
+                function_name=function_name,
             )
 
     def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:

@@ -5,12 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
+from pydantic import BaseModel, ConfigDict, Field
 
 from mock_server.api.dataloop import validation
 from mock_server.api.guard import caller
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
+
+
+class _Checkpoint(BaseModel):
+    id: int = 0
+
+
+class _Logs(BaseModel):
+    """The body of POST /services/logs."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", populate_by_name=False)
+
+    execution_id: str | list[str] | None = Field(None, alias="executionId")
+    pipeline_execution_id: str | None = Field(None, alias="pipelineExecutionId")
+    service_id: str | None = Field(None, alias="serviceId")
+    function_name: str | None = Field(None, alias="functionName")
+    log_level: str | None = Field(None, alias="logLevel")
+    text: str | None = None
+    start: str | None = None
+    end: str | None = None
+    follow: bool | None = None
+    size: int | None = None
+    checkpoint: _Checkpoint | None = None
 
 
 def register(api: Blueprint, platform: Platform) -> None:
@@ -23,7 +46,8 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/services/logs")
     def logs() -> Any:
-        return platform.executions.logs(validation.json_object())
+        asked: _Logs = validation.body(_Logs)
+        return platform.executions.logs(asked.model_dump(by_alias=True, exclude_none=True))
 
     @api.get("/services/<service_id>")
     def get_service(service_id: str) -> Any:

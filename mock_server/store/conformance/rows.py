@@ -189,3 +189,17 @@ class RowConformance(Suite):
         assert second.id is not None
         assert [line.message for line in store.logs(after_id=second.id)] == ["three", "four \ufffd?"]
         assert (first.at, first.level, first.stream, first.execution_id) == (NOW, "INFO", "stdout", "e1")
+
+    def test_log_lines_are_found_by_when_and_by_which_function_they_were_written(self, store: Store) -> None:
+        later = NOW + timedelta(seconds=1)
+        store.write(lambda tx: tx.insert_executions([an_execution(id="e1"), an_execution(id="e2", function_name="other")]))
+        store.write(lambda tx: tx.append_logs([a_line("one"), a_line("two", at=later, execution_id="e2")]))
+
+        def found(**criteria: Any) -> list[str]:
+            return [line.message for line in store.logs(**criteria)]
+
+        assert found(since=NOW, until=later) == ["one", "two"]
+        assert found(since=NOW + timedelta(milliseconds=1)) == found(since=later) == ["two"]
+        assert found(until=NOW) == ["one"]
+        assert found(function_name="other") == ["two"]
+        assert found(function_name="nobody") == []

@@ -62,7 +62,7 @@ def once(pipeline: dl.Pipeline) -> float:
 
 
 def main() -> None:
-    with dl.LocalPlatform() as platform:
+    with dl.LocalPlatform(durability="strict") as platform:
         client = platform.client()
         project = client.projects.create(project_name="latency")
         one, ten = chain(project, 1), chain(project, 10)

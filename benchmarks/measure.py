@@ -45,7 +45,7 @@ def machine() -> str:
         pass
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}; shared and noisy, so trust the ratios"
     )
 

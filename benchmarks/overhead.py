@@ -16,7 +16,7 @@ ROUNDS = 400
 
 
 def main() -> None:
-    with dl.LocalPlatform() as platform:
+    with dl.LocalPlatform(durability="strict") as platform:
         client = platform.client()
         project = client.projects.create(project_name="overhead")
         dataset = project.datasets.create(dataset_name="d")

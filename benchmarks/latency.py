@@ -1,6 +1,6 @@
 """From `execute()` to the end of the run as the client sees it: one trivial node, and a chain of ten.
 
-    python benchmarks/latency.py
+`python benchmarks/latency.py`
 
 dtlpipe and the real dtlpy, each with its own wait, in turn on the same platform (dtlpy in a process of its own, since
 it keeps state for the whole process).
@@ -35,10 +35,12 @@ for _ in sys.stdin:
 
 
 def step(x: int) -> int:
+    """Node code."""
     return x + 1
 
 
 def chain(project: dl.Project, length: int) -> dl.Pipeline:
+    """An installed pipeline of so many nodes, one after another."""
     pipeline = project.pipelines.create(name=f"chain-{length}")
     before = None
     for number in range(length):
@@ -54,6 +56,7 @@ def chain(project: dl.Project, length: int) -> dl.Pipeline:
 
 
 def once(pipeline: dl.Pipeline) -> float:
+    """Seconds from `execute()` to the end of the run."""
     started = time.perf_counter()
     execution = pipeline.execute(execution_input={"x": 1}).wait(timeout=60)
     took = time.perf_counter() - started
@@ -62,6 +65,7 @@ def once(pipeline: dl.Pipeline) -> float:
 
 
 def main() -> None:
+    """Measures, and prints a table."""
     with dl.LocalPlatform(durability="strict") as platform:
         client = platform.client()
         project = client.projects.create(project_name="latency")
@@ -69,7 +73,7 @@ def main() -> None:
         for _ in range(10):
             once(one), once(ten)
         figures: dict[str, list[float]] = {"one": [], "ten": [], "dtlpy": []}
-        dtlpy = subprocess.Popen(  # noqa: S603
+        dtlpy = subprocess.Popen(
             [sys.executable, "-c", DTLPY, one.id],
             env={**os.environ, **platform.environment()},
             stdin=subprocess.PIPE,

@@ -7,6 +7,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 
 def alternately(rounds: int, *subjects: Callable[[], float]) -> list[list[float]]:
@@ -26,6 +27,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def median(figures: Sequence[float]) -> float:
+    """The middle one."""
     return statistics.median(figures)
 
 
@@ -39,7 +41,7 @@ def machine() -> str:
     """One line on where this was measured."""
     model = "unknown processor"
     try:
-        with open("/proc/cpuinfo", encoding="ascii") as lines:
+        with Path("/proc/cpuinfo").open(encoding="ascii") as lines:
             model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
@@ -51,4 +53,5 @@ def machine() -> str:
 
 
 def row(*cells: str) -> None:
+    """A line of a table."""
     print("| " + " | ".join(cells) + " |", flush=True)

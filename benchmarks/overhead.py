@@ -1,11 +1,13 @@
-"""What a call of the SDK costs over the bare HTTP client: `items.get` and the same GET by httpx, in turn, on one platform.
+"""What a call of the SDK costs over the bare HTTP client: `items.get` and the same GET by httpx, on one platform.
 
-    python benchmarks/overhead.py
+`python benchmarks/overhead.py`
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
 import httpx
 from measure import alternately, machine, median, row, spread, timed
@@ -16,6 +18,7 @@ ROUNDS = 400
 
 
 def main() -> None:
+    """Measures, and prints a table."""
     with dl.LocalPlatform(durability="strict") as platform:
         client = platform.client()
         project = client.projects.create(project_name="overhead")
@@ -40,9 +43,8 @@ def main() -> None:
         row(f"dtlpipe, {name}", spread(ours, 1e6), f"{median(ours) / median(theirs):.2f} ({extra:+.0f} us)")
 
 
-async def asynchronous(platform: dl.LocalPlatform, item_id: str, path: str) -> tuple[list[float], list[float]]:
-    import time
-
+async def asynchronous(platform: Any, item_id: str, path: str) -> tuple[list[float], list[float]]:
+    """Seconds of each call, ours and the bare one."""
     ours, theirs = [], []
     async with platform.async_client() as client, httpx.AsyncClient() as bare:
         for _ in range(ROUNDS):

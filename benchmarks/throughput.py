@@ -1,6 +1,6 @@
 """A thousand items through `execute_batch`, until all runs have ended; and what that does to the platform's memory.
 
-    python benchmarks/throughput.py
+`python benchmarks/throughput.py`
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ PORT_WAIT = 20.0
 
 
 def step(item: dl.Item) -> str:
+    """Node code."""
     return item.name
 
 
@@ -35,9 +36,10 @@ def resident(pid: int) -> float:
 
 
 def main() -> None:
+    """Measures, and prints a table."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "dtlpipe.cli", "platform", "start", "--data", folder, "--port", "18411"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ))  # noqa: S603
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ))
         url = "http://127.0.0.1:18411"
         deadline = time.monotonic() + PORT_WAIT
         while True:
@@ -56,6 +58,7 @@ def main() -> None:
 
 
 def measured(client: dl.Client, pid: int) -> None:
+    """Uploads, runs the batches, prints the table."""
     project = client.projects.create(project_name="throughput")
     dataset = project.datasets.create(dataset_name="items")
     with tempfile.TemporaryDirectory() as folder:

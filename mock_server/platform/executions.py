@@ -25,6 +25,8 @@ BATCH_LIMIT = 100_000
 #: Seconds that a request for logs that follow is held while there are no new lines.
 FOLLOW = 1.0
 
+_FILTERS = ("start", "end", "text", "logLevel", "functionName")
+
 
 class Executions:
     """Node executions and service calls."""
@@ -130,8 +132,10 @@ class Executions:
         found = [row for row in rows if wanted & _mentioned(row.input)] if wanted else rows
         return page([self._render(row) for row in found], len(found), {"pageSize": 1000}, default_size=1000)
 
-    def attempts(self, execution_id: str) -> int:
-        return self._find(execution_id).attempt
+    def count_attempt(self, execution_id: str) -> int:
+        """Counts one more attempt, for who runs the work elsewhere; how many there are. Raises NotFound."""
+        self._find(execution_id)
+        return self._platform.work.count_attempt(execution_id).result()
 
     def _render(self, row: ExecutionRow) -> Document:
         return execution(row, self._platform.api_url)
@@ -184,10 +188,13 @@ class Executions:
         """Lines after a checkpoint. `stop` says that there will be no more; it is never said with the first reply.
 
         `executionId` (one or a list), `pipelineExecutionId` and `serviceId` say whose; `logLevel`, `text`, `start`,
-        `end` and `functionName` filter. With `follow`, a request that finds nothing new is held for a moment.
+        `end` and `functionName` filter, and are kept in the checkpoint, as the field's SDK forgets some of them on the
+        way. With `follow`, a request that finds nothing new is held for a moment.
         """
         checkpoint = body.get("checkpoint")
-        after = int(checkpoint.get("id", 0)) if isinstance(checkpoint, Mapping) else 0
+        kept = {key: value for key, value in (checkpoint or {}).items() if key in _FILTERS}
+        body = {**body, **kept}
+        after = int((checkpoint or {}).get("id", 0))
         ids = body.get("executionId")
         ids = [ids] if isinstance(ids, str) else ids
         run_id, service_id = body.get("pipelineExecutionId"), body.get("serviceId")
@@ -214,9 +221,10 @@ class Executions:
         over = self._over(ids, run_id)
         hold = FOLLOW if body.get("follow") and not over else 0.0
         lines = self._platform.hub.wait(f"logs:{key}", look, bool, hold)
+        filters = {key: body[key] for key in _FILTERS if key in body}
         return {
             "logs": [_line(each) for each in lines],
-            "checkpoint": {"id": lines[-1].id if lines else after},
+            "checkpoint": {**filters, "id": lines[-1].id if lines else after},
             "stop": checkpoint is not None and not lines and (over or not body.get("follow")),
         }
 

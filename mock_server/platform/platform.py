@@ -43,6 +43,8 @@ class Scheduler(Protocol):
 
     def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]: ...
 
+    def count_attempt(self, execution_id: str) -> Future[int]: ...
+
 
 @attrs.define
 class Platform:

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dtlpipe.errors import Conflict, DtlpipeError
+from dtlpipe.errors import Conflict, DtlpipeError, NotFound
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
@@ -128,6 +128,21 @@ class Worker:
             found = execution_id in self._core.executions
             self._step(tx, messages.Cancel(times.now(), reason, execution_id=execution_id))
             return found
+
+        return self._store.post(self._guarded(intent))
+
+    def count_attempt(self, execution_id: str) -> Future[int]:
+        """The future says how many attempts there are now; what counts towards `maxAttempts` is counted too."""
+
+        def intent(tx: Tx) -> int:
+            execution = self._core.executions.get(execution_id)
+            row = execution.row if execution is not None else tx.get_execution(execution_id)
+            if row is None:
+                raise NotFound(f"there is no execution {execution_id!r}")
+            self._touched = True
+            row.attempt += 1
+            tx.update_execution(execution_id, attempt=row.attempt, updated_at=times.now())
+            return row.attempt
 
         return self._store.post(self._guarded(intent))
 

@@ -1,9 +1,9 @@
 """Clients against a platform, as their users meet it.
 
 A test marked `sdks("dtlpy", "dtlpipe")` runs once for each SDK, in that SDK's own process, which knows the platform by
-environment variables alone. There the test's parameters mean: `dl` the SDK, `project`, `dataset`, `item` new ones of the
-test's own, `folder` an empty folder, `said` what was printed. Other tests run here, where `project` and `dataset` are
-dtlpipe's.
+environment variables alone. There the test's parameters mean: `dl` the SDK, `project`, `dataset`, `item` new ones of
+the test's own, `folder` an empty folder, `said` what was printed. Other tests run here, where `project`, `dataset` and
+`item` are dtlpipe's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mock_server.testing import LocalPlatform
 
 PROCESS = Path(__file__).with_name("sdk_process.py")
 IN_PROCESS = ("dl", "project", "dataset", "item", "folder", "said")
-PATIENCE = 100.0  # seconds that one test may take in there
+PATIENCE = 50.0  # seconds that one test may take in there
 
 
 class SdkProcess:
@@ -108,6 +108,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     arguments = {name: pyfuncitem.funcargs[name] for name in names if name not in IN_PROCESS}
     pyfuncitem.funcargs["dl"].run(str(pyfuncitem.path), pyfuncitem.originalname, arguments)
     return True
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """One for the session, with places for node code that a failed test leaves behind."""
+    with LocalPlatform(tmp_path_factory.mktemp("platform"), durability="relaxed", workers=4, grace=1) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """Runs test functions with one SDK, in a process of its own: `python sdk_process.py dtlpy|dtlpipe`.
 
 The field's SDK takes seconds to import and keeps global state, so it lives here and not in the process of the tests.
-Each line on standard input names a function, `{"id", "file", "function", "arguments"}`; each line of the answer says how
-it went, `{"id", "failure"}`, on what was standard output when this process began. What functions print goes elsewhere.
+Each line on standard input names a function, `{"id", "file", "function", "arguments"}`; each line of the answer says
+how it went, `{"id", "failure"}`, on what was standard output when this process began. What functions print goes
+elsewhere.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def loaded(file: str, modules: dict[str, ModuleType]) -> ModuleType:
     if file not in modules:
         name = f"in_sdk_process.{Path(file).stem}"
         spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         modules[file] = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(modules[file])
     return modules[file]

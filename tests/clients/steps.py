@@ -36,9 +36,7 @@ def code(
         if given is not None
     }
     name = options.pop("name", method.__name__)
-    return dl.CodeNode(
-        name=name, method=method, project_id=project.id, project_name=project.name, **named, **options
-    )
+    return dl.CodeNode(name=name, method=method, project_id=project.id, project_name=project.name, **named, **options)
 
 
 def installed(pipeline: Any) -> Any:
@@ -47,7 +45,7 @@ def installed(pipeline: Any) -> Any:
 
 
 def pipeline_of(project: Any, root: Any, *connections: tuple[Any, ...], name: str = "pipe") -> Any:
-    """An installed pipeline: a root, and `(source, target, source_port, target_port)`, of which ports may be left out."""
+    """An installed pipeline of a root and `(source, target, source_port, target_port)`; ports may be left out."""
     pipeline = project.pipelines.create(name=name)
     pipeline.nodes.add(root)
     for source, target, *ports in connections:

@@ -319,7 +319,7 @@ def test_inputs_of_the_wrong_type_are_refused_by_port_and_begin_nothing(dl, proj
             pipeline.execute(execution_input=inputs)
         assert said in str(refused.value)
         assert "run" in str(refused.value)
-    with pytest.raises(dl.exceptions.NotFound, match="0{24}"):
+    with pytest.raises(dl.exceptions.NotFound, match=r"0{24}"):
         pipeline.execute(execution_input={"item": "0" * 24, "n": 7})
     with pytest.raises(dl.exceptions.NotFound, match="nowhere"):
         pipeline.execute(execution_input={"item": item.id, "n": 7}, node_id="nowhere")
@@ -394,7 +394,7 @@ def test_a_batch_that_is_refused_begins_nothing(dl, project, dataset):
     filters = dl.Filters(field="dir", values="/test", context={"datasets": [dataset.id]})
     with pytest.raises(dl.exceptions.BadRequest, match="'n'"):
         pipeline.execute_batch(filters=filters, execution_inputs={"n": "x"})
-    with pytest.raises(dl.exceptions.NotFound, match="0{24}"):
+    with pytest.raises(dl.exceptions.NotFound, match=r"0{24}"):
         pipeline.execute_batch(filters=dl.Filters(context={"datasets": ["0" * 24]}), execution_inputs={"n": 1})
     assert pipeline.pipeline_executions.list().items_count == 0
 

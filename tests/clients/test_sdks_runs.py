@@ -70,9 +70,7 @@ def test_a_none_is_replaced_by_the_next_ports_default(dl, project, item):
         return repr(text)
 
     first = code(dl, project, nothing, outputs={"text": "STRING"})
-    second = code(
-        dl, project, wants, [port(dl, "text", "STRING", default_value="the default")], {"text": "STRING"}
-    )
+    second = code(dl, project, wants, [port(dl, "text", "STRING", default_value="the default")], {"text": "STRING"})
     run = ran(pipeline_of(project, first, (first, second)), item=item.id)
     assert run.status == "success"
     assert output(dl, run, "wants") == "'the default'"
@@ -145,9 +143,7 @@ def test_a_tuple_of_the_wrong_length_fails_the_node_and_says_so(dl, project, ite
     def split(item):
         return 1, 2, 3
 
-    run = ran(
-        pipeline_of(project, code(dl, project, split, outputs={"a": "INT", "b": "INT"})), item=item.id
-    )
+    run = ran(pipeline_of(project, code(dl, project, split, outputs={"a": "INT", "b": "INT"})), item=item.id)
     assert run.status == "failed"
     (part,) = parts(run, "split")
     assert "3" in str(part["latestStatus"]["error"]["message"])
@@ -432,9 +428,7 @@ def test_a_port_takes_its_value_from_a_variable_which_may_change(dl, project):
     def run(n, factor):
         return n * factor
 
-    node = code(
-        dl, project, run, [port(dl, "n", "INT"), port(dl, "factor", "INT", variable_name="by")], {"n": "INT"}
-    )
+    node = code(dl, project, run, [port(dl, "n", "INT"), port(dl, "factor", "INT", variable_name="by")], {"n": "INT"})
     pipeline = project.pipelines.create(name="pipe")
     pipeline.nodes.add(node)
     pipeline.variables.append(
@@ -526,28 +520,31 @@ def test_what_node_code_writes_is_kept_by_execution(dl, project, item):
     service = dl.services.get(service_name=pipeline.nodes[0].namespace.service_name)
     for done, word, other in ((one, "alpha", "omega"), (two, "omega", "alpha")):
         (part,) = parts(done, "run")
-        lines = "\n".join(map(str, service.log(execution_id=part["_id"], view=False) if dl.__name__ == "dtlpy" else
-                                   service.log(execution_id=part["_id"])))
+        options = {"view": False} if dl.__name__ == "dtlpy" else {}
+        lines = "\n".join(map(str, service.log(execution_id=part["_id"], **options)))
         assert f"printed {word}" in lines
         assert "on the other stream" in lines
         assert f"logged {word}" in lines
         assert other not in lines
 
 
-def test_a_node_with_two_services_of_one_function_name_runs_its_own_code(dl, project, item):
-    def make(word):
+def test_functions_of_one_name_in_two_pipelines_do_not_mix(dl, project, item):
+    def one():
         def run(item):
-            return word
+            return "one"
 
         return run
 
-    def run(item):
-        return "outer"
+    def two():
+        def run(item):
+            return "two"
 
-    pipeline = pipeline_of(project, code(dl, project, run, outputs={"text": "STRING"}))
-    other = pipeline_of(project, code(dl, project, run, outputs={"text": "STRING"}), name="pipe two")
-    assert pipeline.nodes[0].namespace.service_name != other.nodes[0].namespace.service_name
-    assert output(dl, ran(pipeline, item=item.id), "run") == "outer"
+        return run
+
+    nodes = [code(dl, project, make(), outputs={"text": "STRING"}) for make in (one, two)]
+    first, second = (pipeline_of(project, node, name="pipe") for node in nodes)
+    assert first.nodes[0].namespace.service_name != second.nodes[0].namespace.service_name
+    assert [output(dl, ran(each, item=item.id), "run") for each in (first, second)] == ["one", "two"]
 
 
 def test_a_dataset_node_in_the_middle_puts_the_item_into_its_dataset(dl, project, item):

@@ -154,7 +154,10 @@ def test_triggers_of_a_service(http, project, service):
 
 def test_an_execution_counts_its_attempts_as_a_bare_number(http, call):
     execution = call(input={"a": 1})
-    assert http.ok("POST", f"{API}/executions/{execution['id']}/attempts") == 1
+    assert http.ok("POST", f"{API}/executions/{execution['id']}/attempts") == 2
+    assert http.ok("POST", f"{API}/executions/{execution['id']}/attempts") == 3
+    assert http.ok("GET", f"{API}/executions/{execution['id']}")["attempts"] == 3
+    http.refused(404, "POST", f"{API}/executions/nowhere/attempts")
 
 
 def test_a_call_is_made_again_with_its_input(http, call):

@@ -81,4 +81,5 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/executions/<execution_id>/attempts")
     def count_attempts(execution_id: str) -> Any:
-        return json_response(executions.attempts(execution_id))  # a bare number, which is no view's value by itself
+        counted = executions.count_attempt(execution_id)
+        return json_response(counted)  # a bare number, which is no view's value by itself

@@ -14,23 +14,28 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 
-class _Checkpoint(BaseModel):
-    id: int = 0
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
 
 
-class _Logs(BaseModel):
-    """The body of POST /services/logs."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", populate_by_name=False)
-
-    execution_id: str | list[str] | None = Field(None, alias="executionId")
-    pipeline_execution_id: str | None = Field(None, alias="pipelineExecutionId")
-    service_id: str | None = Field(None, alias="serviceId")
+class _Filters(_Body):
     function_name: str | None = Field(None, alias="functionName")
     log_level: str | None = Field(None, alias="logLevel")
     text: str | None = None
     start: str | None = None
     end: str | None = None
+
+
+class _Checkpoint(_Filters):
+    id: int = 0
+
+
+class _Logs(_Filters):
+    """The body of POST /services/logs."""
+
+    execution_id: str | list[str] | None = Field(None, alias="executionId")
+    pipeline_execution_id: str | None = Field(None, alias="pipelineExecutionId")
+    service_id: str | None = Field(None, alias="serviceId")
     follow: bool | None = None
     size: int | None = None
     checkpoint: _Checkpoint | None = None

@@ -192,7 +192,8 @@ class RowConformance(Suite):
 
     def test_log_lines_are_found_by_when_and_by_which_function_they_were_written(self, store: Store) -> None:
         later = NOW + timedelta(seconds=1)
-        store.write(lambda tx: tx.insert_executions([an_execution(id="e1"), an_execution(id="e2", function_name="other")]))
+        writers = [an_execution(id="e1"), an_execution(id="e2", function_name="other")]
+        store.write(lambda tx: tx.insert_executions(writers))
         store.write(lambda tx: tx.append_logs([a_line("one"), a_line("two", at=later, execution_id="e2")]))
 
         def found(**criteria: Any) -> list[str]:

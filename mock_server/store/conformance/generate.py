@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 # few texts, so that values, prefixes and globs meet; and those that text columns are known to trip over
-_STEMS = [
+STEMS = [
     "",
     "a",
     "ab",
@@ -30,10 +30,12 @@ _STEMS = [
     "*",
     "a*",
 ]
-_STEMS += ["\ud7ff", "\ud7ffa", "\ue000", "\U0010ffff", "\U0010ffffa", "a\U0010ffff", "b", "a\n"]
-_text = st.sampled_from(_STEMS) | st.text(alphabet="ab/A_%\\*\ud7ff\U0010ffff", max_size=4)
+STEMS += ["\ud7ff", "\ud7ffa", "\ue000", "\U0010ffff", "\U0010ffffa", "a\U0010ffff", "b", "a\n"]
+_text = st.sampled_from(STEMS) | st.text(alphabet="ab/A_%\\*\ud7ff\U0010ffff", max_size=4)
 _folder = st.sampled_from(["/", "/a", "/a/b", "/A", "/a_b", "/a%", "/b"])
-_globs = st.builds("{}{}".format, _text, st.sampled_from(["*", "**", "*a", "*b", "**a", "*/*", "/**", "*" * 3, ""]))
+_ENDS = ["*", "**", "*a", "*b", "**a", "*/*", "/**", "*" * 3, ""]
+GLOBS = [stem + end for stem in STEMS for end in _ENDS]
+_globs = st.sampled_from(GLOBS) | st.builds("{}{}".format, _text, st.sampled_from(_ENDS))
 _when = st.sampled_from(["2024-01-01T00:00:00.000Z", "2024-01-01T00:00:00.001Z", "2025-01-01T00:00:00.000Z"])
 _scalars = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from([0.5, 1.0, 2**63, -(2**70)]), _text)
 _anything = st.recursive(

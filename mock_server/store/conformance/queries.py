@@ -197,6 +197,16 @@ class QueryConformance(Suite):
         assert [execution.id for execution in found] == wanted
         assert total == len(wanted)
 
+    def test_every_glob_finds_what_the_query_language_finds(self, store: Store) -> None:
+        _, documents = self._fill(store, [{"name": stem} for stem in generate.STEMS])
+        wrong = []
+        for glob in generate.GLOBS:
+            for query in ({"name": glob}, {"name": {"$nin": [glob, "b"]}}):
+                found = [item["id"] for item in store.find(Kind.ITEM, {"filter": query}).items]
+                if found != expected(documents, {"filter": query}):
+                    wrong.append(query)
+        assert wrong == []
+
     def test_a_null_project_means_every_project(self, store: Store) -> None:
         store.write(lambda tx: tx.put(Kind.PIPELINE, {"id": "p1", "projectId": "a", "name": "x"}))
         store.write(lambda tx: tx.insert_runs([a_run()]))
@@ -334,7 +344,10 @@ class QueryConformance(Suite):
         assert page(after) == (["i2", "i3"], 5, True)
         put(3, user="y")
         assert page(after) == (["i2", "i4"], 4, False)
+        assert page() == (["i0", "i1"], 4, True)
         put(0, user="y")
         assert page(after) == (["i2", "i4"], 3, False)
-        store.write(lambda tx: tx.delete(Kind.ITEM, "i2"))
+        assert page() == (["i1", "i2"], 3, True)
+        after = {"id": {"$gt": "i2"}}
+        store.write(lambda tx: tx.delete(Kind.ITEM, "i1"))
         assert page(after) == (["i4"], 2, False)

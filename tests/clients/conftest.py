@@ -118,29 +118,35 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform
 
 
 @pytest.fixture(scope="session")
-def sdk_processes(platform: LocalPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SdkProcess]]:
-    """Those that run, by SDK."""
+def sdk_processes() -> Iterator[dict[str, SdkProcess]]:
+    """Those that run, by SDK and variables."""
     found: dict[str, SdkProcess] = {}
     yield found
     for each in found.values():
         each.close()
 
 
+@pytest.fixture(scope="module")
+def sdk_variables(platform: LocalPlatform) -> dict[str, str]:
+    """All that an SDK's process knows of the platform. A module may know something else."""
+    return platform.environment()
+
+
 @pytest.fixture
 def dl(
     request: pytest.FixtureRequest,
-    platform: LocalPlatform,
+    sdk_variables: dict[str, str],
     sdk_processes: dict[str, SdkProcess],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SdkProcess:
     """The SDK that the test is run with: here its process, in there the module."""
     name: str = request.param
-    found = sdk_processes.get(name)
+    key = json.dumps([name, sdk_variables])
+    found = sdk_processes.get(key)
     if found is None or not found.alive:
         if found is not None:
             found.close()
-        found = SdkProcess(name, platform.environment(), tmp_path_factory.mktemp(name))
-        sdk_processes[name] = found
+        found = sdk_processes[key] = SdkProcess(name, sdk_variables, tmp_path_factory.mktemp(name))
     return found
 
 

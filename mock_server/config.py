@@ -79,7 +79,7 @@ class Settings:
         password: what logs in when exposed, whatever the e-mail. On loopback any password does.
         jwt_secret: what `GET /get_jwt` asks for in `X-Get-Jwt-Secret`; without it the path is closed when exposed.
         token_lifetime, refresh_lifetime, api_key_lifetime: of what the platform signs.
-        workers: node processes at the same time.
+        workers: node processes at the same time; a few more than processors, as node code may wait for other runs.
         durability: "strict" survives a power cut; "relaxed" a killed process.
         max_body: the largest JSON (or form) body; `max_upload`: the largest upload.
         threads: requests at the same time; `max_waiters` of them may be long-polls.
@@ -100,7 +100,7 @@ class Settings:
     token_lifetime: float = 24 * 3600.0
     refresh_lifetime: float = 30 * 24 * 3600.0
     api_key_lifetime: float = 365 * 24 * 3600.0
-    workers: int = attrs.field(factory=lambda: os.cpu_count() or 1)
+    workers: int = attrs.field(factory=lambda: max(4, os.cpu_count() or 1))
     durability: Literal["strict", "relaxed"] = "strict"
     max_body: int = 16 * MIB
     max_upload: int = 5 * GIB

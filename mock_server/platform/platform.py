@@ -115,7 +115,9 @@ class Platform:
             raise BadRequest(
                 "a batch needs to know its datasets", hint="Filters(..., context={'datasets': [dataset.id]})"
             )
-        for each in datasets:
+        for index, each in enumerate(datasets):
+            if not isinstance(each, str):
+                raise BadRequest(f"context.datasets.{index}: the id of a dataset is needed here, not {each!r:.80}")
             self.datasets.get(each)
         found: list[Document] = []
         for item in self.store.iterate(Kind.ITEM, query, where={"datasetId": datasets}):

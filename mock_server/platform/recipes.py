@@ -23,11 +23,13 @@ class Recipes:
         self._store = platform.store
 
     def create_recipe(self, body: Mapping[str, Any], creator: str) -> Document:
-        """A recipe of the ontologies in `ontologyIds`."""
+        """A recipe of the ontologies in `ontologyIds`. Raises BadRequest for wrong types."""
+        _check(body)
         return self._create(Kind.RECIPE, new_recipe(body, creator))
 
     def create_ontology(self, body: Mapping[str, Any], creator: str) -> Document:
-        """An ontology with the labels in `roots`."""
+        """An ontology with the labels in `roots`. Raises BadRequest for wrong types."""
+        _check(body)
         return self._create(Kind.ONTOLOGY, new_ontology(body, creator))
 
     def get(self, kind: Kind, id: str) -> Document:
@@ -35,7 +37,8 @@ class Recipes:
         return require(self._store, kind, id)
 
     def update(self, kind: Kind, id: str, patch: Mapping[str, Any]) -> Document:
-        """Lays the patch over it. Raises NotFound."""
+        """Lays the patch over it. Raises NotFound, and BadRequest for wrong types."""
+        _check(patch)
 
         def intent(tx: Tx) -> Document:
             document = merged(require(tx, kind, id), {key: patch[key] for key in patch if key not in _OWN})
@@ -125,6 +128,41 @@ def new_ontology(body: Mapping[str, Any], creator: str) -> Document:
         "createdAt": at,
         "updatedAt": at,
     }
+
+
+_TYPES: dict[str, tuple[type, str]] = {
+    "title": (str, "a text"),
+    "projectIds": (list, "a list of ids"),
+    "ontologyIds": (list, "a list of ids"),
+    "roots": (list, "a list of labels"),
+    "attributes": (list, "a list of attributes"),
+    "uiSettings": (dict, "an object"),
+    "metadata": (dict, "an object"),
+}
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    errors = [
+        {"path": [key], "message": f"{wanted} is needed here"}
+        for key, (kind, wanted) in _TYPES.items()
+        if not isinstance(body.get(key), (kind, type(None)))
+    ]
+    roots = body.get("roots")
+    errors += _root_errors(roots, ["roots"]) if isinstance(roots, list) else []
+    if errors:
+        raise BadRequest("", errors=errors)
+
+
+def _root_errors(roots: Any, path: list[Any]) -> list[dict[str, Any]]:
+    if not isinstance(roots, list):
+        return [{"path": path, "message": "a list of labels is needed here"}]
+    errors: list[dict[str, Any]] = []
+    for index, root in enumerate(roots):
+        if not isinstance(root, Mapping) or not isinstance(root.get("value"), Mapping):
+            errors.append({"path": [*path, index], "message": "a label is an object {'value', 'children'}"})
+        elif root.get("children"):
+            errors += _root_errors(root["children"], [*path, index, "children"])
+    return errors
 
 
 def _node(label: Any, index: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 OPERATIONS = ("function", "webhook", "rabbitmq", "pipeline")
+_OPERATION_IDS = ("id", "serviceId", "functionName", "nodeId")
 _FIXED = frozenset({"id", "url", "creator", "createdAt", "updatedAt", "projectId", "type"})
 
 
@@ -96,6 +97,9 @@ def _check(trigger: Mapping[str, Any]) -> None:
     operation = spec.get("operation") if isinstance(spec, Mapping) else None
     if fault is None and not (isinstance(operation, Mapping) and operation.get("type") in OPERATIONS):
         fault = f"its spec.operation.type is none of {', '.join(OPERATIONS)}"
+    if fault is None and isinstance(operation, Mapping):
+        wrong = [key for key in _OPERATION_IDS if not isinstance(operation.get(key), str | None)]
+        fault = f"its spec.operation.{wrong[0]} is no text" if wrong else None
     if fault is None and not isinstance(trigger.get("active", True), bool):
         fault = "its 'active' is neither true nor false"
     if fault is not None:

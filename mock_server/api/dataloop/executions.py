@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
+from pydantic import BaseModel, ConfigDict, Field
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
@@ -16,6 +17,16 @@ from mock_server.platform import lifecycle
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
+
+
+class _Progress(BaseModel):
+    """The body of POST /executions/{id}/progress; whatever else it says is passed over."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    status: str | None = None
+    percent_complete: float | None = Field(None, alias="percentComplete", ge=0, le=100)
+    message: str | None = None
 
 
 def register(api: Blueprint, platform: Platform) -> None:
@@ -69,7 +80,9 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/executions/<execution_id>/progress")
     def report_progress(execution_id: str) -> Any:
-        return executions.progress(execution_id, validation.json_object())
+        return executions.progress(
+            execution_id, validation.body(_Progress).model_dump(by_alias=True, exclude_none=True)
+        )
 
     @api.post("/executions/<execution_id>/terminate")
     def terminate_execution(execution_id: str) -> Any:

@@ -208,7 +208,7 @@ class TestTriggers:
             ({"spec": {"operation": {"type": "prayer"}}}, BadRequest),
             ({"spec": {"operation": {"type": "pipeline", "id": "p"}}}, BadRequest),
             ({"spec": {"operation": {"type": "function", "serviceId": "nope"}}}, NotFound),
-            ({"spec": {"operation": {"type": "function", "serviceId": 5}}}, NotFound),
+            ({"spec": {"operation": {"type": "function", "serviceId": 5}}}, BadRequest),
             ({"active": "yes"}, BadRequest),
             ({"projectId": "nope"}, NotFound),
         ],

@@ -120,7 +120,9 @@ class PipelineNode(Struct):
     pipeline: Pipeline | None = local()
 
     def __attrs_post_init__(self) -> None:
-        place = self.metadata.setdefault("position", {})
+        place = self.metadata.get("position")
+        if not isinstance(place, dict):  # some clients send null
+            place = self.metadata["position"] = {}
         for axis in ("x", "y", "z"):
             place.setdefault(axis, 0)
 

@@ -65,6 +65,12 @@ def test_half_a_place_is_made_whole():
     assert isinstance(position["x"], float)
 
 
+def test_no_place_may_be_said_as_null():
+    pipeline = definition(code_node("a", metadata={"position": None}))
+    assert shape_errors(pipeline) == []
+    assert isinstance(completed(pipeline)["nodes"][0]["metadata"]["position"]["x"], float)
+
+
 def test_ids_that_are_missing_are_made_up():
     pipeline = completed({"name": "p", "nodes": [{"name": "a", "inputs": [{"name": "x"}]}], "startNodes": [{}]})
     (node,) = pipeline["nodes"]

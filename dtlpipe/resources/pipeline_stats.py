@@ -32,18 +32,18 @@ class NodeCounters(Struct):
 class PipelineStats(Struct):
     """Counters since the last reset; the averages are the platform's own."""
 
-    pipeline_execution_counters: list[StatusCount] = field(factory=list)
-    node_execution_counters: list[NodeCounters] = field(factory=list, wire="nodeExecutionsCounters")
+    pipeline_counters: list[StatusCount] = field(factory=list, wire="pipelineExecutionCounters")
+    node_counters: list[NodeCounters] = field(factory=list, wire="nodeExecutionsCounters")
     pipeline_averages: dict[str, Any] = field(factory=dict, wire="pipelineExecutionStatistics")
     node_averages: list[dict[str, Any]] = field(factory=list, wire="nodeExecutionStatistics")
 
     def count(self, status: str) -> int:
         """Runs in a state."""
-        return _count(self.pipeline_execution_counters, status)
+        return _count(self.pipeline_counters, status)
 
     def node(self, node_id: str) -> NodeCounters:
         """A node's counters; empty ones for a node that never ran."""
-        found = (each for each in self.node_execution_counters if each.node_id == node_id)
+        found = (each for each in self.node_counters if each.node_id == node_id)
         return next(found, NodeCounters(node_id=node_id))
 
 

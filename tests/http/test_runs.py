@@ -160,7 +160,12 @@ def test_statistics_have_the_keys_that_clients_unpack_and_no_others(http, diamon
     assert {each["nodeId"] for each in found["nodeExecutionsCounters"]} == set("abcd")
     for each in found["nodeExecutionsCounters"]:
         assert each["statusCount"] == [{"status": "success", "count": 1}]
-    assert found["pipelineExecutionStatistics"].keys() == {"avgTimePerExecution", "avgExecutionsPerDay"}
+    averages = found["pipelineExecutionStatistics"]
+    assert averages.keys() == {"avgTimePerExecution", "avgExecutionsPerDay"}
+    assert averages["avgTimePerExecution"] > 0
+    assert averages["avgExecutionsPerDay"] == 1
+    assert {each["nodeId"] for each in found["nodeExecutionStatistics"]} == set("abcd")
+    assert all(each["executionStatistics"]["avgExecutionsPerDay"] == 1 for each in found["nodeExecutionStatistics"])
 
 
 def test_a_reset_zeroes_the_statistics(http, install, execute, finished):

@@ -230,13 +230,13 @@ def _is_placed(node: Mapping[str, Any]) -> bool:
 def _columns(pipeline: Mapping[str, Any]) -> dict[str, int]:
     """For each node the length of the longest way to it; nodes of a cycle share a column."""
     index = {node["id"]: number for number, node in enumerate(pipeline["nodes"])}
-    successors: list[list[int]] = [[] for _ in index]
+    successors: list[list[int]] = [[] for _ in pipeline["nodes"]]  # of one id there may be several, as yet
     for each in pipeline["connections"]:
         ends = [index.get((each.get(end) or {}).get("nodeId")) for end in ("src", "tgt")]
         if ends[0] is not None and ends[1] is not None:
             successors[ends[0]].append(ends[1])
-    columns = [0] * len(index)
-    for component in reversed(order.components(successors, range(len(index)))):
+    columns = [0] * len(successors)
+    for component in reversed(order.components(successors, range(len(successors)))):
         column = max(columns[node] for node in component)
         for node in component:
             columns[node] = column

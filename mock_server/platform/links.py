@@ -24,20 +24,3 @@ def shown_page(platform: Platform, collection: str, page: Page) -> Document:
         "totalPagesCount": page.pages,
         "hasNextPage": page.has_next,
     }
-
-
-def scoped(query: Mapping[str, Any]) -> Document:
-    """The query without predicates `{"projectId": null}`, by which clients without a project mean any project."""
-    return {**query, "filter": _scoped(query["filter"])} if "filter" in query else dict(query)
-
-
-def _scoped(predicates: Any) -> Any:
-    if not isinstance(predicates, Mapping):
-        return predicates
-    kept = {key: value for key, value in predicates.items() if not (key == "projectId" and value is None)}
-    for joined in ("$and", "$or"):
-        if isinstance(kept.get(joined), list):
-            kept[joined] = [each for each in map(_scoped, kept[joined]) if each != {}]
-            if not kept[joined]:
-                del kept[joined]
-    return kept

@@ -16,7 +16,7 @@ from dtlpipe.model.package import Package
 from mock_server.platform.definitions import refuse_types, type_errors
 from mock_server.platform.documents import now, require
 from mock_server.platform.graph_rules import code_of
-from mock_server.platform.links import scoped, shown, shown_page
+from mock_server.platform.links import shown, shown_page
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id
 
@@ -50,7 +50,7 @@ class Packages:
 
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of packages."""
-        return shown_page(self._platform, "packages", self._platform.store.find(Kind.PACKAGE, scoped(body)))
+        return shown_page(self._platform, "packages", self._platform.store.find(Kind.PACKAGE, body))
 
     def revisions(self, package_id: str) -> list[Document]:
         """All versions that are remembered, the newest first."""

@@ -27,7 +27,7 @@ from mock_server.platform.definitions import (
 from mock_server.platform.documents import now, require
 from mock_server.platform.graph_rules import Problem, draft_problems, refuse
 from mock_server.platform.install_rules import Surroundings, install_problems, warnings
-from mock_server.platform.links import scoped, shown, shown_page
+from mock_server.platform.links import shown, shown_page
 from mock_server.platform.packages import project_of
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id, new_uuid
@@ -57,7 +57,7 @@ class Pipelines:
 
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of pipelines. Raises BadRequest for a query that is none."""
-        return shown_page(self._platform, "pipelines", self._platform.store.find(Kind.PIPELINE, scoped(body)))
+        return shown_page(self._platform, "pipelines", self._platform.store.find(Kind.PIPELINE, body))
 
     def composition(self, composition_id: str) -> Document:
         """What a pipeline is made of, under the id that clients know its deployed form by. Raises NotFound."""

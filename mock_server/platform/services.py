@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from mock_server.platform.definitions import refuse_types
 from mock_server.platform.documents import now, require
-from mock_server.platform.links import scoped, shown, shown_page
+from mock_server.platform.links import shown, shown_page
 from mock_server.platform.packages import DEFAULT_MODULE, FIRST_VERSION, check_name, project_of, revised
 from mock_server.platform.service_config import config_errors, default_runtime
 from mock_server.store.base import Document, Kind, Tx
@@ -68,7 +68,7 @@ class Services:
 
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of services."""
-        return shown_page(self._platform, "services", self._platform.store.find(Kind.SERVICE, scoped(body)))
+        return shown_page(self._platform, "services", self._platform.store.find(Kind.SERVICE, body))
 
     def revisions(self, service_id: str) -> list[Document]:
         """All versions that are remembered, the newest first."""

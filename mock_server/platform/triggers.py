@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import BadRequest, NotFound
 from mock_server.platform.documents import name, now, require
 from mock_server.platform.graph_rules import trigger_fault
-from mock_server.platform.links import scoped, shown, shown_page
+from mock_server.platform.links import shown, shown_page
 from mock_server.platform.packages import project_of
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id
@@ -38,7 +38,7 @@ class Triggers:
 
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of triggers."""
-        return shown_page(self._platform, "triggers", self._platform.store.find(Kind.TRIGGER, scoped(body)))
+        return shown_page(self._platform, "triggers", self._platform.store.find(Kind.TRIGGER, body))
 
     def create(self, body: Mapping[str, Any], creator: str) -> Document:
         """A trigger for a function of a service. Raises BadRequest, NotFound for its project or service."""

@@ -71,6 +71,12 @@ def test_no_place_may_be_said_as_null():
     assert isinstance(completed(pipeline)["nodes"][0]["metadata"]["position"]["x"], float)
 
 
+def test_nodes_of_one_id_are_placed_too_for_rules_to_look_at():
+    nodes = [code_node("a"), code_node("b"), code_node("a")]
+    pipeline = completed(definition(*nodes, edges=[("a.item", "b.item")]))
+    assert all(isinstance(each["metadata"]["position"]["x"], float) for each in pipeline["nodes"])
+
+
 def test_ids_that_are_missing_are_made_up():
     pipeline = completed({"name": "p", "nodes": [{"name": "a", "inputs": [{"name": "x"}]}], "startNodes": [{}]})
     (node,) = pipeline["nodes"]

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from mock_server.testing import LocalPlatform
+from tests.clients.bare import Bare, World, definition, node
 
 PROCESS = Path(__file__).with_name("sdk_process.py")
 IN_PROCESS = ("dl", "project", "dataset", "item", "folder", "said")
@@ -180,3 +181,33 @@ def item(dataset: Any) -> Any:
     if dataset is None:
         return None
     return dataset.items.upload(local_path=b"some bytes", remote_name="one.txt", remote_path="/in")
+
+
+@pytest.fixture(scope="module")
+def there(platform):
+    with Bare(platform.url) as found:
+        yield found
+
+
+@pytest.fixture
+def world(there):
+    """A project with one of everything, and what all of it looks like."""
+    project = there.ok("POST", "/projects", data={"name": f"project {uuid.uuid4().hex}"})
+    dataset = there.ok("POST", "/datasets", json={"name": "data", "projects": [project["id"]]})
+    item = there.ok(
+        "POST",
+        f"/datasets/{dataset['id']}/items",
+        files={"file": ("a.txt", b"some bytes")},
+        data={"path": "/a.txt", "type": "file"},
+    )
+    pipeline = there.ok("POST", "/pipelines", json={"projectId": project["id"], **definition(node("only"))})
+    pipeline = there.ok("POST", f"/pipelines/{pipeline['id']}/install", json={})
+    return World(there, project, dataset, item, pipeline)
+
+
+@pytest.fixture
+def unchanged(world):
+    """The test leaves everything as it was."""
+    before = world.looks()
+    yield
+    assert world.looks() == before

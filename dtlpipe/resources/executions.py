@@ -135,6 +135,8 @@ class Execution(Live[Colour], nouns.Execution):  # type: ignore[misc]  # entitie
             "projectId": self.project_id,
         }
         yield from log_lines(body, follow=follow, until_done=True)
+        if follow:  # it ended, and who followed it will ask how
+            yield from self._refreshed()
 
     @operation
     def terminate(self) -> Op[Execution[Colour]]:

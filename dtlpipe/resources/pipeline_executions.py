@@ -222,6 +222,8 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
             if error.status not in (400, 404, 422):
                 raise
             yield from self._logs_of_services(body, follow=follow)
+        if follow:  # it ended, and who followed it will ask how
+            yield from self._refreshed()
 
     def _logs_of_services(self, body: Mapping[str, Any], *, follow: bool) -> Flow[LogLine]:
         """For platforms that know logs by service and execution alone."""

@@ -294,10 +294,17 @@ def test_logs_end_at_an_empty_page_unless_they_are_followed(paper, wire):
 
 
 def test_followed_logs_pause_where_requests_are_not_held(paper, wire):
-    execution, session = known(paper, wire, {LOGS: [lines("one"), lines(), lines("two"), lines(stop=True)]})
+    logs = [lines("one"), lines(), lines("two"), lines(stop=True)]
+    execution, session = known(paper, wire, {LOGS: logs, RUN: wire.run("success")})
     assert [each.message for each in execution.logs(follow=True)] == ["one", "two"]
     assert session.slept == [1.0]
-    assert all(each.json["follow"] for each in session.requests)
+    assert all(each.json["follow"] for each in session.requests[:-1])
+
+
+def test_logs_that_were_followed_to_the_end_leave_the_present_state(paper, wire):
+    execution, _ = known(paper, wire, {LOGS: [lines("one"), lines(stop=True)], RUN: wire.run("failed")})
+    assert [each.message for each in execution.logs(follow=True)] == ["one"]
+    assert execution.known_status == "failed"
 
 
 def test_logs_are_lazy(paper, wire):

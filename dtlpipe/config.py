@@ -75,6 +75,17 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def usable_token(token: str) -> str:
+    """The token without blanks around it. Raises ConfigurationError for what no header can carry; it is not shown."""
+    found = token.strip()
+    if not found or not found.isascii() or not found.isprintable() or " " in found:
+        raise ConfigurationError(
+            "the token is empty, or has characters in it that no token has",
+            hint="give it as the platform handed it out: one word",
+        )
+    return found
+
+
 @attrs.frozen(kw_only=True)
 class Environment:
     """A platform that has a name."""
@@ -300,10 +311,13 @@ def resolve(
         return next((value for each in among if (value := getattr(each, name)) is not None), None)
 
     verified = first("verify", usable)
+    identity = {name: getattr(who, name) for name in _IDENTITY}
+    for name in ("token", "refresh_token"):
+        identity[name] = usable_token(identity[name]) if identity[name] else None
     return Settings(
         url=environment.url,
         gate_url=(first("gate_url", usable) or gate_of(environment.url)).rstrip("/"),
         timeout=first("timeout", sources) or TIMEOUT,
         verify=True if verified is None else verified,
-        **{name: getattr(who, name) for name in _IDENTITY},
+        **identity,
     )

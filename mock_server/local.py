@@ -35,6 +35,7 @@ log = logging.getLogger("dtlpipe.platform")
 _SWEEP_EVERY = 3600.0  # seconds
 STATE_FILE = "dtlpipe-platform.state"
 SPOOL_FOLDER = "spool"
+FIELDS = 1 << 20  # bytes of an upload that are not the file
 
 
 class LocalWorker(Scheduler, Protocol):
@@ -159,8 +160,9 @@ def _sweeping(platform: Platform) -> Iterator[None]:
 
 
 def _body_limit(settings: Settings) -> Callable[[str], int]:
-    """Files come in multipart bodies; everything else is JSON or a small form."""
-    return lambda kind: settings.max_upload if kind.lower().startswith("multipart/form-data") else settings.max_body
+    """Files come in multipart bodies, with fields beside them; everything else is JSON or a small form."""
+    largest = settings.max_upload + FIELDS
+    return lambda kind: largest if kind.lower().startswith("multipart/form-data") else settings.max_body
 
 
 def _url(host: str, port: int) -> str:

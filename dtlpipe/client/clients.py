@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from dtlpipe.config import Environments, Settings, resolve
+from dtlpipe.config import Environments, Settings, resolve, usable_token
 from dtlpipe.errors import ConfigurationError
 from dtlpipe.sansio.effects import Op, Request, Response
 from dtlpipe.sansio.exchange import Exchange, credentials_request
@@ -173,7 +173,9 @@ class _Client(Bound[Colour]):
 
         Raises:
             Unauthorized: it does not accept it; whoever was logged in before still is.
+            ConfigurationError: it cannot be a token.
         """
+        token = usable_token(token)
         yield Request("GET", "/users/me", headers={"authorization": f"Bearer {token}"}, authorized=False)
         identity = self._exchange.identity
         identity.forget()

@@ -277,9 +277,9 @@ def test_an_upload_just_within_the_limit_is_taken(small, connect):
     http = connect(small)
     project = http.ok("POST", f"{API}/projects", data={"name": "within"})
     dataset = http.ok("POST", f"{API}/datasets", json={"name": "d", "projects": [project["id"]]})
-    files = {"file": ("big.bin", b"x" * 99_000)}
+    files = {"file": ("big.bin", b"x" * 100_000)}
     item = http.ok("POST", f"{API}/datasets/{dataset['id']}/items", data={"path": "/big.bin"}, files=files)
-    assert item["metadata"]["system"]["size"] == 99_000
+    assert item["metadata"]["system"]["size"] == 100_000
 
 
 def test_json_over_its_own_limit_is_refused(small, connect):

@@ -84,9 +84,9 @@ def test_arguments_come_before_the_environment_and_that_before_the_file(tmp_path
 
 
 def test_a_token_is_not_sent_to_a_platform_that_another_source_names():
-    environ = {"DTLPIPE_URL": "http://env", "DTLPIPE_TOKEN": "for env only"}
+    environ = {"DTLPIPE_URL": "http://env", "DTLPIPE_TOKEN": "for-env-only"}
     assert resolve(url="http://elsewhere", environ=environ).token is None
-    assert resolve(url="http://env/api/v1", environ=environ).token == "for env only"
+    assert resolve(url="http://env/api/v1", environ=environ).token == "for-env-only"
 
 
 def test_a_token_without_a_platform_goes_with_the_platform_given():
@@ -141,7 +141,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
 
 def test_environments_are_found_by_alias_or_url(tmp_path):
     file = tmp_path / "config.toml"
-    file.write_text('[environments.lab]\nurl = "http://lab:8080"\ntoken = "for lab"\nverify_ssl = false')
+    file.write_text('[environments.lab]\nurl = "http://lab:8080"\ntoken = "for-lab"\nverify_ssl = false')
     custom = base64.b64encode(json.dumps({"url": "http://custom/api/v1", "alias": "c", "verify_ssl": "true"}).encode())
     environ = {"DTLPIPE_CONFIG": str(file), "DTLPY_CUSTOM_ENV": custom.decode()}
     environments = Environments(environ)
@@ -156,7 +156,7 @@ def test_environments_are_found_by_alias_or_url(tmp_path):
         environments.find("lba")
     assert "add_environment" in str(caught.value)
     lab = resolve(url="lab", environ=environ, environments=environments)
-    assert (lab.url, lab.token, lab.verify) == ("http://lab:8080/api/v1", "for lab", False)
+    assert (lab.url, lab.token, lab.verify) == ("http://lab:8080/api/v1", "for-lab", False)
     mine = resolve(url="mine", environ=environ, environments=environments)
     assert (mine.gate_url, mine.token) == ("http://gate", "t")
 
@@ -173,3 +173,14 @@ def test_an_alias_names_one_environment():
 def test_a_custom_environment_that_cannot_be_read_is_refused(text):
     with pytest.raises(ConfigurationError, match="DTLPY_CUSTOM_ENV"):
         Environments({"DTLPY_CUSTOM_ENV": text}).find("custom")
+
+
+def test_blanks_around_a_token_are_dropped():
+    assert resolve(url="http://127.0.0.1:1", token="abc\n", environ={}).token == "abc"
+
+
+@pytest.mark.parametrize("token", [" ", "a b", "a\nb", "tökén", "a\x00b"])
+def test_what_cannot_be_a_token_is_refused_without_being_shown(token):
+    with pytest.raises(ConfigurationError) as refused:
+        resolve(url="http://127.0.0.1:1", token=token, environ={})
+    assert token.strip() == "" or token not in str(refused.value)

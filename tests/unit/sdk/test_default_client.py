@@ -41,7 +41,7 @@ def test_it_is_configured_by_the_environment(serve, monkeypatch):
 
 def test_setenv_changes_the_platform_by_url_or_alias_and_logins_are_kept_apart(serve):
     one, two = serve(names("one")), serve(names("two"))
-    dl.add_environment(environment=f"{one.url}/api/v1", alias="one", gate_url=one.url, token="for one")
+    dl.add_environment(environment=f"{one.url}/api/v1", alias="one", gate_url=one.url, token="for-one")
     dl.setenv("one")
     assert dl.projects.get("x").name == "one"
     dl.setenv(two.url)
@@ -49,7 +49,7 @@ def test_setenv_changes_the_platform_by_url_or_alias_and_logins_are_kept_apart(s
     assert dl.token() is None
     dl.setenv(f"{one.url}/api/v1")
     assert dl.projects.get("x").name == "one"
-    assert [headers.get("authorization") for _, _, headers, _ in one.seen + two.seen] == ["Bearer for one"] * 2 + [None]
+    assert [headers.get("authorization") for _, _, headers, _ in one.seen + two.seen] == ["Bearer for-one"] * 2 + [None]
 
 
 def test_an_unknown_alias_says_which_are_known():

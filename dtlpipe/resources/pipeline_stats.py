@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
 from dtlpipe.model.struct import Struct, field
@@ -29,13 +27,29 @@ class NodeCounters(Struct):
 
 
 @attrs.define(slots=False, kw_only=True)
+class Averages(Struct):
+    """The platform's own: seconds for each execution, and how many there are a day."""
+
+    avg_time_per_execution: float | None = field(None)
+    avg_execution_per_day: float | None = field(None, wire="avgExecutionsPerDay")
+
+
+@attrs.define(slots=False, kw_only=True)
+class NodeAverages(Struct):
+    """A node's averages."""
+
+    node_id: str = field("")
+    averages: Averages = field(factory=Averages, wire="executionStatistics")
+
+
+@attrs.define(slots=False, kw_only=True)
 class PipelineStats(Struct):
-    """Counters since the last reset; the averages are the platform's own."""
+    """Counters since the last reset, and averages."""
 
     pipeline_counters: list[StatusCount] = field(factory=list, wire="pipelineExecutionCounters")
     node_counters: list[NodeCounters] = field(factory=list, wire="nodeExecutionsCounters")
-    pipeline_averages: dict[str, Any] = field(factory=dict, wire="pipelineExecutionStatistics")
-    node_averages: list[dict[str, Any]] = field(factory=list, wire="nodeExecutionStatistics")
+    pipeline_averages: Averages = field(factory=Averages, wire="pipelineExecutionStatistics")
+    node_averages: list[NodeAverages] = field(factory=list, wire="nodeExecutionStatistics")
 
     def count(self, status: str) -> int:
         """Runs in a state."""

@@ -156,6 +156,8 @@ def test_reset_sets_the_counters_to_zero_and_is_for_paused_pipelines(dl, project
     assert {str(each.status): each.count for each in stats.pipeline_counters} == {"success": 1}
     (node,) = stats.node_counters
     assert node.node_id == pipeline.nodes[0].node_id
+    assert stats.pipeline_averages.avg_time_per_execution > 0
+    assert stats.node_averages[0].averages.avg_execution_per_day == 1
     with pytest.raises(dl.exceptions.BadRequest, match="Pipeline with installed status couldn't be updated"):
         pipeline.reset()
     assert pipeline.reset(stop_if_running=True)

@@ -199,14 +199,15 @@ def test_statistics_are_counters_by_state(opened):
                 "pipelineExecutionCounters": [{"status": "success", "count": 3}],
                 "nodeExecutionsCounters": [{"nodeId": "na", "statusCount": [{"status": "failed", "count": 1}]}],
                 "pipelineExecutionStatistics": {"avgTimePerExecution": 1.5},
-                "nodeExecutionStatistics": [],
+                "nodeExecutionStatistics": [{"nodeId": "na", "executionStatistics": {"avgExecutionsPerDay": 2}}],
             }
         }
     )
     stats = pipeline.stats()
     assert (stats.count("success"), stats.count("failed")) == (3, 0)
     assert (stats.node("na").count("failed"), stats.node("nb").count("failed")) == (1, 0)
-    assert stats.pipeline_averages["avgTimePerExecution"] == 1.5
+    assert stats.pipeline_averages.avg_time_per_execution == 1.5
+    assert [(each.node_id, each.averages.avg_execution_per_day) for each in stats.node_averages] == [("na", 2)]
 
 
 def test_validate_sends_the_pipeline_as_it_is_here(opened):

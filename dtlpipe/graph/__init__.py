@@ -1,9 +1,15 @@
-"""The engine: graphs of nodes, and the pure state machine that says which node runs next.
+"""The engine: components and pipelines of them, and the pure state machine that says which one runs next.
 
-Law: the standard library, attrs and `dtlpipe.errors`, nothing else. No module in here calls the network, reads a clock,
-makes an id, starts a thread or logs; asyncio is imported by the asynchronous driver when it is called.
+Law: the standard library, attrs and `dtlpipe.errors`, nothing else. Of these packages the upper may import the lower:
 
-    graph -> plan -> schedule (inbox, readiness) -> drive
+    super_components                     a pipeline as a component of another one
+    pipeline                             components, connected with each other, that run
+    breakpoints serialization drawing    a run, a pipeline as data; a picture of it
+    components types                     what one component takes and gives; which types fit
+    drive schedule (inbox readiness) plan graph ports      the machine
+
+The machine (the last line) calls no network, reads no clock, makes no id, starts no thread and logs nothing; asyncio is
+imported by the asynchronous drivers when they are called.
 
 Names are imported when they are first used, so importing this package costs next to nothing.
 """
@@ -14,53 +20,158 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dtlpipe.graph.breakpoints import Breakpoint as Breakpoint
+    from dtlpipe.graph.breakpoints import PipelineSnapshot as PipelineSnapshot
+    from dtlpipe.graph.breakpoints import PipelineState as PipelineState
+    from dtlpipe.graph.breakpoints import load_pipeline_snapshot as load_pipeline_snapshot
+    from dtlpipe.graph.components.decorator import Component as Component
+    from dtlpipe.graph.components.decorator import component as component
+    from dtlpipe.graph.components.sockets import GreedyVariadic as GreedyVariadic
+    from dtlpipe.graph.components.sockets import InputSocket as InputSocket
+    from dtlpipe.graph.components.sockets import OutputSocket as OutputSocket
+    from dtlpipe.graph.components.sockets import Sockets as Sockets
+    from dtlpipe.graph.components.sockets import Variadic as Variadic
     from dtlpipe.graph.drive import run as run
     from dtlpipe.graph.drive import run_async as run_async
     from dtlpipe.graph.drive import steps as steps
     from dtlpipe.graph.drive import steps_async as steps_async
+    from dtlpipe.graph.errors import BreakpointException as BreakpointException
+    from dtlpipe.graph.errors import ComponentDeserializationError as ComponentDeserializationError
+    from dtlpipe.graph.errors import ComponentError as ComponentError
+    from dtlpipe.graph.errors import DeserializationError as DeserializationError
     from dtlpipe.graph.errors import PipelineComponentsBlockedError as PipelineComponentsBlockedError
     from dtlpipe.graph.errors import PipelineConnectError as PipelineConnectError
+    from dtlpipe.graph.errors import PipelineDrawingError as PipelineDrawingError
     from dtlpipe.graph.errors import PipelineError as PipelineError
+    from dtlpipe.graph.errors import PipelineInvalidPipelineSnapshotError as PipelineInvalidPipelineSnapshotError
     from dtlpipe.graph.errors import PipelineMaxComponentRuns as PipelineMaxComponentRuns
     from dtlpipe.graph.errors import PipelineRuntimeError as PipelineRuntimeError
+    from dtlpipe.graph.errors import PipelineUnmarshalError as PipelineUnmarshalError
     from dtlpipe.graph.errors import PipelineValidationError as PipelineValidationError
     from dtlpipe.graph.errors import RunStateError as RunStateError
+    from dtlpipe.graph.errors import SerializationError as SerializationError
     from dtlpipe.graph.errors import SnapshotMismatch as SnapshotMismatch
     from dtlpipe.graph.errors import TaskNotOutstanding as TaskNotOutstanding
     from dtlpipe.graph.errors import TaskNotReady as TaskNotReady
     from dtlpipe.graph.graph import Edge as Edge
     from dtlpipe.graph.graph import Graph as Graph
     from dtlpipe.graph.graph import Node as Node
+    from dtlpipe.graph.pipeline.pipeline import Pipeline as Pipeline
+    from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle as PipelineStreamHandle
     from dtlpipe.graph.plan import Plan as Plan
     from dtlpipe.graph.plan import freeze as freeze
+    from dtlpipe.graph.ports import NO_DEFAULT as NO_DEFAULT
+    from dtlpipe.graph.ports import NO_OUTPUT as NO_OUTPUT
+    from dtlpipe.graph.ports import InputPort as InputPort
+    from dtlpipe.graph.ports import OutputPort as OutputPort
+    from dtlpipe.graph.ports import PortKind as PortKind
     from dtlpipe.graph.schedule import RunState as RunState
     from dtlpipe.graph.schedule import Task as Task
-    from dtlpipe.graph.sockets import NO_DEFAULT as NO_DEFAULT
-    from dtlpipe.graph.sockets import NO_OUTPUT as NO_OUTPUT
-    from dtlpipe.graph.sockets import InputSocket as InputSocket
-    from dtlpipe.graph.sockets import OutputSocket as OutputSocket
-    from dtlpipe.graph.sockets import SocketKind as SocketKind
+    from dtlpipe.graph.serialization.allowlist import allow_deserialization_module as allow_deserialization_module
+    from dtlpipe.graph.serialization.components import DeserializationCallbacks as DeserializationCallbacks
+    from dtlpipe.graph.serialization.components import component_from_dict as component_from_dict
+    from dtlpipe.graph.serialization.components import component_to_dict as component_to_dict
+    from dtlpipe.graph.serialization.components import default_from_dict as default_from_dict
+    from dtlpipe.graph.serialization.components import default_to_dict as default_to_dict
+    from dtlpipe.graph.serialization.components import generate_qualified_class_name as generate_qualified_class_name
+    from dtlpipe.graph.serialization.components import import_class_by_name as import_class_by_name
+    from dtlpipe.graph.serialization.marshal import JsonMarshaller as JsonMarshaller
+    from dtlpipe.graph.serialization.marshal import Marshaller as Marshaller
+    from dtlpipe.graph.serialization.marshal import YamlMarshaller as YamlMarshaller
+    from dtlpipe.graph.super_components import InvalidMappingTypeError as InvalidMappingTypeError
+    from dtlpipe.graph.super_components import InvalidMappingValueError as InvalidMappingValueError
+    from dtlpipe.graph.super_components import SuperComponent as SuperComponent
+    from dtlpipe.graph.super_components import super_component as super_component
 
 _HOME = {
     name: f"dtlpipe.graph.{module}"
     for module, names in {
-        "drive": ("run", "run_async", "steps", "steps_async"),
+        "breakpoints": (
+            "Breakpoint",
+            "PipelineSnapshot",
+            "PipelineState",
+            "load_pipeline_snapshot",
+        ),
+        "components.decorator": (
+            "Component",
+            "component",
+        ),
+        "components.sockets": (
+            "GreedyVariadic",
+            "InputSocket",
+            "OutputSocket",
+            "Sockets",
+            "Variadic",
+        ),
+        "drive": (
+            "run",
+            "run_async",
+            "steps",
+            "steps_async",
+        ),
         "errors": (
+            "BreakpointException",
+            "ComponentDeserializationError",
+            "ComponentError",
+            "DeserializationError",
             "PipelineComponentsBlockedError",
             "PipelineConnectError",
+            "PipelineDrawingError",
             "PipelineError",
+            "PipelineInvalidPipelineSnapshotError",
             "PipelineMaxComponentRuns",
             "PipelineRuntimeError",
+            "PipelineUnmarshalError",
             "PipelineValidationError",
             "RunStateError",
+            "SerializationError",
             "SnapshotMismatch",
             "TaskNotOutstanding",
             "TaskNotReady",
         ),
-        "graph": ("Edge", "Graph", "Node"),
-        "plan": ("Plan", "freeze"),
-        "schedule": ("RunState", "Task"),
-        "sockets": ("NO_DEFAULT", "NO_OUTPUT", "InputSocket", "OutputSocket", "SocketKind"),
+        "graph": (
+            "Edge",
+            "Graph",
+            "Node",
+        ),
+        "pipeline.pipeline": ("Pipeline",),
+        "pipeline.streaming": ("PipelineStreamHandle",),
+        "plan": (
+            "Plan",
+            "freeze",
+        ),
+        "ports": (
+            "NO_DEFAULT",
+            "NO_OUTPUT",
+            "InputPort",
+            "OutputPort",
+            "PortKind",
+        ),
+        "schedule": (
+            "RunState",
+            "Task",
+        ),
+        "serialization.allowlist": ("allow_deserialization_module",),
+        "serialization.components": (
+            "DeserializationCallbacks",
+            "component_from_dict",
+            "component_to_dict",
+            "default_from_dict",
+            "default_to_dict",
+            "generate_qualified_class_name",
+            "import_class_by_name",
+        ),
+        "serialization.marshal": (
+            "JsonMarshaller",
+            "Marshaller",
+            "YamlMarshaller",
+        ),
+        "super_components": (
+            "InvalidMappingTypeError",
+            "InvalidMappingValueError",
+            "SuperComponent",
+            "super_component",
+        ),
     }.items()
     for name in names
 }

@@ -15,7 +15,7 @@ import attrs
 
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineConnectError, PipelineValidationError
-from dtlpipe.graph.sockets import InputSocket, OutputSocket, SocketKind
+from dtlpipe.graph.ports import InputPort, OutputPort, PortKind
 
 __all__ = ["Edge", "Graph", "Node"]
 
@@ -25,8 +25,8 @@ class Node:
     """A node's name and its sockets by name, in the order of declaration."""
 
     name: str
-    inputs: dict[str, InputSocket]
-    outputs: dict[str, OutputSocket]
+    inputs: dict[str, InputPort]
+    outputs: dict[str, OutputPort]
 
 
 @attrs.frozen
@@ -70,8 +70,8 @@ class Graph:
     def add_node(
         self,
         name: str,
-        inputs: Iterable[InputSocket | str] = (),
-        outputs: Iterable[OutputSocket | str] = (),
+        inputs: Iterable[InputPort | str] = (),
+        outputs: Iterable[OutputPort | str] = (),
     ) -> Self:
         """Add a node. A plain string stands for a mandatory standard input, or for an output.
 
@@ -84,14 +84,14 @@ class Graph:
             raise PipelineValidationError(f"Node {name!r} exists already. Choose another name for the new node.")
         taken = Node(name, {}, {})
         for entry in inputs:
-            socket = InputSocket(entry) if isinstance(entry, str) else entry
+            socket = InputPort(entry) if isinstance(entry, str) else entry
             if socket.name in taken.inputs:
                 raise PipelineValidationError(
                     f"Node {name!r} declares the input {socket.name!r} twice. Rename one of them."
                 )
             taken.inputs[socket.name] = socket
         for exit_ in outputs:
-            out = OutputSocket(exit_) if isinstance(exit_, str) else exit_
+            out = OutputPort(exit_) if isinstance(exit_, str) else exit_
             if out.name in taken.outputs:
                 raise PipelineValidationError(
                     f"Node {name!r} declares the output {out.name!r} twice. Rename one of them."
@@ -152,7 +152,7 @@ class Graph:
         the latest of them; as a stream it loses none. Two streams of one node are taken in pairs, first with first.
         """
         repeating = [
-            name for name, node in self._nodes.items() if any(s.kind is SocketKind.STREAM for s in node.inputs.values())
+            name for name, node in self._nodes.items() if any(s.kind is PortKind.STREAM for s in node.inputs.values())
         ]
         leaving: dict[str, list[Edge]] = {name: [] for name in self._nodes}
         for edge in self._edges:
@@ -162,8 +162,8 @@ class Graph:
             for edge in leaving[name]:
                 node = self._nodes[edge.target]
                 socket = node.inputs[edge.target_socket]
-                if socket.kind is SocketKind.STANDARD:
-                    spread = attrs.evolve(socket, kind=SocketKind.STREAM)
+                if socket.kind is PortKind.STANDARD:
+                    spread = attrs.evolve(socket, kind=PortKind.STREAM)
                     # a new node, for plans that are frozen already share the old one
                     self._nodes[node.name] = attrs.evolve(node, inputs=node.inputs | {socket.name: spread})
                 if node.name not in seen:

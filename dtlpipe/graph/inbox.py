@@ -20,7 +20,7 @@ from typing import Any
 
 from dtlpipe.graph.errors import PipelineRuntimeError
 from dtlpipe.graph.plan import GREEDY, LAZY, STANDARD, STREAM, Intake, Plan
-from dtlpipe.graph.sockets import NO_DEFAULT, NO_OUTPUT, Mark
+from dtlpipe.graph.ports import NO_DEFAULT, NO_OUTPUT, Mark
 
 __all__ = ["Inbox"]
 

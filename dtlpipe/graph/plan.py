@@ -20,7 +20,7 @@ import attrs
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.graph import Edge, Graph, Node
-from dtlpipe.graph.sockets import SocketKind
+from dtlpipe.graph.ports import PortKind
 
 __all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "ByName", "Delivery", "Intake", "Plan", "freeze"]
 
@@ -28,10 +28,10 @@ STANDARD, GREEDY, LAZY, STREAM = range(4)
 """Socket kinds as the numbers that the scheduler compares; those up to GREEDY hold one value, the others many."""
 
 _NUMBER = {
-    SocketKind.STANDARD: STANDARD,
-    SocketKind.GREEDY: GREEDY,
-    SocketKind.LAZY: LAZY,
-    SocketKind.STREAM: STREAM,
+    PortKind.STANDARD: STANDARD,
+    PortKind.GREEDY: GREEDY,
+    PortKind.LAZY: LAZY,
+    PortKind.STREAM: STREAM,
 }
 
 
@@ -295,7 +295,7 @@ def _compile(
 
 def _intake(node: Node, name: str, slot: _Slot) -> Intake:
     socket = node.inputs[name]
-    broadcasts = slot.kind == STANDARD and any(other.kind is SocketKind.STREAM for other in node.inputs.values())
+    broadcasts = slot.kind == STANDARD and any(other.kind is PortKind.STREAM for other in node.inputs.values())
     return Intake(
         slot=slot.number,
         name=name,

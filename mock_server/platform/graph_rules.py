@@ -15,7 +15,7 @@ import attrs
 
 from dtlpipe.errors import BadRequest
 from dtlpipe.graph.graph import Graph
-from dtlpipe.graph.sockets import InputSocket, SocketKind
+from dtlpipe.graph.ports import InputPort, PortKind
 from dtlpipe.model.enums import ENTITY_TYPES, PackageInputType, PipelineNodeType
 from dtlpipe.model.query import compile_query
 from mock_server.platform.existing_data import LOADS
@@ -370,7 +370,7 @@ def graph_of(pipeline: Definition) -> Graph:
     for node in pipeline["nodes"]:
         graph.add_node(
             node["id"],
-            [InputSocket(port["portId"], SocketKind.STREAM) for port in node["inputs"]],
+            [InputPort(port["portId"], PortKind.STREAM) for port in node["inputs"]],
             [port["portId"] for port in node["outputs"]],
         )
     for index, each in enumerate(pipeline["connections"]):

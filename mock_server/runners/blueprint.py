@@ -17,7 +17,7 @@ import attrs
 from dtlpipe.errors import BadRequest
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.plan import Plan, freeze
-from dtlpipe.graph.sockets import NO_DEFAULT, InputSocket, OutputSocket, SocketKind
+from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
 from dtlpipe.model.query import Predicate, compile_query
 
 #: Stands for a port that nothing feeds: the engine need not wait for it, and the node does not get it.
@@ -134,14 +134,14 @@ def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | 
         graph.add_node(
             spec.id,
             [
-                InputSocket(
+                InputPort(
                     port.id,
-                    SocketKind.STREAM if arrivals[spec.id, port.id] > 1 else SocketKind.STANDARD,
+                    PortKind.STREAM if arrivals[spec.id, port.id] > 1 else PortKind.STANDARD,
                     default_value=NO_DEFAULT if arrivals[spec.id, port.id] else ABSENT,
                 )
                 for port in spec.inputs
             ],
-            [OutputSocket(port.id) for port in spec.outputs],
+            [OutputPort(port.id) for port in spec.outputs],
         )
     gates: dict[int, Gate] = {}
     for number, each in enumerate(connections):

@@ -27,7 +27,7 @@ from haystack.core.component.types import GreedyVariadic, Variadic
 from haystack.core.errors import PipelineComponentsBlockedError as TheirBlocked
 from haystack.core.errors import PipelineMaxComponentRuns as TheirLimit
 
-from dtlpipe.graph import Graph, InputSocket, PipelineMaxComponentRuns, RunState, freeze
+from dtlpipe.graph import Graph, InputPort, PipelineMaxComponentRuns, RunState, freeze
 
 TYPES: dict[str, Any] = {
     "standard": str,
@@ -175,7 +175,7 @@ def ours(case: Case, *, restore: bool) -> tuple[Trace, Any]:
                 options = {"kind": "lazy", "wrap_input_in_list": False} if joins else {}
             if kind.endswith("?"):
                 options["default_value"] = ["default"] if kind == "list?" else "default"
-            own.append(InputSocket(socket, **options))
+            own.append(InputPort(socket, **options))
         graph.add_node(name, own, outputs)
     for connection in case.connections:
         graph.connect(*connection)

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from dtlpipe.graph import Graph, InputSocket, Plan, RunState, Task, freeze
+from dtlpipe.graph import Graph, InputPort, Plan, RunState, Task, freeze
 
 
-def optional(name: str, default: Any = None) -> InputSocket:
-    return InputSocket(name, default_value=default)
+def optional(name: str, default: Any = None) -> InputPort:
+    return InputPort(name, default_value=default)
 
 
-def lazy(name: str, **options: Any) -> InputSocket:
-    return InputSocket(name, kind="lazy", **options)
+def lazy(name: str, **options: Any) -> InputPort:
+    return InputPort(name, kind="lazy", **options)
 
 
-def greedy(name: str, **options: Any) -> InputSocket:
-    return InputSocket(name, kind="greedy", **options)
+def greedy(name: str, **options: Any) -> InputPort:
+    return InputPort(name, kind="greedy", **options)
 
 
-def stream(name: str, **options: Any) -> InputSocket:
-    return InputSocket(name, kind="stream", **options)
+def stream(name: str, **options: Any) -> InputPort:
+    return InputPort(name, kind="stream", **options)
 
 
 def build(
-    nodes: Mapping[str, tuple[Iterable[InputSocket | str], Iterable[str]]],
+    nodes: Mapping[str, tuple[Iterable[InputPort | str], Iterable[str]]],
     connections: Iterable[str] = (),
 ) -> Plan:
     """Compile nodes and connections, the latter written "a.out -> b.in"."""

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from hypothesis import strategies as st
 
-from dtlpipe.graph import Graph, InputSocket, Plan, RunState, Task, freeze
+from dtlpipe.graph import Graph, InputPort, Plan, RunState, Task, freeze
 
 KINDS = ("standard", "standard", "standard", "lazy", "greedy", "stream")
 
@@ -56,10 +56,10 @@ def cases(draw: st.DrawFn, *, acyclic: bool = False, kinds: tuple[str, ...] = KI
     graph = Graph()
     count = draw(st.integers(1, 7))
     names = [f"{letter}{number}" for number, letter in enumerate(draw(st.permutations("abCdEfg"))[:count])]
-    sockets: list[list[InputSocket]] = []
+    sockets: list[list[InputPort]] = []
     for name in names:
         own = [
-            InputSocket(f"i{number}", kind=kind, **({} if mandatory else {"default_value": "default"}))
+            InputPort(f"i{number}", kind=kind, **({} if mandatory else {"default_value": "default"}))
             for number, (kind, mandatory) in enumerate(
                 draw(st.lists(st.tuples(st.sampled_from(kinds), st.booleans()), max_size=3))
             )

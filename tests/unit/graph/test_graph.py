@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dtlpipe.graph import Graph, InputSocket, PipelineConnectError, PipelineValidationError, SocketKind, freeze
+from dtlpipe.graph import Graph, InputPort, PipelineConnectError, PipelineValidationError, PortKind, freeze
 from tests.unit.graph.machines import build, lazy, stream
 
 
@@ -62,7 +62,7 @@ def test_a_second_sender_to_a_standard_input_is_refused_with_the_way_out(two):
 
 @pytest.mark.parametrize("kind", ["lazy", "greedy", "stream"])
 def test_other_inputs_take_many_senders(kind):
-    graph = Graph().add_node("a", [], ["y"]).add_node("b", [], ["y"]).add_node("c", [InputSocket("x", kind=kind)])
+    graph = Graph().add_node("a", [], ["y"]).add_node("b", [], ["y"]).add_node("c", [InputPort("x", kind=kind)])
     assert [graph.connect("a", "y", "c", "x"), graph.connect("b", "y", "c", "x")] == [0, 1]
 
 
@@ -118,7 +118,7 @@ def test_a_plan_does_not_follow_later_changes_of_its_graph(two):
 
 def test_fingerprints_tell_plans_apart_and_are_stable():
     def plans(**options):
-        return build({"a": ([], ["y"]), "b": ([InputSocket("x", **options)], [])}, ["a.y -> b.x"])
+        return build({"a": ([], ["y"]), "b": ([InputPort("x", **options)], [])}, ["a.y -> b.x"])
 
     assert plans().fingerprint == plans().fingerprint
     assert len({plans().fingerprint, plans(kind="lazy").fingerprint, plans(default_value=1).fingerprint}) == 3
@@ -127,5 +127,5 @@ def test_fingerprints_tell_plans_apart_and_are_stable():
 
 def test_an_unknown_kind_of_socket_is_refused():
     with pytest.raises(ValueError, match="eager"):
-        InputSocket("x", kind="eager")
-    assert InputSocket("x", kind="lazy").kind is SocketKind.LAZY
+        InputPort("x", kind="eager")
+    assert InputPort("x", kind="lazy").kind is PortKind.LAZY

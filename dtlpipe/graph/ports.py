@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["NO_DEFAULT", "NO_OUTPUT", "InputSocket", "Mark", "OutputSocket", "SocketKind"]
+__all__ = ["NO_DEFAULT", "NO_OUTPUT", "InputPort", "Mark", "OutputPort", "PortKind"]
 
 
 class Mark(enum.Enum):
@@ -41,7 +41,7 @@ NO_OUTPUT = Mark.NO_OUTPUT
 """Says that a sender ran and produced nothing for a socket. `None`, by contrast, is a value."""
 
 
-class SocketKind(enum.Enum):
+class PortKind(enum.Enum):
     """How an input socket treats what arrives; see the module's table."""
 
     STANDARD = "standard"
@@ -51,7 +51,7 @@ class SocketKind(enum.Enum):
 
 
 @attrs.frozen
-class InputSocket:
+class InputPort:
     """An input of a node.
 
     Attributes:
@@ -63,7 +63,7 @@ class InputSocket:
     """
 
     name: str
-    kind: SocketKind = attrs.field(default=SocketKind.STANDARD, converter=SocketKind)
+    kind: PortKind = attrs.field(default=PortKind.STANDARD, converter=PortKind)
     type: Any = Any
     default_value: Any = NO_DEFAULT
     wrap_input_in_list: bool = True
@@ -74,23 +74,23 @@ class InputSocket:
 
     @property
     def is_lazy_variadic(self) -> bool:
-        return self.kind is SocketKind.LAZY
+        return self.kind is PortKind.LAZY
 
     @property
     def is_greedy(self) -> bool:
-        return self.kind is SocketKind.GREEDY
+        return self.kind is PortKind.GREEDY
 
     @property
     def is_variadic(self) -> bool:
-        return self.kind in (SocketKind.LAZY, SocketKind.GREEDY)
+        return self.kind in (PortKind.LAZY, PortKind.GREEDY)
 
     @property
     def takes_many_senders(self) -> bool:
-        return self.kind is not SocketKind.STANDARD
+        return self.kind is not PortKind.STANDARD
 
 
 @attrs.frozen
-class OutputSocket:
+class OutputPort:
     """An output of a node. Several connections may leave it; each receives the same value."""
 
     name: str

@@ -1,0 +1,110 @@
+"""The sockets of a component: what it takes and gives, under the names and with the attributes of Haystack.
+
+Law: sockets describe a component that is being built into a pipeline; they are mutable, and a pipeline notes in them
+who sends and who receives. What a run needs of them is compiled into `dtlpipe.graph.ports`.
+
+The marks of `Variadic` and `GreedyVariadic` are Haystack's own, and sockets are only ever read by attribute, so
+components and annotations of both libraries mix freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args
+
+import attrs
+
+from dtlpipe.graph.errors import ComponentError
+
+__all__ = ["EMPTY", "GreedyVariadic", "InputSocket", "OutputSocket", "Sockets", "Variadic"]
+
+T = TypeVar("T")
+
+VARIADIC_MARK = "__haystack__variadic_t"
+GREEDY_VARIADIC_MARK = "__haystack__greedy_variadic_t"
+
+Variadic: TypeAlias = Annotated[Iterable[T], VARIADIC_MARK]
+"""The type of an input that takes values from many senders and receives them in one list, when all have reported."""
+
+GreedyVariadic: TypeAlias = Annotated[Iterable[T], GREEDY_VARIADIC_MARK]
+"""The type of an input that takes values from many senders and makes its component run at each, in a list of one."""
+
+
+class EMPTY:
+    """The default of an input that has none. The class itself is the mark; it is never instantiated."""
+
+
+@attrs.define
+class InputSocket:
+    """An input of a component.
+
+    Attributes:
+        name: the parameter's name.
+        type: the type of one value; `Variadic[T]` is taken apart, so that this is T.
+        default_value: used when nothing arrived; `EMPTY` makes the socket mandatory.
+        is_lazy_variadic: whether many senders may feed it, and it waits for all of them.
+        is_greedy: whether many senders may feed it, and its component runs at each value.
+        senders: names of the components that feed it.
+        wrap_input_in_list: lazy variadic sockets only. False joins the arriving lists into one.
+
+    Raises:
+        ComponentError: the type is `Variadic` without an argument.
+    """
+
+    name: str
+    type: Any
+    default_value: Any = EMPTY
+    is_lazy_variadic: bool = attrs.field(init=False, default=False)
+    is_greedy: bool = attrs.field(init=False, default=False)
+    senders: list[str] = attrs.field(factory=list)
+    wrap_input_in_list: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        mark = getattr(self.type, "__metadata__", (None,))[0]
+        self.is_lazy_variadic = mark == VARIADIC_MARK
+        self.is_greedy = mark == GREEDY_VARIADIC_MARK
+        if self.is_variadic:
+            items = get_args(get_args(self.type)[0])
+            if not items:
+                raise ComponentError(
+                    f"The variadic input {self.name!r} does not say what its values are. "
+                    "Give the type an argument, such as Variadic[int]."
+                )
+            self.type = items[0]
+
+    @property
+    def is_variadic(self) -> bool:
+        """Whether many senders may feed this socket."""
+        return self.is_greedy or self.is_lazy_variadic
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether the component cannot run without a value here. By identity: a default may define odd equality."""
+        return self.default_value is EMPTY
+
+
+@attrs.define
+class OutputSocket:
+    """An output of a component.
+
+    Attributes:
+        name: the key under which `run` returns the value.
+        type: the value's type.
+        receivers: names of the components that it feeds.
+    """
+
+    name: str
+    type: Any
+    receivers: list[str] = attrs.field(factory=list)
+
+
+class Sockets:
+    """All inputs, or all outputs, of a component; each is an attribute too. See `dtlpipe.graph.components.decorator`."""
+
+    def __init__(
+        self, component: Any, sockets_dict: dict[str, Any], sockets_io_type: type[InputSocket] | type[OutputSocket]
+    ) -> None:
+        self._component = component
+        self._sockets_dict = sockets_dict
+        self._sockets_io_type = sockets_io_type
+        self.__dict__.update(sockets_dict)

@@ -149,7 +149,7 @@ def test_outputs_have_to_be_a_mapping(wrong):
 
 
 def test_a_graph_in_which_nothing_can_run_is_refused():
-    with pytest.raises(PipelineComponentsBlockedError, match="every node is blocked"):
+    with pytest.raises(PipelineComponentsBlockedError, match="all components are blocked"):
         run(DIAMOND, {}, add)
     assert run(build({}), {}, add) == {}
 

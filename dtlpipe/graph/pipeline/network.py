@@ -129,30 +129,25 @@ class EdgeView:
 
 
 class Network:
-    """A directed graph with parallel edges, told apart by their keys."""
+    """A directed graph with parallel edges, told apart by their keys.
 
-    __slots__ = ("_nodes", "pred", "succ")
+    `version` counts the changes; what was made of one version holds while the number stays.
+    """
+
+    __slots__ = ("_nodes", "edges", "in_edges", "nodes", "pred", "succ", "version")
 
     def __init__(self) -> None:
         self._nodes: dict[str, Data] = {}
         self.succ: dict[str, dict[str, dict[str, Data]]] = {}
         self.pred: dict[str, dict[str, dict[str, Data]]] = {}
-
-    @property
-    def nodes(self) -> NodeView:
-        return NodeView(self._nodes)
-
-    @property
-    def edges(self) -> EdgeView:
-        return EdgeView(self)
+        self.nodes = NodeView(self._nodes)
+        self.edges = EdgeView(self)
+        self.in_edges = EdgeView(self, inward=True)
+        self.version = 0
 
     @property
     def out_edges(self) -> EdgeView:
-        return EdgeView(self)
-
-    @property
-    def in_edges(self) -> EdgeView:
-        return EdgeView(self, inward=True)
+        return self.edges
 
     @property
     def adj(self) -> dict[str, dict[str, dict[str, Data]]]:
@@ -175,11 +170,13 @@ class Network:
         if name not in self._nodes:
             self._nodes[name], self.succ[name], self.pred[name] = {}, {}, {}
         self._nodes[name].update(data)
+        self.version += 1
 
     def add_edge(self, sender: str, receiver: str, key: str, **data: Any) -> None:
         """Add an edge between nodes that are there. One of the same key is replaced."""
         self.succ[sender].setdefault(receiver, {})[key] = data
         self.pred[receiver].setdefault(sender, {})[key] = data
+        self.version += 1
 
     def remove_edge(self, sender: str, receiver: str, key: str) -> None:
         """Remove one edge."""
@@ -187,6 +184,7 @@ class Network:
             del adjacency[at][other][key]
             if not adjacency[at][other]:
                 del adjacency[at][other]
+        self.version += 1
 
     def remove_node(self, name: str) -> None:
         """Remove a node with its edges."""
@@ -195,6 +193,7 @@ class Network:
         for sender in self.pred.pop(name):
             del self.succ[sender][name]
         del self._nodes[name]
+        self.version += 1
 
     def has_node(self, name: object) -> bool:
         return name in self._nodes
@@ -217,6 +216,22 @@ class Network:
 
     def predecessors(self, name: str) -> Iterator[str]:
         return iter(self.pred[name])
+
+    def in_degree(self, name: str) -> int:
+        """Return how many edges enter a node; `out_degree`, how many leave it."""
+        return sum(map(len, self.pred[name].values()))
+
+    def out_degree(self, name: str) -> int:
+        return sum(map(len, self.succ[name].values()))
+
+    def copy(self) -> Network:
+        """Return a graph of its own with the same nodes and edges; instances and sockets are shared."""
+        other = Network()
+        for name, data in self._nodes.items():
+            other.add_node(name, **data)
+        for (sender, receiver, key), data in self.edges.items():
+            other.add_edge(sender, receiver, key, **data)
+        return other
 
     def number_of_nodes(self) -> int:
         return len(self._nodes)

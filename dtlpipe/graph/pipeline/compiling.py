@@ -1,0 +1,177 @@
+"""Compiling: a pipeline as it is now, in the form that runs use.
+
+Law: a `Compiled` never changes and never looks back at the pipeline. Runs that have begun go on with theirs, whatever
+becomes of the pipeline meanwhile.
+
+Sockets are read by attribute only, so that components of Haystack's own classes compile too. The plan has the order of
+the names; what a user sees in the order of the pipeline (warming up, missing inputs) is kept in that order here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import attrs
+
+from dtlpipe.graph.graph import Graph
+from dtlpipe.graph.pipeline.network import Network
+from dtlpipe.graph.plan import Plan, freeze
+from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
+
+__all__ = ["Compiled", "Given", "compile_network"]
+
+_VARIANTS = 64
+
+
+@attrs.frozen
+class Given:
+    """One input socket, as the inputs of a run see it.
+
+    Attributes:
+        sender: the first component that feeds it, or None.
+        gathers: whether it takes values from outside beside those of its senders without further ado.
+        may_gather: whether it would do so, being of a list type.
+    """
+
+    sender: str | None
+    gathers: bool
+    may_gather: bool
+
+
+@attrs.frozen(eq=False)
+class Compiled:
+    """A pipeline for runs.
+
+    Attributes:
+        plan: for `RunState`.
+        instances: the components, in plan order. Look `run` up at each call: people replace it.
+        types: their classes, in plan order.
+        supports_async: whether they have a usable `run_async`, in plan order.
+        declared: the names of their outputs, in plan order.
+        warm_ups: (name, instance) of those with `warm_up`, in the pipeline's order.
+        warm_ups_async: (name, instance) of those with `warm_up_async` or `warm_up`, in the pipeline's order.
+        required: (component, inputs) that a run must give, in the pipeline's order.
+        givens: what may be given: `{component: {input: Given}}`, in the pipeline's order.
+        flat: the components that an input's bare name stands for.
+        flat_names: all names of inputs, also of those that only other components feed.
+        leaves: the components with an output that nobody receives; a run that ends without any of theirs is suspicious.
+    """
+
+    plan: Plan
+    instances: tuple[Any, ...]
+    types: tuple[type, ...]
+    supports_async: tuple[bool, ...]
+    declared: tuple[frozenset[str], ...]
+    warm_ups: tuple[tuple[str, Any], ...]
+    warm_ups_async: tuple[tuple[str, Any], ...]
+    required: tuple[tuple[str, frozenset[str]], ...]
+    givens: dict[str, dict[str, Given]]
+    flat: dict[str, tuple[str, ...]]
+    flat_names: frozenset[str]
+    leaves: frozenset[str]
+    _graph: Graph = attrs.field(repr=False)
+    _version: int
+    _sockets: tuple[dict[str, Any], ...] = attrs.field(repr=False)
+    _socket_count: int
+    _variants: dict[frozenset[tuple[str, str]], Compiled] = attrs.field(factory=dict, repr=False)
+
+    def holds_for(self, network: Network) -> bool:
+        """Whether the network is still the one that was compiled, and no component has got another input meanwhile."""
+        return self._version == network.version and self._socket_count == sum(map(len, self._sockets))
+
+    def gathering(self, sockets: Collection[tuple[str, str]]) -> Compiled:
+        """Return the same, with standard inputs that join the lists of several senders, for one run's inputs."""
+        wanted = frozenset(sockets)
+        if wanted not in self._variants:
+            graph = Graph()
+            for name, node in self._graph.nodes.items():
+                ports = [
+                    attrs.evolve(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (name, own) in wanted else port
+                    for own, port in node.inputs.items()
+                ]
+                graph.add_node(name, ports, node.outputs.values())
+            for edge in self._graph.edges:
+                graph.connect(
+                    edge.source, edge.source_socket, edge.target, edge.target_socket, key=edge.key, convert=edge.convert
+                )
+            if len(self._variants) >= _VARIANTS:  # the inputs of runs, not the pipeline, decide how many there are
+                self._variants.clear()
+            self._variants[wanted] = attrs.evolve(self, plan=freeze(graph), graph=graph)
+        return self._variants[wanted]
+
+
+def compile_network(network: Network) -> Compiled:
+    """Compile a pipeline's graph as it is now."""
+    from dtlpipe.graph.pipeline.connecting import gathers
+
+    version = network.version
+    graph = Graph()
+    required: list[tuple[str, frozenset[str]]] = []
+    givens: dict[str, dict[str, Given]] = {}
+    flat: dict[str, list[str]] = {}
+    leaves: list[str] = []
+    nodes = dict(network.nodes.items())
+    for name, data in nodes.items():
+        sockets = data["input_sockets"].values()
+        outputs = data["output_sockets"].values()
+        graph.add_node(name, map(_port, sockets), [OutputPort(output.name, output.type) for output in outputs])
+        own = givens[name] = {}
+        for socket in sockets:
+            own[socket.name] = Given(
+                sender=socket.senders[0] if socket.senders else None,
+                gathers=socket.is_variadic,
+                may_gather=socket.is_variadic or gathers(socket.type),
+            )
+            if not socket.senders or socket.is_variadic:
+                flat.setdefault(socket.name, []).append(name)
+        missing = frozenset(socket.name for socket in sockets if socket.is_mandatory and not socket.senders)
+        if missing:
+            required.append((name, missing))
+        if not all(output.receivers for output in outputs):
+            leaves.append(name)
+    for (sender, receiver, key), edge in network.edges.items():
+        graph.connect(
+            sender,
+            edge["from_socket"].name,
+            receiver,
+            edge["to_socket"].name,
+            key=key,
+            convert=_converter(edge["conversion_strategy"]),
+        )
+    plan = freeze(graph)
+    instances = tuple(nodes[name]["instance"] for name in plan.names)
+    in_order = [(name, data["instance"]) for name, data in nodes.items()]
+    input_dicts = tuple(data["input_sockets"] for data in nodes.values())
+    return Compiled(
+        plan=plan,
+        instances=instances,
+        types=tuple(map(type, instances)),
+        supports_async=tuple(bool(getattr(i, "__haystack_supports_async__", False)) for i in instances),
+        declared=tuple(frozenset(nodes[name]["output_sockets"]) for name in plan.names),
+        warm_ups=tuple((name, i) for name, i in in_order if hasattr(i, "warm_up")),
+        warm_ups_async=tuple((name, i) for name, i in in_order if hasattr(i, "warm_up_async") or hasattr(i, "warm_up")),
+        required=tuple(required),
+        givens=givens,
+        flat={name: tuple(components) for name, components in flat.items()},
+        flat_names=frozenset(name for own in givens.values() for name in own),
+        leaves=frozenset(leaves),
+        graph=graph,
+        version=version,
+        sockets=input_dicts,
+        socket_count=sum(map(len, input_dicts)),
+    )
+
+
+def _port(socket: Any) -> InputPort:
+    kind = PortKind.GREEDY if socket.is_greedy else PortKind.LAZY if socket.is_lazy_variadic else PortKind.STANDARD
+    default = NO_DEFAULT if socket.is_mandatory else socket.default_value
+    return InputPort(socket.name, kind, socket.type, default, socket.wrap_input_in_list)
+
+
+def _converter(strategy: Any) -> Callable[[Any], Any] | None:
+    if strategy is None:
+        return None
+    from dtlpipe.graph.types.conversion import converter
+
+    return converter(strategy)

@@ -30,6 +30,15 @@ GreedyVariadic: TypeAlias = Annotated[Iterable[T], GREEDY_VARIADIC_MARK]
 """The type of an input that takes values from many senders and makes its component run at each, in a list of one."""
 
 
+def is_variadic(annotation: Any) -> bool:
+    """Whether an annotation is `Variadic[...]` or `GreedyVariadic[...]`."""
+    return _mark(annotation) in (VARIADIC_MARK, GREEDY_VARIADIC_MARK)
+
+
+def _mark(annotation: Any) -> Any:
+    return getattr(annotation, "__metadata__", (None,))[0]
+
+
 class EMPTY:
     """The default of an input that has none. The class itself is the mark; it is never instantiated."""
 
@@ -60,15 +69,15 @@ class InputSocket:
     wrap_input_in_list: bool = True
 
     def __attrs_post_init__(self) -> None:
-        mark = getattr(self.type, "__metadata__", (None,))[0]
+        mark = _mark(self.type)
         self.is_lazy_variadic = mark == VARIADIC_MARK
         self.is_greedy = mark == GREEDY_VARIADIC_MARK
         if self.is_variadic:
             items = get_args(get_args(self.type)[0])
-            if not items:
+            if not items or items[0] is T:
                 raise ComponentError(
-                    f"The variadic input {self.name!r} does not say what its values are. "
-                    "Give the type an argument, such as Variadic[int]."
+                    f"Variadic input '{self.name}' must have a type argument, which says what each of its values is: "
+                    f"write Variadic[int], or whatever it is, instead of {self.type!r}."
                 )
             self.type = items[0]
 
@@ -99,12 +108,64 @@ class OutputSocket:
 
 
 class Sockets:
-    """All inputs, or all outputs, of a component; each is an attribute too. See `dtlpipe.graph.components.decorator`."""
+    """All inputs, or all outputs, of a component; each is an attribute too.
+
+    Args:
+        component: whose sockets these are.
+        sockets_dict: the sockets by name; kept, not copied.
+        sockets_io_type: `InputSocket` or `OutputSocket`; it alone says which they are when there are none.
+    """
+
+    __hash__ = None  # type: ignore[assignment] # mutable, and equal by content
 
     def __init__(
-        self, component: Any, sockets_dict: dict[str, Any], sockets_io_type: type[InputSocket] | type[OutputSocket]
+        self, component: Any, sockets_dict: dict[str, Any], sockets_io_type: type[InputSocket | OutputSocket]
     ) -> None:
         self._component = component
         self._sockets_dict = sockets_dict
         self._sockets_io_type = sockets_io_type
-        self.__dict__.update(sockets_dict)
+        for name, socket in sockets_dict.items():
+            self._set_attribute(name, socket)
+
+    def _set_attribute(self, name: str, socket: Any) -> None:
+        # A socket called `get` is a key like any other, but must not take the place of the method.
+        if name not in _TAKEN:
+            self.__dict__[name] = socket
+
+    def __setitem__(self, name: str, socket: Any) -> None:
+        """Adds a socket, or replaces the one of that name."""
+        self._sockets_dict[name] = socket
+        self._set_attribute(name, socket)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sockets_dict
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the socket of that name, or the default."""
+        return self._sockets_dict.get(name, default)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sockets):
+            return False
+        return bool(
+            self._sockets_io_type == other._sockets_io_type
+            and self._component == other._component
+            and self._sockets_dict == other._sockets_dict
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        known = ", ".join(map(repr, self.__dict__.get("_sockets_dict", ()))) or "none"  # none while it is unpickled
+        raise AttributeError(f"There is no socket {name!r}; there is: {known}.")
+
+    def _component_name(self) -> str:
+        pipeline = self._component.__haystack_added_to_pipeline__
+        return str(pipeline.get_component_name(self._component)) if pipeline else object.__repr__(self._component)
+
+    def __repr__(self) -> str:
+        from dtlpipe.graph.types.names import type_name
+
+        head = "Inputs:\n" if self._sockets_io_type.__name__ == "InputSocket" else "Outputs:\n"
+        return head + "\n".join(f"  - {name}: {type_name(socket.type)}" for name, socket in self._sockets_dict.items())
+
+
+_TAKEN = frozenset(dir(Sockets)) | {"_component", "_sockets_dict", "_sockets_io_type"}

@@ -6,7 +6,7 @@ under one name, because its sockets note who feeds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.graph.errors import PipelineError, PipelineValidationError
@@ -14,7 +14,7 @@ from dtlpipe.graph.errors import PipelineError, PipelineValidationError
 if TYPE_CHECKING:
     from dtlpipe.graph.pipeline.base import PipelineBase
 
-__all__ = ["add", "checked", "is_component"]
+__all__ = ["add", "checked", "is_component", "release"]
 
 _RESERVED = "_debug"
 
@@ -29,7 +29,7 @@ def is_component(instance: Any) -> bool:
     )
 
 
-def checked(pipeline: PipelineBase, components: Mapping[str, Any]) -> dict[str, Any]:
+def checked(pipeline: PipelineBase, components: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """Return the components that have to be added, functions and pipelines among them made into components.
 
     Raises:
@@ -38,10 +38,10 @@ def checked(pipeline: PipelineBase, components: Mapping[str, Any]) -> dict[str, 
     """
     wanted: dict[str, Any] = {}
     names: dict[int, str] = {}
-    for name, given in components.items():
+    for name, given in components:
         if _is_there(pipeline, name, given):
             continue
-        instance = given if is_component(given) else _as_component(name, given)
+        instance = given if is_component(given) else _as_component(given)
         _refuse_owned(pipeline, name, instance)
         if id(instance) in names:
             raise PipelineError(
@@ -56,8 +56,9 @@ def checked(pipeline: PipelineBase, components: Mapping[str, Any]) -> dict[str, 
 def add(pipeline: PipelineBase, components: Mapping[str, Any]) -> None:
     """Put components that were `checked` into the pipeline's graph."""
     for name, instance in components.items():
-        instance.__haystack_added_to_pipeline__ = pipeline
-        instance.__component_name__ = name
+        # past the instance's own __setattr__: a frozen class can be a component too
+        object.__setattr__(instance, "__haystack_added_to_pipeline__", pipeline)
+        object.__setattr__(instance, "__component_name__", name)
         pipeline.graph.add_node(
             name,
             instance=instance,
@@ -67,7 +68,12 @@ def add(pipeline: PipelineBase, components: Mapping[str, Any]) -> None:
         )
 
 
-def _is_there(pipeline: PipelineBase, name: str, instance: Any) -> bool:
+def release(instance: Any) -> None:
+    """Let a component that was removed be added again, here or elsewhere."""
+    object.__setattr__(instance, "__haystack_added_to_pipeline__", None)
+
+
+def _is_there(pipeline: PipelineBase, name: Any, instance: Any) -> bool:
     """Whether this very component has this very name already; if it needs adding, the name is a good one."""
     if not isinstance(name, str) or not name:
         raise PipelineValidationError(f"{name!r} is an invalid component name: give each component a string.")
@@ -88,21 +94,15 @@ def _is_there(pipeline: PipelineBase, name: str, instance: Any) -> bool:
     return False
 
 
-def _as_component(name: str, given: Any) -> Any:
+def _as_component(given: Any) -> Any:
     """Make a component of a pipeline, a function or a code node."""
+    from dtlpipe.graph.components.functions import as_component
     from dtlpipe.graph.pipeline.base import PipelineBase
 
-    if isinstance(given, type):
-        raise PipelineValidationError(
-            f"'{given}' doesn't seem to be a component, but a class (name: '{name}'). Add an instance of it, "
-            f"such as {given.__name__}()."
-        )
     if isinstance(given, PipelineBase):
         from dtlpipe.graph.super_components import SuperComponent
 
         return SuperComponent(pipeline=given)
-    from dtlpipe.graph.components.functions import as_component
-
     return as_component(given)
 
 

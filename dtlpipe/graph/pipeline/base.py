@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from dtlpipe.graph.errors import DeserializationError, PipelineValidationError
-from dtlpipe.graph.pipeline import adding, connecting, describing
+from dtlpipe.graph.pipeline import adding, connecting, describing, refusals
 from dtlpipe.graph.pipeline.network import Network
 
 if TYPE_CHECKING:
@@ -74,11 +74,12 @@ class PipelineBase:
             PipelineValidationError: the name is taken, reserved, empty or has a dot, or the object is no component.
             PipelineError: the instance is in this pipeline under another name, or in another pipeline.
         """
-        return self.add_components({name: instance})
+        adding.add(self, adding.checked(self, [(name, instance)]))
+        return self
 
     def add_components(self, components: Mapping[str, Any]) -> Self:
         """Add components by name: all of them, or none if one is refused. Errors as `add_component`."""
-        adding.add(self, adding.checked(self, components))
+        adding.add(self, adding.checked(self, components.items()))
         return self
 
     def remove_component(self, name: str) -> Any:
@@ -95,7 +96,7 @@ class PipelineBase:
         instance = self.graph.nodes[name]["instance"]
         connecting.disconnect(self.graph, name)
         self.graph.remove_node(name)
-        instance.__haystack_added_to_pipeline__ = None
+        adding.release(instance)
         return instance
 
     def connect(self, sender: str, receiver: str) -> Self:
@@ -129,7 +130,7 @@ class PipelineBase:
             PipelineValidationError: there is none.
         """
         if name not in self.graph:
-            raise connecting.no_component(name, self.graph)
+            raise refusals.no_component(name, self.graph)
         return self.graph.nodes[name]["instance"]
 
     def get_component_name(self, instance: Any) -> str:
@@ -167,6 +168,11 @@ class PipelineBase:
         """
         from dtlpipe.graph.pipeline.inputs import validate
 
+        for name, values in data.items():
+            if not isinstance(values, Mapping):
+                raise PipelineValidationError(
+                    f"The inputs of component '{name}' are a {type(values).__name__}; give a dict {{input: value}}."
+                )
         validate(self._compile(), data)
 
     def _compile(self) -> Compiled:

@@ -9,37 +9,35 @@ the names; what a user sees in the order of the pipeline (warming up, missing in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import attrs
 
 from dtlpipe.graph.graph import Graph
+from dtlpipe.graph.pipeline.connecting import gathers
 from dtlpipe.graph.pipeline.network import Network
 from dtlpipe.graph.plan import Plan, freeze
 from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
+from dtlpipe.graph.types.conversion import converter
 
 __all__ = ["Compiled", "Given", "compile_network"]
 
 _VARIANTS = 64
 
 
-@attrs.frozen
-class Given:
-    """One input socket, as the inputs of a run see it.
+class Given(NamedTuple):
+    """An input, as the inputs of a run see it.
 
-    Attributes:
-        sender: the first component that feeds it, or None.
-        gathers: whether it takes values from outside beside those of its senders without further ado.
-        may_gather: whether it would do so, being of a list type.
+    `sender`: the first component that feeds it, or None. `gathers`: whether it may join lists, should a run give it one
+    more.
     """
 
     sender: str | None
     gathers: bool
-    may_gather: bool
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Compiled:
     """A pipeline for runs.
 
@@ -52,7 +50,8 @@ class Compiled:
         warm_ups: (name, instance) of those with `warm_up`, in the pipeline's order.
         warm_ups_async: (name, instance) of those with `warm_up_async` or `warm_up`, in the pipeline's order.
         required: (component, inputs) that a run must give, in the pipeline's order.
-        givens: what may be given: `{component: {input: Given}}`, in the pipeline's order.
+        givens: all inputs by component, in the pipeline's order.
+        free: those of them that a run may give without further ado: nobody feeds them, or they are variadic.
         flat: the components that an input's bare name stands for.
         flat_names: all names of inputs, also of those that only other components feed.
         leaves: the components with an output that nobody receives; a run that ends without any of theirs is suspicious.
@@ -65,16 +64,17 @@ class Compiled:
     declared: tuple[frozenset[str], ...]
     warm_ups: tuple[tuple[str, Any], ...]
     warm_ups_async: tuple[tuple[str, Any], ...]
-    required: tuple[tuple[str, frozenset[str]], ...]
+    required: tuple[tuple[str, tuple[str, ...]], ...]
     givens: dict[str, dict[str, Given]]
+    free: dict[str, frozenset[str]]
     flat: dict[str, tuple[str, ...]]
     flat_names: frozenset[str]
     leaves: frozenset[str]
-    _graph: Graph = attrs.field(repr=False)
+    _graph: Graph
     _version: int
-    _sockets: tuple[dict[str, Any], ...] = attrs.field(repr=False)
+    _sockets: tuple[dict[str, Any], ...]
     _socket_count: int
-    _variants: dict[frozenset[tuple[str, str]], Compiled] = attrs.field(factory=dict, repr=False)
+    _variants: dict[frozenset[tuple[str, str]], Compiled] = attrs.field(factory=dict)
 
     def holds_for(self, network: Network) -> bool:
         """Whether the network is still the one that was compiled, and no component has got another input meanwhile."""
@@ -103,11 +103,10 @@ class Compiled:
 
 def compile_network(network: Network) -> Compiled:
     """Compile a pipeline's graph as it is now."""
-    from dtlpipe.graph.pipeline.connecting import gathers
-
     version = network.version
     graph = Graph()
-    required: list[tuple[str, frozenset[str]]] = []
+    required: list[tuple[str, tuple[str, ...]]] = []
+    free: dict[str, frozenset[str]] = {}
     givens: dict[str, dict[str, Given]] = {}
     flat: dict[str, list[str]] = {}
     leaves: list[str] = []
@@ -116,28 +115,27 @@ def compile_network(network: Network) -> Compiled:
         sockets = data["input_sockets"].values()
         outputs = data["output_sockets"].values()
         graph.add_node(name, map(_port, sockets), [OutputPort(output.name, output.type) for output in outputs])
-        own = givens[name] = {}
-        for socket in sockets:
-            own[socket.name] = Given(
-                sender=socket.senders[0] if socket.senders else None,
-                gathers=socket.is_variadic,
-                may_gather=socket.is_variadic or gathers(socket.type),
-            )
-            if not socket.senders or socket.is_variadic:
-                flat.setdefault(socket.name, []).append(name)
-        missing = frozenset(socket.name for socket in sockets if socket.is_mandatory and not socket.senders)
+        givens[name] = {
+            socket.name: Given(socket.senders[0] if socket.senders else None, gathers(socket.type))
+            for socket in sockets
+        }
+        free[name] = frozenset(socket.name for socket in sockets if socket.is_variadic or not socket.senders)
+        for own in free[name]:
+            flat.setdefault(own, []).append(name)
+        missing = tuple(socket.name for socket in sockets if socket.is_mandatory and not socket.senders)
         if missing:
             required.append((name, missing))
         if not all(output.receivers for output in outputs):
             leaves.append(name)
     for (sender, receiver, key), edge in network.edges.items():
+        strategy = edge["conversion_strategy"]
         graph.connect(
             sender,
             edge["from_socket"].name,
             receiver,
             edge["to_socket"].name,
             key=key,
-            convert=_converter(edge["conversion_strategy"]),
+            convert=None if strategy is None else converter(strategy),
         )
     plan = freeze(graph)
     instances = tuple(nodes[name]["instance"] for name in plan.names)
@@ -153,6 +151,7 @@ def compile_network(network: Network) -> Compiled:
         warm_ups_async=tuple((name, i) for name, i in in_order if hasattr(i, "warm_up_async") or hasattr(i, "warm_up")),
         required=tuple(required),
         givens=givens,
+        free=free,
         flat={name: tuple(components) for name, components in flat.items()},
         flat_names=frozenset(name for own in givens.values() for name in own),
         leaves=frozenset(leaves),
@@ -167,11 +166,3 @@ def _port(socket: Any) -> InputPort:
     kind = PortKind.GREEDY if socket.is_greedy else PortKind.LAZY if socket.is_lazy_variadic else PortKind.STANDARD
     default = NO_DEFAULT if socket.is_mandatory else socket.default_value
     return InputPort(socket.name, kind, socket.type, default, socket.wrap_input_in_list)
-
-
-def _converter(strategy: Any) -> Callable[[Any], Any] | None:
-    if strategy is None:
-        return None
-    from dtlpipe.graph.types.conversion import converter
-
-    return converter(strategy)

@@ -7,32 +7,18 @@ in `Compiled`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dtlpipe.graph.copies import copied
 from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.pipeline.compiling import Compiled
 
-__all__ = ["Inputs", "accept", "prepare", "validate"]
+__all__ = ["Inputs", "prepare", "validate"]
 
 Inputs = dict[str, dict[str, Any]]
 
 logger = logging.getLogger(__name__)
-
-
-def accept(compiled: Compiled, data: Mapping[str, Any]) -> tuple[Inputs, Compiled]:
-    """Return a run's inputs by component, copied, and what to run with them.
-
-    The second is `compiled` itself, unless the inputs go to a list that another component feeds too: this run then
-    joins both.
-
-    Raises:
-        PipelineValidationError: as `validate`.
-    """
-    inputs = prepare(compiled, data)
-    joined = validate(compiled, inputs)
-    return inputs, compiled.gathering(joined) if joined else compiled
 
 
 def prepare(compiled: Compiled, data: Mapping[str, Any]) -> Inputs:
@@ -45,7 +31,7 @@ def prepare(compiled: Compiled, data: Mapping[str, Any]) -> Inputs:
     Raises:
         PipelineValidationError: `data` is no mapping.
     """
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict) and not isinstance(data, Mapping):  # the first test is many times cheaper
         raise PipelineValidationError(
             f"The inputs of a run are a {type(data).__name__}; give a dict {{component: {{input: value}}}}, or "
             "{input: value}."
@@ -61,8 +47,11 @@ def prepare(compiled: Compiled, data: Mapping[str, Any]) -> Inputs:
         for component in compiled.flat[name]:
             inputs.setdefault(component, {})[name] = value
     if unmatched:
+        mixed = any(name in compiled.free for name in unmatched)
         logger.warning(
-            "Inputs %s were not matched to any component inputs, please check your run parameters.", unmatched
+            "Inputs %s were not matched to any component inputs, please check your run parameters.%s",
+            unmatched,
+            " Names of components are understood only if every value is a dict of inputs." if mixed else "",
         )
     return {name: copied(values) for name, values in inputs.items()}
 
@@ -74,58 +63,66 @@ def validate(compiled: Compiled, inputs: Mapping[str, Mapping[str, Any]]) -> lis
         PipelineValidationError: a component or input is unknown, a mandatory input is missing, or an input is fed by
             another component already.
     """
-    joined: list[tuple[str, str]] = []
-    taken = None
+    fed: list[tuple[str, str]] = []
+    free = compiled.free
     for component, values in inputs.items():
-        own = compiled.givens.get(component)
-        if own is None:
+        if component not in free:
             raise _unknown_component(compiled, component)
-        for name in values:
-            given = own.get(name)
-            if given is None:
-                raise _unknown_input(component, name, own)
-            if given.sender is not None and not given.gathers:
-                joined.append((component, name))
-                taken = taken or (None if given.may_gather else (component, name, given.sender))
+        if not values.keys() <= free[component]:
+            fed += _fed(compiled, component, values)
     for component, names in compiled.required:
-        if component not in inputs or not names <= inputs[component].keys():
-            raise _missing(component, names, inputs)
-    if taken is not None:
-        raise _taken(*taken)
-    return joined
+        given = inputs.get(component)
+        if given is None:
+            raise _missing(component, names, ())
+        for name in names:
+            if name not in given:
+                raise _missing(component, names, given)
+    for component, name in fed:
+        if not compiled.givens[component][name].gathers:
+            raise _taken(component, name, compiled.givens[component][name].sender)
+    return fed
 
 
 def _is_by_component(compiled: Compiled, data: Mapping[str, Any]) -> bool:
-    for value in data.values():
+    known = not data
+    for name, value in data.items():
         if not isinstance(value, dict):
             return False
-    if not data or any(name in compiled.givens for name in data):
-        return True
-    return not data.keys() <= compiled.flat_names
+        known = known or name in compiled.free
+    return known or not data.keys() <= compiled.flat_names
+
+
+def _fed(compiled: Compiled, component: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return those of the inputs given that other components feed too; an unknown one is refused."""
+    known, free = compiled.givens[component], compiled.free[component]
+    for name in values:
+        if name not in known:
+            raise _unknown_input(component, name, known)
+    return [(component, name) for name in values if name not in free]
 
 
 def _unknown_component(compiled: Compiled, name: str) -> PipelineValidationError:
-    known = ", ".join(map(repr, list(compiled.givens)[:20])) or "none"
+    known = ", ".join(map(repr, list(compiled.free)[:20])) or "none"
     return PipelineValidationError(
         f"Component named '{name}' not found in the pipeline, but inputs are given for it. There are: {known}."
     )
 
 
-def _unknown_input(component: str, name: str, known: Mapping[str, Any]) -> PipelineValidationError:
+def _unknown_input(component: str, name: str, known: Collection[str]) -> PipelineValidationError:
     return PipelineValidationError(
         f"Input '{name}' not found in component '{component}'. It has: {', '.join(map(repr, known)) or 'no inputs'}."
     )
 
 
-def _missing(component: str, names: frozenset[str], inputs: Mapping[str, Mapping[str, Any]]) -> PipelineValidationError:
-    absent = sorted(names - inputs.get(component, {}).keys())
+def _missing(component: str, names: Collection[str], given: Collection[str]) -> PipelineValidationError:
+    name = next(name for name in names if name not in given)
     return PipelineValidationError(
-        f"Missing mandatory input '{absent[0]}' for component '{component}'. Give it in the run's data, as "
-        f"{{'{component}': {{'{absent[0]}': ...}}}}, or connect an output to it."
+        f"Missing mandatory input '{name}' for component '{component}'. Give it in the run's data, as "
+        f"{{'{component}': {{'{name}': ...}}}}, or connect an output to it."
     )
 
 
-def _taken(component: str, name: str, sender: str) -> PipelineValidationError:
+def _taken(component: str, name: str, sender: str | None) -> PipelineValidationError:
     return PipelineValidationError(
         f"Component '{component}' cannot accept multiple inputs to '{name}'. It is already connected to component "
         f"'{sender}', so leave it out of the run's data; only inputs of type list, Optional[list], a union of lists, "

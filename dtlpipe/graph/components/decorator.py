@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload, runtime_checkable
 
 import attrs
@@ -32,13 +32,14 @@ from dtlpipe.graph.errors import ComponentError
 __all__ = ["Component", "ComponentMeta", "_hook_component_init", "component"]
 
 P = ParamSpec("P")
-R = TypeVar("R", bound=Mapping[str, Any] | Coroutine[Any, Any, Mapping[str, Any]])
-C = TypeVar("C", bound=type[Any])
+R = TypeVar("R")
+C = TypeVar("C", bound=Callable[..., Any])
 
 INPUTS: Final = "__haystack_input__"
 OUTPUTS: Final = "__haystack_output__"
 SUPPORTS_ASYNC: Final = "__haystack_supports_async__"
 OWNER: Final = "__haystack_added_to_pipeline__"
+NAME: Final = "__component_name__"  # set by the pipeline
 DECLARED: Final = "_output_types_cache"
 
 
@@ -222,31 +223,41 @@ class _Component:
         _put(instance, OUTPUTS, Sockets(instance, sockets, OutputSocket))
 
     def output_types(self, /, **types: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Declare what a `run` or `run_async` method returns: `@component.output_types(text=str, score=float)`.
+        """Declare what `run` or `run_async`, or a function, returns: `@component.output_types(text=str, score=float)`.
 
         Raises:
             ComponentError: on use at another method.
         """
 
-        def declare(method: Callable[P, R]) -> Callable[P, R]:
-            if method.__name__ not in ("run", "run_async"):
+        def declare(function: Callable[P, R]) -> Callable[P, R]:
+            name = getattr(function, "__qualname__", "")
+            owner, _, own = name.rpartition(".")
+            if own in ("run", "run_async"):
+                setattr(function, DECLARED, {name: OutputSocket(name, each) for name, each in types.items()})
+                return function
+            if owner and not owner.endswith("<locals>"):
                 raise ComponentError(
                     "'output_types' decorator can only be used on 'run' and 'run_async' methods, "
-                    f"and not on {method.__qualname__!r}."
+                    f"and on functions, not on the method {name!r}."
                 )
-            setattr(method, DECLARED, {name: OutputSocket(name, each) for name, each in types.items()})
-            return method
+            return self._function(function, types)
 
         return declare
 
-    def _register(self, cls: C) -> C:
+    def _function(self, function: C, outputs: Mapping[str, Any] | None) -> C:
+        from dtlpipe.graph.components.functions import declare
+
+        declare(function, outputs)
+        return function
+
+    def _class(self, cls: type[Any]) -> type[Any]:
         if not hasattr(cls, "run"):
             raise ComponentError(
                 f"{cls.__name__} must have a 'run()' method, which the pipeline calls. "
                 "Add `def run(self, ...)` that returns a dict of outputs."
             )
         if not any(each.__name__ == ComponentMeta.__name__ for each in type(cls).__mro__):
-            cls = cast("C", recreated(cls, ComponentMeta, (INPUTS, OUTPUTS, SUPPORTS_ASYNC, OWNER)))
+            cls = recreated(cls, ComponentMeta, (INPUTS, OUTPUTS, SUPPORTS_ASYNC, OWNER, NAME))
         path = f"{cls.__module__}.{cls.__name__}"
         if path in self.registry:
             _log("Component %s is registered again: %r replaces %r", path, cls, self.registry[path])
@@ -255,18 +266,37 @@ class _Component:
         return cls
 
     @overload
-    def __call__(self, cls: C) -> C: ...
+    def __call__(self, cls: C, *, outputs: Mapping[str, Any] | None = None) -> C: ...
 
     @overload
-    def __call__(self) -> Callable[[C], C]: ...
+    def __call__(self, *, outputs: Mapping[str, Any] | None = None) -> Callable[[C], C]: ...
 
-    def __call__(self, cls: C | None = None) -> C | Callable[[C], C]:
-        """Make a class a component: `@component` or `@component()`.
+    def __call__(self, cls: C | None = None, *, outputs: Mapping[str, Any] | None = None) -> C | Callable[[C], C]:
+        """Make a class a component, or check that a function can be one: `@component` or `@component()`.
+
+        A function stays the function that it is, and is added to pipelines as it is; see
+        `dtlpipe.graph.components.functions`.
+
+        Args:
+            cls: the class or function.
+            outputs: types by name, of a function's outputs. By default they are read from its return annotation.
 
         Raises:
-            ComponentError: it has no `run`, or cannot be created again with another metaclass.
+            ComponentError: a class has no `run` or cannot be created again with another metaclass; a function does not
+                say what it takes; or it is neither.
         """
-        return self._register if cls is None else self._register(cls)
+
+        def decorate(given: C) -> C:
+            if isinstance(given, type) and outputs is None:
+                return cast("C", self._class(given))
+            if isinstance(given, type) or not callable(given):
+                raise ComponentError(
+                    f"@component takes a class with a 'run()' method, or a function; and outputs= with a function. "
+                    f"This is {given!r}."
+                )
+            return self._function(given, outputs)
+
+        return decorate if cls is None else decorate(cls)
 
 
 component: Final = _Component()

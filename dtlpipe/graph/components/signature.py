@@ -15,7 +15,15 @@ import attrs
 
 from dtlpipe.graph.components.sockets import EMPTY, InputSocket, is_variadic
 
-__all__ = ["Parameter", "differences", "parameters", "resolved_annotations", "same_socket", "takes_keywords"]
+__all__ = [
+    "Parameter",
+    "differences",
+    "parameters",
+    "positional",
+    "resolved_annotations",
+    "same_socket",
+    "takes_keywords",
+]
 
 _VARIOUS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -63,6 +71,12 @@ def _resolved(text: str, function: Callable[..., Any]) -> Any:
         return marked if is_variadic(marked) else get_type_hints(alone, names)["it"]
     except Exception:  # noqa: BLE001 - an annotation may be any text at all; one that means nothing here stays a text
         return text
+
+
+def positional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the parameters that can be given by position only."""
+    found = inspect.signature(function).parameters.values()
+    return tuple(each.name for each in found if each.kind is inspect.Parameter.POSITIONAL_ONLY)
 
 
 def takes_keywords(function: Callable[..., Any]) -> bool:

@@ -12,7 +12,7 @@ from dtlpipe.graph.errors import PipelineError
 
 __all__ = ["load"]
 
-_PACKAGES = {"yaml": "pyyaml", "opentelemetry": "opentelemetry-api"}
+_PACKAGES = {"haystack": "haystack-ai", "opentelemetry": "opentelemetry-api", "yaml": "pyyaml"}
 
 
 def load(name: str) -> ModuleType:

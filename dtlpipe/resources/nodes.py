@@ -53,7 +53,12 @@ class CodeNode(_Built):
 
     The function travels with what it closes over and with the user's own modules; what cannot travel is refused here.
     Its ports are those of its signature (see `dtlpipe.model.signature`) unless they are given.
+
+    Attributes:
+        method: the function, where the node was made with it; None for a node that was read from a platform.
     """
+
+    method: Callable[..., Any] | None = None
 
     def __init__(
         self,
@@ -102,6 +107,7 @@ class CodeNode(_Built):
             metadata={**_placed(position), **_service_config(timeout, memory, max_attempts)},
             config={"package": shipped.to_wire()},
         )
+        self.method = method
 
 
 def _shipped(method: Callable[..., Any], name: str | None) -> Shipped:

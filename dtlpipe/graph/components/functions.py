@@ -53,15 +53,15 @@ def as_component(given: Any) -> Any:
         )
     if all(hasattr(given, name) for name in ("run", INPUTS, OUTPUTS)):
         return given
-    if all(hasattr(given, name) for name in ("node_type", "inputs", "outputs")):
-        from dtlpipe.graph.components.code_nodes import CodeNodeComponent
-
-        return CodeNodeComponent.of(given)
     if hasattr(given, "run"):
         raise PipelineValidationError(
             f"'{type(given)}' doesn't seem to be a component: it has 'run', but no sockets. Is this class decorated "
             f"with @component? Put that above 'class {kind}'."
         )
+    if all(hasattr(given, name) for name in ("node_type", "inputs", "outputs")):
+        from dtlpipe.graph.components.code_nodes import CodeNodeComponent
+
+        return CodeNodeComponent.of(given)
     if callable(given):
         return FunctionComponent(given)
     raise PipelineValidationError(
@@ -135,7 +135,7 @@ class FunctionComponent:
         given = {name: OutputSocket(name, each) for name, each in outputs.types.items()}
         self.__haystack_output__ = Sockets(self, given, OutputSocket)
 
-    def run(self, **inputs: Any) -> Mapping[str, Any]:
+    def run(self, /, **inputs: Any) -> Mapping[str, Any]:
         """Call the function with inputs by name, and return its outputs by name.
 
         Raises:
@@ -147,7 +147,7 @@ class FunctionComponent:
         return self._returned.named(self._call(inputs), self.name)
 
     @_IfAsynchronous
-    async def run_async(self, **inputs: Any) -> Mapping[str, Any]:
+    async def run_async(self, /, **inputs: Any) -> Mapping[str, Any]:
         """Await the function with inputs by name, and return its outputs by name."""
         return self._returned.named(await self._call(inputs), self.name)
 

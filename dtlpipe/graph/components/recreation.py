@@ -15,13 +15,16 @@ from dtlpipe.graph.errors import ComponentError
 __all__ = ["recreated"]
 
 
-def recreated(cls: type[Any], metaclass: type[Any], attributes: tuple[str, ...]) -> type[Any]:
+def recreated(
+    cls: type[Any], metaclass: type[Any], attributes: tuple[str, ...], bases: tuple[type[Any], ...] | None = None
+) -> type[Any]:
     """Return `cls` again, as an instance of `metaclass`.
 
     Args:
         cls: the class; it is not to be used any more.
         metaclass: mixed with the metaclass that `cls` has.
         attributes: names that instances must be able to hold; they get slots if instances have no `__dict__`.
+        bases: for others than `cls` has.
 
     Raises:
         ComponentError: the class cannot be made a second time.
@@ -38,7 +41,9 @@ def recreated(cls: type[Any], metaclass: type[Any], attributes: tuple[str, ...])
         missing = [] if cls.__dictoffset__ else [each for each in attributes if not hasattr(cls, each)]
         namespace["__slots__"] = (*names, *missing)
     try:
-        new = new_class(cls.__name__, cls.__bases__, {"metaclass": _mixed(metaclass, type(cls))}, _filler(namespace))
+        new = new_class(
+            cls.__name__, bases or cls.__bases__, {"metaclass": _mixed(metaclass, type(cls))}, _filler(namespace)
+        )
     except TypeError as error:
         raise ComponentError(
             f"Class {cls.__name__} cannot be made a component, since it cannot be created again with the metaclass of "

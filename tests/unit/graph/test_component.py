@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
@@ -73,6 +75,16 @@ class TestADecoratedClass:
             first, second = make(), make()
         assert component.registry[f"{__name__}.Twice"] is second is not first
         assert f"{__name__}.Twice is registered again" in caplog.text
+
+    def test_that_is_registered_again_loads_no_logging_for_nobody(self, monkeypatch):
+        class Quiet:
+            def run(self):
+                return {}
+
+        monkeypatch.delitem(sys.modules, "logging")
+        component(Quiet)
+        component(Quiet)
+        assert "logging" not in sys.modules
 
     def test_without_run_is_refused(self):
         with pytest.raises(ComponentError, match=r"Nothing must have a 'run\(\)' method.*def run"):
@@ -223,6 +235,24 @@ class TestInputs:
         assert list(inputs_of(Patched())) == ["old"]
         Patched.run = lambda self, new: {}
         assert list(inputs_of(Patched())) == ["new"]
+
+    def test_with_defaults_that_cannot_be_compared_are_equal_to_themselves_alone(self):
+        class Array:
+            def __eq__(self, other):
+                raise ValueError("ambiguous")
+
+            __hash__ = None  # type: ignore[assignment]
+
+        @component
+        class Arrays:
+            def run(self, value=Array()):  # noqa: B008 - as arrays are written
+                return {}
+
+            async def run_async(self, value=Array()):  # noqa: B008
+                return {}
+
+        with pytest.raises(ComponentError, match="Parameter 'value' default value mismatch"):
+            Arrays()
 
     def test_may_have_defaults_that_cannot_be_compared(self):
         class Array:
@@ -492,3 +522,12 @@ class TestRunAsync:
         )
         exec(text, names)
         assert list(inputs_of(component(names["Same"])())) == ["a", "b"]
+
+
+def test_the_decorator_is_light_to_import():
+    code = (
+        "import sys; from dtlpipe.graph import component; "
+        "print([m for m in ('asyncio', 'logging', 'dataclasses', 'typing_extensions') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

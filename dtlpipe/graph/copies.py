@@ -1,7 +1,10 @@
 """Copies of values for nodes, so that no node sees what another does to its inputs.
 
-Law: what cannot change is not copied, what cannot be copied is shared. The state machine never copies; drivers do,
-here.
+Law: what cannot change is not copied, what cannot or must not be copied is shared. The state machine never copies;
+drivers do, here.
+
+Containers are copied element by element, so one element that cannot be copied (a socket, a lock) is shared while its
+neighbours are not. Components are shared wherever they are, and so are tools of Haystack: both hold models and clients.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ import copy
 import types
 from typing import Any
 
-__all__ = ["copied"]
+__all__ = ["ATOMIC", "copied"]
 
-_ATOMIC = frozenset(
+ATOMIC = frozenset(
     {
         type(None),
         type(...),
@@ -29,44 +32,71 @@ _ATOMIC = frozenset(
         types.ModuleType,
     }
 )
+"""Types whose values cannot change, or are never copied."""
+
+_TOOLS = frozenset({("haystack.tools.tool", "Tool"), ("haystack.tools.toolset", "Toolset")})
 
 
 def copied(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return a task's inputs with every mutable value copied in depth.
-
-    Values that occur twice stay one value. Lists, tuples, sets and dicts are copied element by element, so one element
-    that cannot be copied (a socket, a lock) is shared while its neighbours are not.
-    """
+    """Return a task's inputs with every mutable value copied in depth. Values that occur twice stay one value."""
     result = inputs.copy()
-    memo: dict[int, Any] | None = None
+    memo: dict[int, Any] = {}
     for socket, value in inputs.items():
-        if type(value) not in _ATOMIC:
-            memo = {} if memo is None else memo
+        if type(value) not in ATOMIC:
             result[socket] = _copied(value, memo)
     return result
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
     kind = type(value)
-    if kind in _ATOMIC:
+    if kind in ATOMIC:
         return value
-    if id(value) in memo:
-        return memo[id(value)]
+    key = id(value)
+    if key in memo:
+        return memo[key]
     result: Any
     if kind is list:
-        result = memo[id(value)] = []
-        result.extend(_copied(item, memo) for item in value)
+        result = memo[key] = value.copy()
+        if not ATOMIC.issuperset(map(type, value)):
+            result[:] = [_copied(item, memo) for item in value]
     elif kind is dict:
-        result = memo[id(value)] = {}
-        result.update((_copied(key, memo), _copied(item, memo)) for key, item in value.items())
-    elif kind is tuple or (isinstance(value, tuple) and hasattr(kind, "_make")):
-        items = [_copied(item, memo) for item in value]
-        result = memo.setdefault(id(value), tuple(items) if kind is tuple else kind._make(items))
-    elif kind in (set, frozenset):
-        result = memo[id(value)] = kind(_copied(item, memo) for item in value)
+        result = memo[key] = value.copy()
+        if not (ATOMIC.issuperset(map(type, value.values())) and ATOMIC.issuperset(map(type, value))):
+            result.clear()
+            result.update([(_copied(name, memo), _copied(item, memo)) for name, item in value.items()])
+    elif kind is tuple:
+        items = tuple([_copied(item, memo) for item in value])
+        result = memo.setdefault(key, items)  # a ring through the tuple has copied it meanwhile
+    elif kind is set or kind is frozenset:
+        result = memo[key] = kind([_copied(item, memo) for item in value])
+    elif _is_shared(value):
+        result = value
     else:
         try:
-            result = copy.deepcopy(value, memo)
+            result = _copied_object(value, memo)
         except Exception:  # noqa: BLE001 - whatever its copy protocol raises, the value is shared instead
-            result = memo[id(value)] = value
+            result = value
+        memo[key] = result
     return result
+
+
+def _is_shared(value: Any) -> bool:
+    if hasattr(value, "__haystack_input__") and hasattr(value, "run"):
+        return True
+    return not _TOOLS.isdisjoint([(kind.__module__, kind.__name__) for kind in type(value).__mro__])
+
+
+def _copied_object(value: Any, memo: dict[int, Any]) -> Any:
+    """Copy something that is no plain container; kinds of containers keep their type, attributes and order."""
+    if isinstance(value, tuple) and hasattr(value, "_make"):
+        return value._make([_copied(item, memo) for item in value])
+    if isinstance(value, list):
+        result = memo[id(value)] = copy.copy(value)
+        result[:] = [_copied(item, memo) for item in value]
+        return result
+    if isinstance(value, dict):
+        mapping = memo[id(value)] = copy.copy(value)
+        for name, item in value.items():
+            mapping[name] = _copied(item, memo)
+        return mapping
+    return copy.deepcopy(value, memo)

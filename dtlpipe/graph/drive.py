@@ -3,8 +3,9 @@
 Law: a driver decides nothing about order. It calls nodes, copies their inputs, and turns what they raise into errors
 that name the node.
 
-Both drivers take `call`, which runs one task and returns its outputs; what a node *is* is the caller's matter. `run`
-follows Haystack's synchronous order; `run_async` runs side by side all that can, up to a limit.
+`run` and `run_async` take `call`, which runs one task and returns its outputs; what a node *is* is the caller's matter.
+`run` follows Haystack's synchronous order; `run_async` runs side by side all that can, up to a limit. `run_calls` is
+`run` for nodes that are plain callables, at a fraction of the cost.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dtlpipe.graph.calls import InvalidOutput, run_calls
 from dtlpipe.graph.copies import copied
 from dtlpipe.graph.errors import PipelineComponentsBlockedError, PipelineRuntimeError
 from dtlpipe.graph.plan import Plan
@@ -20,7 +22,7 @@ from dtlpipe.graph.schedule import Mode, RunState, Task
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["run", "run_async", "steps", "steps_async"]
+__all__ = ["InvalidOutput", "run", "run_async", "run_calls", "steps", "steps_async"]
 
 Inputs = Mapping[str, Mapping[str, Any]]
 Outputs = dict[str, dict[str, Any]]

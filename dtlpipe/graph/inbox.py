@@ -1,12 +1,13 @@
 """What the input sockets of a run hold: values that arrived, and which senders have reported.
 
-Law: only `give` and `write` add, only `consume` removes. All that readiness asks is kept as counters meanwhile:
+Law: only `give` and `write` add, only `clear` removes. All that readiness asks is kept as counters meanwhile:
 
 - `missing[node]`     mandatory sockets without a value
 - `unreported[node]`  links whose sender has not reported since the node's last visit (those of streams not included)
 - `triggered[node]`   whether something arrived that no visit has seen
 - `live_nodes[node]`  links whose sender may still run, and `live_slots[slot]`, the same for one socket
 - `doomed[node]`      whether a mandatory socket may have lost all its senders while it was empty
+- `plain[node]`       whether its sockets are standard, without values of the user and without senders that are gone
 
 A sender reports by completing, with a value or without. One that can never run again is gone: it has reported for ever.
 """
@@ -22,11 +23,12 @@ from dtlpipe.graph.errors import PipelineRuntimeError
 from dtlpipe.graph.plan import GREEDY, LAZY, STANDARD, STREAM, Intake, Plan
 from dtlpipe.graph.ports import NO_DEFAULT, NO_OUTPUT, Mark
 
-__all__ = ["Inbox"]
+__all__ = ["EMPTY", "REPORTED", "USER", "Inbox"]
 
-_EMPTY = Mark.EMPTY
-_REPORTED = 1
+EMPTY = Mark.EMPTY
+REPORTED = 1
 _GONE = 2
+USER = -1  # in place of a sender's number
 
 
 class Inbox:
@@ -34,59 +36,63 @@ class Inbox:
 
     `values[slot]` is EMPTY, or the value of a standard or greedy socket, the list of a lazy one, the deque of a stream.
     `users[slot]` is the value that came with the run's inputs: it outlives visits, except in greedy sockets and
-    streams.
+    streams. `senders`, if they are to be remembered, holds for each slot whose values may have come from several nodes
+    their numbers: one, or a list of them beside the list of values.
     """
 
     __slots__ = (
-        "_converts",
-        "_deliveries",
-        "_intakes",
         "_plan",
         "doomed",
         "live_nodes",
         "live_slots",
         "missing",
+        "plain",
         "reported",
+        "senders",
         "triggered",
         "unreported",
         "users",
         "values",
     )
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, remember_senders: bool = False) -> None:
         self._plan = plan
-        self._intakes = plan.intakes
-        self._deliveries = plan.deliveries
-        self._converts = plan.converts
-        self.values: list[Any] = [_EMPTY] * len(plan.slot_senders)
+        self.plain = bytearray(plan.is_plain)
+        self.values: list[Any] = [EMPTY] * len(plan.slot_senders)
         self.users: dict[int, Any] = {}
-        self.reported = bytearray(plan.link_count)
+        self.senders: dict[int, Any] | None = {} if remember_senders else None
+        self.reported = bytearray(len(plan.link_senders))
         self.missing = list(plan.mandatory_count)
         self.unreported = list(plan.unreported_count)
         self.triggered = bytearray(len(plan.names))
         self.live_nodes = list(plan.sender_count)
         self.live_slots = list(plan.slot_senders)
-        self.doomed = bytearray(len(plan.names))
+        self.doomed = bytearray(plan.needs_input)
 
     def give(self, node: int, intake: Intake, value: Any) -> None:
         """Put a value from the run's inputs into a socket that holds nothing yet."""
         if intake.kind == STREAM:
             self.values[intake.slot] = deque([value])
+            if self.senders is not None:
+                self.senders[intake.slot] = deque((USER,))
         else:
             self.users[intake.slot] = value
             if intake.kind != LAZY:
                 self.values[intake.slot] = value
         self.missing[node] -= intake.mandatory
         self.triggered[node] = 1
+        self.plain[node] = 0
 
-    def write(self, node: int, outputs: Mapping[str, Any], closed: Collection[int], *, gone: bool) -> None:
+    def write(  # noqa: C901, PLR0912 - every kind of socket, for every edge: no calls in here
+        self, node: int, outputs: Mapping[str, Any], closed: Collection[int] = (), *, gone: bool = False
+    ) -> None:
         """Deliver a completed node's outputs along its edges; a closed edge, or one without a value, only reports.
 
         `gone`: the node can never run again.
         """
-        values, users, reported = self.values, self.users, self.reported
-        converted = self._convert(node, outputs, closed) if node in self._converts else None
-        for edge, source_socket, kind, target, slot, link, mandatory, counted in self._deliveries[node]:
+        plan, values, users, senders, reported = self._plan, self.values, self.users, self.senders, self.reported
+        converted = self._convert(node, outputs, closed) if node in plan.converts else None
+        for edge, source_socket, kind, target, slot, link, mandatory, counted in plan.deliveries[node]:
             value = outputs.get(source_socket, NO_OUTPUT)
             if value is NO_OUTPUT or (closed and edge in closed):
                 if users and not gone and kind <= GREEDY and slot in users:
@@ -95,27 +101,36 @@ class Inbox:
                 if converted and edge in converted:
                     value = converted[edge]
                 held = values[slot]
-                if held is _EMPTY and slot not in users:
-                    self.missing[target] -= mandatory
-                self.triggered[target] = 1
                 if kind <= GREEDY:
-                    values[slot] = value
-                    if users:
+                    if held is EMPTY:
+                        self.missing[target] -= mandatory
+                    elif users:
                         users.pop(slot, None)
-                elif held is _EMPTY:
+                    values[slot] = value
+                elif held is EMPTY:
                     values[slot] = [value] if kind == LAZY else deque((value,))
+                    if slot not in users:
+                        self.missing[target] -= mandatory
                 else:
                     held.append(value)
+                if senders is not None and kind != STANDARD:
+                    if kind == GREEDY:
+                        senders[slot] = node
+                    elif held is EMPTY:
+                        senders[slot] = deque((node,))
+                    else:
+                        senders[slot].append(node)
+                self.triggered[target] = 1
             if gone:
                 if reported[link] != _GONE:
                     self._part(target, slot, link, mandatory, counted, kind)
             elif not reported[link]:
-                reported[link] = _REPORTED
+                reported[link] = REPORTED
                 self.unreported[target] -= counted
 
     def part(self, node: int) -> None:
         """Note that a node that is not running can never run again: to its receivers it has reported for ever."""
-        for _, _, kind, target, slot, link, mandatory, counted in self._deliveries[node]:
+        for _, _, kind, target, slot, link, mandatory, counted in self._plan.deliveries[node]:
             if self.reported[link] != _GONE:
                 self._part(target, slot, link, mandatory, counted, kind)
 
@@ -123,6 +138,7 @@ class Inbox:
         if not self.reported[link] if counted else kind == GREEDY:
             self.unreported[target] -= 1
         self.reported[link] = _GONE
+        self.plain[target] = 0
         self.live_nodes[target] -= 1
         live = self.live_slots[slot] = self.live_slots[slot] - 1
         if mandatory and not live:
@@ -131,7 +147,7 @@ class Inbox:
     def _convert(self, node: int, outputs: Mapping[str, Any], closed: Collection[int]) -> dict[int, Any]:
         """Convert before anything is delivered, so that a conversion that fails leaves the run as it was."""
         converted = {}
-        for number, source_socket, convert in self._converts[node]:
+        for number, source_socket, convert in self._plan.converts[node]:
             value = outputs.get(source_socket, NO_OUTPUT)
             if value is not NO_OUTPUT and number not in closed:
                 try:
@@ -147,58 +163,74 @@ class Inbox:
                     ) from error
         return converted
 
-    def consume(self, node: int) -> dict[str, Any]:
-        """Take out what the next visit of `node` receives; defaults stand in for what is not there."""
-        values, users, reported = self.values, self.users, self.reported
-        inputs: dict[str, Any] = {}
-        for slot, name, kind, mandatory, default, links, counted, keeps, joins in self._intakes[node]:
+    def read(self, node: int) -> dict[str, Any]:
+        """Return what the next visit of `node` receives; defaults stand in for what is not there."""
+        values, inputs = self.values, {}
+        for slot, name, kind, default, joins in self._plan.readings[node]:
             held = values[slot]
             if kind == STANDARD:
-                if held is not _EMPTY:
+                if held is not EMPTY:
                     inputs[name] = held
-                    if not keeps and slot not in users:
-                        values[slot] = _EMPTY
-                        self.missing[node] += mandatory
                 elif default is not NO_DEFAULT:
                     inputs[name] = default
-                if keeps:
-                    continue
-            elif held is not _EMPTY or slot in users:
-                inputs[name] = self._consume_many(node, slot, kind, mandatory, joins=joins)
+            elif held is not EMPTY or slot in self.users:
+                if kind == GREEDY:
+                    inputs[name] = [held]
+                elif kind == STREAM:
+                    inputs[name] = held[0]
+                else:
+                    arrived: list[Any] = [] if held is EMPTY else held
+                    if slot in self.users:
+                        arrived = [self.users[slot], *arrived]
+                    inputs[name] = list(chain.from_iterable(arrived)) if joins else arrived
             elif default is not NO_DEFAULT:
-                inputs[name] = default if kind == STREAM else [default]
-            for link in links:
-                if reported[link] == _REPORTED:
-                    reported[link] = 0
-                    self.unreported[node] += counted
-        self.triggered[node] = self._plan.has_stream[node] and any(
-            intake.kind == STREAM and values[intake.slot] is not _EMPTY for intake in self._intakes[node]
-        )
+                inputs[name] = default if kind == STREAM else list(default)
         return inputs
 
-    def _consume_many(self, node: int, slot: int, kind: int, mandatory: int, *, joins: bool) -> Any:
-        held = self.values[slot]
+    def clear(self, node: int) -> None:
+        """Take out what a visit of `node` has received."""
+        plan, values, reported = self._plan, self.values, self.reported
+        if self.plain[node]:
+            slots, nothing, links_, silence, self.missing[node], self.unreported[node] = plan.resets[node]
+            values[slots] = nothing
+            reported[links_] = silence
+            self.triggered[node] = 0
+            return
+        users, triggered = self.users, 0
+        for slot, _, kind, mandatory, _, links, counted, keeps, _ in plan.intakes[node]:
+            if kind == STANDARD:
+                if keeps:
+                    continue
+                if values[slot] is not EMPTY and slot not in users:
+                    values[slot] = EMPTY
+                    self.missing[node] += mandatory
+            elif values[slot] is not EMPTY or slot in users:
+                triggered |= self._clear_many(node, slot, kind, mandatory)
+            for link in links:
+                if reported[link] == REPORTED:
+                    reported[link] = 0
+                    self.unreported[node] += counted
+        self.triggered[node] = triggered
+
+    def _clear_many(self, node: int, slot: int, kind: int, mandatory: int) -> bool:
+        """Do so for one socket of many values, and say whether one of them is left for a visit of its own."""
         if kind == STREAM:
-            value = held.popleft()
-            if not held:
-                self.values[slot] = _EMPTY
-                self.missing[node] += mandatory
-            return value
-        self.values[slot] = _EMPTY
-        if kind == GREEDY:
+            held = self.values[slot]
+            held.popleft()
+            if self.senders is not None:
+                self.senders[slot].popleft()
+            if held:
+                return True
+        elif kind == GREEDY:
             self.users.pop(slot, None)
+        self.values[slot] = EMPTY
+        if slot not in self.users:
             self.missing[node] += mandatory
-            return [held]
-        arrived: list[Any] = [] if held is _EMPTY else held
-        if slot in self.users:
-            arrived = [self.users[slot], *arrived]
-        else:
-            self.missing[node] += mandatory
-        return list(chain.from_iterable(arrived)) if joins else arrived
+        return False
 
     def is_filled(self, slot: int) -> bool:
         """Whether a visit would receive something from this socket other than its default."""
-        return self.values[slot] is not _EMPTY or slot in self.users
+        return self.values[slot] is not EMPTY or slot in self.users
 
     def is_waiting(self, intake: Intake) -> bool:
         """Whether a sender of this socket has not reported."""
@@ -207,7 +239,7 @@ class Inbox:
     def is_doomed(self, node: int) -> bool:
         """Whether a mandatory socket is empty and none of its senders may still run."""
         return any(
-            i.mandatory and not self.live_slots[i.slot] and not self.is_filled(i.slot) for i in self._intakes[node]
+            i.mandatory and not self.live_slots[i.slot] and not self.is_filled(i.slot) for i in self._plan.intakes[node]
         )
 
     # ---- as data -----------------------------------------------------------------------------------------------------
@@ -221,13 +253,16 @@ class Inbox:
                 if slot in self.users:
                     entry["user"] = self.users[slot]
                 held = self.values[slot]
-                if held is not _EMPTY and (intake.kind > GREEDY or slot not in self.users):
+                if held is not EMPTY and (intake.kind > GREEDY or slot not in self.users):
                     entry["sent"] = list(held) if intake.kind > GREEDY else [held]
+                    if self.senders is not None and intake.kind != STANDARD:
+                        by = [self.senders[slot]] if intake.kind == GREEDY else self.senders[slot]
+                        entry["by"] = [None if sender == USER else self._plan.names[sender] for sender in by]
                 if entry:
                     sockets.setdefault(self._plan.names[node], {})[intake.name] = entry
         return {
             "sockets": sockets,
-            "reported": [link for link, state in enumerate(self.reported) if state == _REPORTED],
+            "reported": [link for link, state in enumerate(self.reported) if state == REPORTED],
             "triggered": [name for name, state in zip(self._plan.names, self.triggered, strict=True) if state],
         }
 
@@ -241,20 +276,20 @@ class Inbox:
                 self.missing[node] -= intake.mandatory
                 if "user" in entry:
                     self.users[slot] = entry["user"]
+                    self.plain[node] = 0
+                if self.senders is not None and "by" in entry:
+                    by = [USER if sender is None else self._plan.number(sender) for sender in entry["by"]]
+                    self.senders[slot] = by[0] if intake.kind == GREEDY else deque(by)
                 if intake.kind > GREEDY:
                     if "sent" in entry:
                         self.values[slot] = deque(entry["sent"]) if intake.kind == STREAM else list(entry["sent"])
                 else:
                     self.values[slot] = entry["sent"][0] if "sent" in entry else entry["user"]
-        counted = {
-            link: (i, intake.counted)
-            for i, own in enumerate(self._plan.intakes)
-            for intake in own
-            for link in intake.links
-        }
-        for link in data["reported"]:
-            self.reported[link] = _REPORTED
-            node, weight = counted[link]
-            self.unreported[node] -= weight
+        links = set(data["reported"])
+        for node, intakes in enumerate(self._plan.intakes):
+            for intake in intakes:
+                for link in links.intersection(intake.links):
+                    self.reported[link] = REPORTED
+                    self.unreported[node] -= intake.counted
         for name in data["triggered"]:
             self.triggered[self._plan.number(name)] = 1

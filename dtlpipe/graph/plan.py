@@ -5,8 +5,9 @@ is in its `RunState`.
 
 Node numbers ascend with the names (`sorted`), because that is the order in which ready nodes run. An input socket's
 number is its *slot*. A *link* is a sender node paired with a slot: two edges from one node to one slot are one link,
-for readiness asks whether a node has reported, not how often. `freeze(graph)` compiles; `Plan.starting_at(name)`
-compiles the part that a run from a chosen node uses.
+for readiness asks whether a node has reported, not how often. A node's slots have consecutive numbers, and so have the
+links that lead to it. `freeze(graph)` compiles; `Plan.starting_at(name)` compiles the part that a run from a chosen
+node uses.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import attrs
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.graph import Edge, Graph, Node
-from dtlpipe.graph.ports import PortKind
+from dtlpipe.graph.ports import NO_DEFAULT, Mark, PortKind
 
-__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "ByName", "Delivery", "Intake", "Plan", "freeze"]
+__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "ByName", "Delivery", "Intake", "Plan", "Reading", "Reset", "freeze"]
 
 STANDARD, GREEDY, LAZY, STREAM = range(4)
 """Socket kinds as the numbers that the scheduler compares; those up to GREEDY hold one value, the others many."""
@@ -91,6 +92,30 @@ class Intake(NamedTuple):
     joins: bool
 
 
+class Reading(NamedTuple):
+    """What a visit reads of an input socket; fields as in `Intake`, but `default` as the visit receives it."""
+
+    slot: int
+    name: str
+    kind: int
+    default: Any
+    joins: bool
+
+
+class Reset(NamedTuple):
+    """How the sockets of a node are emptied that has only standard ones, none of them the user's.
+
+    `slots` and `links` are an index with one value to put there, or a slice with several.
+    """
+
+    slots: Any
+    nothing: Any
+    links: Any
+    silence: Any
+    missing_count: int
+    unreported_count: int
+
+
 @attrs.frozen(eq=False, repr=False)
 class Plan:
     """A compiled graph. Public are the attributes below and the methods; the tables are for the scheduler.
@@ -112,6 +137,8 @@ class Plan:
     participants: bytes
     intakes_by_name: tuple[Mapping[str, Intake], ...]
     intakes: tuple[tuple[Intake, ...], ...]
+    readings: tuple[tuple[Reading, ...], ...]
+    resets: tuple[Reset, ...]
     deliveries: tuple[tuple[Delivery, ...], ...]
     converts: Mapping[int, tuple[tuple[int, str, Callable[[Any], Any]], ...]]
     receivers: tuple[tuple[int, ...], ...]
@@ -119,12 +146,16 @@ class Plan:
     mandatory_count: tuple[int, ...]
     sender_count: tuple[int, ...]
     slot_senders: tuple[int, ...]
-    link_count: int
+    link_senders: tuple[int, ...]
     unreported_count: tuple[int, ...]
+    is_plain: bytes
     is_special: bytes
-    has_stream: bytes
+    sends_to_stream: bytes
+    greedy_slots: tuple[tuple[int, ...], ...]
+    awaited_slots: tuple[tuple[int, ...], ...]
+    streams: tuple[tuple[Intake, ...], ...]
     roots: tuple[int, ...]
-    needs_input: tuple[int, ...]
+    needs_input: bytes
     rank: tuple[int, ...]
     by_rank: tuple[int, ...]
     _edges_from: tuple[tuple[int, ...], ...]
@@ -208,10 +239,10 @@ class _Slot:
 
     number: int
     kind: int
-    senders: dict[int, int] = attrs.field(factory=dict)  # sender node -> link
+    senders: dict[int, int] = attrs.field(factory=dict)  # sender node -> link, once links are numbered
 
 
-def _compile(
+def _compile(  # noqa: C901 - one table after the other
     nodes: tuple[Node, ...],
     edges: tuple[Edge, ...],
     members: set[int],
@@ -230,16 +261,19 @@ def _compile(
             slot_count += 1
         slots.append(own)
 
-    link_count = 0
     leaving: list[list[int]] = [[] for _ in nodes]
     for number, edge in enumerate(edges):
         source = index[edge.source]
         leaving[source].append(number)
         if source in members:
-            slot = slots[index[edge.target]][edge.target_socket]
-            if source not in slot.senders:
-                slot.senders[source] = link_count
-                link_count += 1
+            slots[index[edge.target]][edge.target_socket].senders[source] = -1
+
+    link_senders: list[int] = []
+    for own in slots:
+        for slot in own.values():
+            for source in slot.senders:
+                slot.senders[source] = len(link_senders)
+                link_senders.append(source)
 
     intakes = tuple(tuple(_intake(node, name, slot) for name, slot in slots[i].items()) for i, node in enumerate(nodes))
     deliveries: list[list[Delivery]] = [[] for _ in nodes]
@@ -261,7 +295,6 @@ def _compile(
             if convert is not None:
                 converts[source] = (*converts.get(source, ()), (delivery.edge, delivery.source_socket, convert))
 
-    has_stream = bytes(any(slot.kind == STREAM for slot in own.values()) for own in slots)
     return Plan(
         names=tuple(index),
         index=index,
@@ -272,6 +305,8 @@ def _compile(
         participants=bytes(number in members for number in range(len(nodes))),
         intakes_by_name=tuple({intake.name: intake for intake in own} for own in intakes),
         intakes=intakes,
+        readings=tuple(tuple(map(_reading, own)) for own in intakes),
+        resets=tuple(map(_reset, intakes)),
         deliveries=tuple(map(tuple, deliveries)),
         converts=converts,
         receivers=tuple(tuple({d.target: None for d in own}) for own in deliveries),
@@ -279,13 +314,18 @@ def _compile(
         mandatory_count=tuple(sum(intake.mandatory for intake in own) for own in intakes),
         sender_count=tuple(sum(len(slot.senders) for slot in own.values()) for own in slots),
         slot_senders=tuple(len(slot.senders) for own in slots for slot in own.values()),
-        link_count=link_count,
+        link_senders=tuple(link_senders),
         unreported_count=tuple(sum(len(slot.senders) for slot in own.values() if slot.kind != STREAM) for own in slots),
+        is_plain=bytes(all(slot.kind == STANDARD for slot in own.values()) for own in slots),
         is_special=bytes(any(slot.kind in (GREEDY, STREAM) for slot in own.values()) for own in slots),
-        has_stream=has_stream,
+        sends_to_stream=bytes(any(d.kind == STREAM for d in own) for own in deliveries),
+        greedy_slots=tuple(tuple(i.slot for i in own if i.kind == GREEDY) for own in intakes),
+        awaited_slots=tuple(tuple(i.slot for i in own if i.mandatory or i.links) for own in intakes),
+        streams=tuple(tuple(i for i in own if i.kind == STREAM) for own in intakes),
         roots=tuple(i for i in sorted(members) if not any(slot.senders for slot in slots[i].values())),
-        needs_input=tuple(
-            i for i in sorted(members) if any(intake.mandatory and not intake.links for intake in intakes[i])
+        needs_input=bytes(
+            number in members and any(intake.mandatory and not intake.links for intake in own)
+            for number, own in enumerate(intakes)
         ),
         rank=rank,
         by_rank=tuple(sorted(range(len(rank)), key=rank.__getitem__)),
@@ -306,6 +346,26 @@ def _intake(node: Node, name: str, slot: _Slot) -> Intake:
         counted=int(_is_counted(slot)),
         keeps=broadcasts,
         joins=not socket.wrap_input_in_list,
+    )
+
+
+def _reading(intake: Intake) -> Reading:
+    is_list = intake.kind in (LAZY, GREEDY) and intake.default is not NO_DEFAULT
+    default = (intake.default,) if is_list else intake.default
+    return Reading(intake.slot, intake.name, intake.kind, default, intake.joins)
+
+
+def _reset(intakes: tuple[Intake, ...]) -> Reset:
+    links = [link for intake in intakes for link in intake.links]
+    slots = [intake.slot for intake in intakes]
+    one_slot, one_link = len(slots) == 1, len(links) == 1
+    return Reset(
+        slots=slots[0] if one_slot else slice(min(slots, default=0), max(slots, default=-1) + 1),
+        nothing=Mark.EMPTY if one_slot else (Mark.EMPTY,) * len(slots),
+        links=links[0] if one_link else slice(min(links, default=0), max(links, default=-1) + 1),
+        silence=0 if one_link else bytes(len(links)),
+        missing_count=sum(intake.mandatory for intake in intakes),
+        unreported_count=sum(intake.counted * len(intake.links) for intake in intakes),
     )
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from dtlpipe.graph.inbox import Inbox
-from dtlpipe.graph.plan import GREEDY, STREAM, Plan
+from dtlpipe.graph.inbox import EMPTY, Inbox
+from dtlpipe.graph.plan import Plan
 
 __all__ = ["BATCHED", "BLOCKED", "DEFER", "HIGHEST", "READY", "RUNNING", "Readiness"]
 
@@ -25,11 +25,11 @@ RUNNING, BATCHED, HIGHEST, READY, DEFER, BLOCKED = range(6)
 class Readiness:
     """Priorities and queues over one run's inbox.
 
-    `priority[node]` is one of the constants above; RUNNING and BATCHED are decided and not weighed. `runnable` counts
-    the nodes from BATCHED to DEFER. `forced` is a node that may run whatever it has received, or -1.
+    `priority[node]` is one of the constants above; RUNNING and BATCHED are decided and not weighed. `forced` is a node
+    that may run whatever it has received, or -1.
     """
 
-    __slots__ = ("_inbox", "_plan", "_queues", "_special", "forced", "priority", "quiet", "runnable")
+    __slots__ = ("_inbox", "_plan", "_queues", "_special", "forced", "priority", "quiet")
 
     def __init__(self, plan: Plan, inbox: Inbox) -> None:
         self._plan = plan
@@ -39,7 +39,6 @@ class Readiness:
         self.priority = bytearray([BLOCKED]) * len(plan.names)
         self.quiet = bytearray(len(plan.names))
         self.forced = -1 if plan.start is None else plan.index[plan.start]
-        self.runnable = 0
 
     def weigh(self, nodes: Iterable[int], *, bereaved: bool = False) -> list[int] | None:
         """Recompute the priorities of nodes, and queue those that can run.
@@ -66,26 +65,59 @@ class Readiness:
                 now = DEFER if inbox.unreported[node] else READY
             if now != was:
                 priority[node] = now
-                if was == BLOCKED:
-                    self.runnable += 1
                 heapq.heappush(self._queues[now], self._plan.rank[node] if now == DEFER else node)
         return quiet
 
     def _weigh_special(self, node: int) -> int:
-        inbox, intakes = self._inbox, self._plan.intakes[node]
-        if any(i.kind == GREEDY and inbox.is_filled(i.slot) for i in intakes) and all(
-            inbox.is_filled(i.slot) for i in intakes if i.mandatory or i.links
-        ):
-            return HIGHEST
+        plan, inbox = self._plan, self._inbox
+        values, users = inbox.values, inbox.users
+        for slot in plan.greedy_slots[node]:
+            if values[slot] is not EMPTY:
+                for awaited in plan.awaited_slots[node]:
+                    if values[awaited] is EMPTY and awaited not in users:
+                        break
+                else:
+                    return HIGHEST
+                break
         if inbox.unreported[node]:
             return DEFER
-        if any(i.kind == STREAM and not inbox.is_filled(i.slot) and inbox.is_waiting(i) for i in intakes):
-            return DEFER
+        for intake in plan.streams[node]:
+            if values[intake.slot] is EMPTY and inbox.is_waiting(intake):
+                return DEFER
         return READY
 
-    def weigh_all(self) -> None:
-        """Weigh every node that could possibly run; for the beginning of a run and for its restoration."""
-        self.weigh(node for node, triggered in enumerate(self._inbox.triggered) if triggered or node == self.forced)
+    def batch(self, touched: list[int]) -> list[int]:
+        """Decide on all nodes of the two upper priorities at once: greedy ones first, each by name.
+
+        `touched`: the nodes of which something has changed since the last batch, which took all that could run.
+        """
+        priority, inbox = self.priority, self._inbox
+        missing, triggered, unreported, forced = inbox.missing, inbox.triggered, inbox.unreported, self.forced
+        first: list[int] = []
+        then: list[int] = []
+        for node in touched:
+            was = priority[node]
+            if was <= BATCHED:
+                continue
+            if node == forced:
+                now = READY
+            elif missing[node] or not triggered[node]:
+                continue
+            elif self._special[node]:
+                now = self._weigh_special(node)
+            else:
+                now = DEFER if unreported[node] else READY
+            if now != DEFER:
+                priority[node] = BATCHED
+                (then if now == READY else first).append(node)
+            elif was != DEFER:
+                priority[node] = DEFER
+                heapq.heappush(self._queues[DEFER], self._plan.rank[node])
+        if first:
+            first.sort()
+        if len(then) > 1:
+            then.sort()
+        return first + then if first else then
 
     def first(self, *, busy: bool) -> int | None:
         """Return the node that runs next in concurrent mode, or None. `busy`: some node is running."""
@@ -109,20 +141,6 @@ class Readiness:
                 return node
             heapq.heappop(queue)  # an entry from before the node ran or changed its priority
         return None
-
-    def batch(self) -> list[int]:
-        """Decide on all nodes of the two upper priorities at once: greedy ones first, each by name."""
-        decided = []
-        for priority in (HIGHEST, READY):
-            while (node := self.head(priority)) is not None:
-                self.priority[node] = BATCHED
-                decided.append(node)
-        return decided
-
-    def resume(self, node: int, *, batched: bool) -> None:
-        """Note, in a restored run, that a node is decided on or handed out already."""
-        self.priority[node] = BATCHED if batched else RUNNING
-        self.runnable += batched
 
     # ---- dead paths --------------------------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ Which sockets hold what is in `dtlpipe.graph.inbox`, who may run in `dtlpipe.gra
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, Self
 
@@ -87,7 +87,6 @@ class RunState:
     __slots__ = (
         "_alone",
         "_batch",
-        "_exhausted",
         "_failed",
         "_inbox",
         "_include",
@@ -97,6 +96,7 @@ class RunState:
         "_ready",
         "_serial",
         "_tasks",
+        "_touched",
         "_visits",
     )
 
@@ -109,6 +109,7 @@ class RunState:
         mode: Mode = "concurrent",
         max_runs_per_node: int = 100,
         include_outputs_from: Collection[str] = (),
+        remember_senders: bool = False,
     ) -> None:
         if mode not in ("concurrent", "serial"):
             raise PipelineValidationError(f"There is no mode {mode!r}. Use 'concurrent' or 'serial'.")
@@ -117,14 +118,14 @@ class RunState:
         for name in include_outputs_from:
             plan.number(name)
         self._plan = plan
-        self._inbox = Inbox(plan)
+        self._inbox = Inbox(plan, remember_senders=remember_senders)
         self._ready = Readiness(plan, self._inbox)
         self._serial = mode == "serial"
         self._limit = max_runs_per_node
         self._include = frozenset(include_outputs_from)
         self._visits = [0] * len(plan.names)
-        self._exhausted = max_runs_per_node <= 0
-        self._batch: deque[int] = deque()
+        self._batch: list[int] = []
+        self._touched: list[int] = []
         self._alone = False
         self._tasks: dict[int, Task] = {}
         self._failed: tuple[Task, BaseException] | None = None
@@ -135,6 +136,7 @@ class RunState:
         plan, inbox = self._plan, self._inbox
         for name, values in inputs.items():
             node = plan.number(name)
+            self._touched.append(node)
             for socket, value in values.items():
                 if socket not in plan.intakes_by_name[node]:
                     known = ", ".join(map(repr, plan.intakes_by_name[node])) or "none"
@@ -143,10 +145,13 @@ class RunState:
                     inbox.give(node, plan.intakes_by_name[node][socket], value)
         for node in plan.roots:
             inbox.triggered[node] = 1
-        self._ready.weigh_all()
+        self._touched += plan.roots
+        if plan.start is not None:
+            self._touched.append(plan.index[plan.start])
         if not self._serial:
-            for node in plan.needs_input:
-                if self._inbox.is_doomed(node) and self._ready.priority[node] == BLOCKED:
+            self._ready.weigh(self._touched)
+            for node in itertools.compress(range(len(plan.needs_input)), plan.needs_input):
+                if inbox.is_doomed(node) and self._ready.priority[node] == BLOCKED:
                     self._ready.retire([node])
 
     # ---- what to do --------------------------------------------------------------------------------------------------
@@ -157,9 +162,7 @@ class RunState:
         Raises:
             PipelineMaxComponentRuns: the next node has run `max_runs_per_node` times already; the run has failed.
         """
-        if self._failed is not None or self._alone or not self._ready.runnable:
-            return None
-        node = self._choose_serially() if self._serial else self._ready.first(busy=bool(self._tasks))
+        node = self._choose()
         return None if node is None else self._hand_out(node)
 
     def take(self, node: str, visit: int) -> Task:
@@ -172,8 +175,8 @@ class RunState:
             PipelineMaxComponentRuns: as `next()`.
         """
         number = self._plan.number(node)
-        chosen = self._choose_serially() if self._serial else number
-        if self._failed is not None or chosen != number or not BATCHED <= self._ready.priority[number] <= DEFER:
+        chosen = self._choose() if self._serial or self._failed is not None else number
+        if chosen != number or not BATCHED <= self._ready.priority[number] <= DEFER:
             raise TaskNotReady(
                 f"Node {node!r} cannot run now (visit {visit}): it lacks inputs, is running, or has to wait its turn. "
                 "Repeat the recorded hand-outs and completions in their order, with the original plan and inputs."
@@ -196,23 +199,24 @@ class RunState:
             PipelineRuntimeError: a value could not be converted for its receiver; nothing has changed.
         """
         held = self._outstanding(task)
-        node, name = held.index, held.node
+        node = held.index
         plan, inbox, ready = self._plan, self._inbox, self._ready
         gone = (
             not self._serial
             and not (inbox.triggered[node] and not inbox.missing[node])
-            and (not inbox.live_nodes[node] or inbox.is_doomed(node))
+            and (not inbox.live_nodes[node] or (inbox.doomed[node] > 0 and inbox.is_doomed(node)))
         )
         inbox.write(node, outputs, closed, gone=gone)
         del self._tasks[node]
         self._alone = False
         ready.priority[node] = BLOCKED
-        if self._include and name in self._include:
-            self._outputs[name] = dict(outputs)
-        elif not outputs.keys() <= plan.consumed[node]:
-            consumed = plan.consumed[node]
-            self._outputs[name] = {socket: outputs[socket] for socket in outputs if socket not in consumed}
-        if gone:
+        if self._include or not plan.consumed[node].issuperset(outputs):
+            self._keep(node, outputs)
+        if self._serial:
+            self._touched += plan.receivers[node]
+            if inbox.triggered[node]:
+                self._touched.append(node)
+        elif gone:
             ready.quiet[node] = 1
             if quiet := ready.weigh(plan.receivers[node], bereaved=True):
                 ready.retire(quiet)
@@ -254,7 +258,7 @@ class RunState:
     @property
     def finished(self) -> bool:
         """Whether the run is over: nothing is outstanding, and nothing can run or the run has failed."""
-        return not self._tasks and (self._failed is not None or not self._ready.runnable)
+        return not self._tasks and self._choose() is None
 
     @property
     def failed(self) -> tuple[Task, BaseException] | None:
@@ -314,47 +318,60 @@ class RunState:
             mode=data["mode"],
             max_runs_per_node=data["max_runs_per_node"],
             include_outputs_from=data["include_outputs_from"],
+            remember_senders=data["remember_senders"],
         )
         snapshots.load(state, data)
         return state
 
     # ---- moves, inside -----------------------------------------------------------------------------------------------
 
-    def _choose_serially(self) -> int | None:
+    def _choose(self) -> int | None:
+        """Return the node that `next` hands out, or None."""
+        if self._failed is not None or self._alone:
+            return None
+        if not self._serial:
+            return self._ready.first(busy=bool(self._tasks))
         if self._tasks:
             return None
-        if not self._batch:
-            self._batch.extend(self._ready.batch())
-        return self._batch[0] if self._batch else self._ready.head(DEFER)
+        if not self._batch and self._touched:
+            self._batch += reversed(self._ready.batch(self._touched))
+            self._touched.clear()
+        return self._batch[-1] if self._batch else self._ready.head(DEFER)
 
     def _hand_out(self, node: int) -> Task:
-        ready = self._ready
+        ready, visit = self._ready, self._visits[node]
         was = ready.priority[node]
-        if self._exhausted:
-            self._check_limit(ready.priority.index(DEFER) if was == DEFER else node)
+        self._check_limit(node)
         if was == BATCHED:
-            self._batch.popleft()
+            self._batch.pop()
         elif was == HIGHEST:
             self._alone = True
         ready.priority[node] = RUNNING
-        ready.runnable -= 1
-        visit = self._visits[node]
-        if not visit and node == ready.forced:
+        if node == ready.forced:
             ready.forced = -1
         self._visits[node] = visit + 1
-        if visit + 1 >= self._limit:
-            self._exhausted = True
-        task = self._tasks[node] = make_task(self._plan.names[node], node, visit, self._inbox.consume(node))
+        task = self._tasks[node] = make_task(self._plan.names[node], node, visit, self._inbox.read(node))
+        self._inbox.clear(node)
         return task
+
+    def _keep(self, node: int, outputs: Mapping[str, Any]) -> None:
+        """Put among the run's outputs what nobody received, or all of it if that was asked for."""
+        name, consumed = self._plan.names[node], self._plan.consumed[node]
+        if name in self._include:
+            self._outputs[name] = dict(outputs)
+        elif left := {socket: value for socket, value in outputs.items() if socket not in consumed}:
+            self._outputs[name] = left
 
     def _check_limit(self, node: int) -> None:
         """Fail the run if `node` is exhausted. Of deferred nodes the first by name is asked, as in Haystack."""
+        if self._ready.priority[node] == DEFER:
+            node = self._ready.priority.index(DEFER)
         if self._visits[node] < self._limit:
             return
         name = self._plan.names[node]
         error = PipelineMaxComponentRuns(
-            f"Node {name!r} has run {self._limit} times, the maximum, and is due again. "
-            "Check the condition that ends its loop, or raise max_runs_per_node."
+            f"Maximum run count {self._limit} reached for component '{name}', which is due again. "
+            "Check the condition that ends its loop, or raise the limit."
         )
         self._failed = (Task(name, node, self._visits[node], {}), error)
         raise error

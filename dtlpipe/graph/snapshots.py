@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.graph.errors import SnapshotMismatch
 from dtlpipe.graph.inbox import Inbox
 from dtlpipe.graph.plan import Plan
-from dtlpipe.graph.readiness import Readiness
+from dtlpipe.graph.readiness import BATCHED, RUNNING, Readiness
 from dtlpipe.graph.task import Task
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def dump(state: RunState) -> dict[str, Any]:
         "visits": {name: visits for name, visits in zip(names, state._visits, strict=True) if visits},
         "tasks": [{"node": t.node, "visit": t.visit, "inputs": dict(t.inputs)} for t in state._tasks.values()],
         "alone": state._alone,
-        "batch": [names[node] for node in state._batch],
+        "remember_senders": state._inbox.senders is not None,
+        "batch": [names[node] for node in reversed(state._batch)],
         "quiet": [name for name, quiet in zip(names, ready.quiet, strict=True) if quiet],
         "outputs": {node: dict(values) for node, values in state._outputs.items()},
         "failed": failed and {"node": failed[0].node, "visit": failed[0].visit, "error": failed[1]},
@@ -70,25 +71,25 @@ def check(plan: Plan, data: Mapping[str, Any]) -> None:
 def load(state: RunState, data: Mapping[str, Any]) -> None:
     """Put the data into a machine that was made for the same plan and arguments, without inputs."""
     plan = state._plan
-    state._inbox = inbox = Inbox(plan)
+    state._inbox = inbox = Inbox(plan, remember_senders=data["remember_senders"])
     state._ready = ready = Readiness(plan, inbox)
     inbox.load(data)
     for name, visits in data["visits"].items():
         node = plan.number(name)
         state._visits[node] = visits
-        state._exhausted = state._exhausted or visits >= state._limit
         if node == ready.forced:
             ready.forced = -1
     for entry in data["tasks"]:
         node = plan.number(entry["node"])
         state._tasks[node] = Task(entry["node"], node, entry["visit"], dict(entry["inputs"]))
-        ready.resume(node, batched=False)
-    for name in data["batch"]:
-        node = plan.number(name)
-        state._batch.append(node)
-        ready.resume(node, batched=True)
-    ready.retire([plan.number(name) for name in data["quiet"]])
-    ready.weigh_all()
+        ready.priority[node] = RUNNING
+    state._batch = [plan.number(name) for name in reversed(data["batch"])]
+    for node in state._batch:
+        ready.priority[node] = BATCHED
+    state._touched = [node for node, triggered in enumerate(inbox.triggered) if triggered or node == ready.forced]
+    if not state._serial:
+        ready.retire([plan.number(name) for name in data["quiet"]])
+        ready.weigh(state._touched)
     state._alone = data["alone"]
     state._outputs = {node: dict(values) for node, values in data["outputs"].items()}
     if (failed := data["failed"]) is not None:

@@ -5,8 +5,8 @@ Not part of the test run, since haystack-ai is no dependency. In an environment 
 
     PYTHONPATH=. python tests/unit/graph/against_haystack.py FIRST_SEED COUNT
 
-Every other run of ours is restored from its snapshot at every step. Seeds from a million on make dense cyclic graphs of
-optional inputs.
+Runs of ours take turns: by `run_calls`; task by task; and so, but restored from a snapshot at every step. Seeds from a
+million on make dense cyclic graphs of optional inputs.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from haystack.core.errors import PipelineComponentsBlockedError as TheirBlocked
 from haystack.core.errors import PipelineMaxComponentRuns as TheirLimit
 
 from dtlpipe.graph import Graph, InputPort, PipelineMaxComponentRuns, RunState, freeze
+from dtlpipe.graph.drive import run_calls
 
 TYPES: dict[str, Any] = {
     "standard": str,
@@ -161,7 +162,7 @@ def theirs(case: Case) -> tuple[Trace, Any]:
         return trace, "refused"  # a mandatory input is missing: only Pipeline checks that, not the machine
 
 
-def ours(case: Case, *, restore: bool) -> tuple[Trace, Any]:
+def ours(case: Case, way: int) -> tuple[Trace, Any]:
     trace: Trace = []
     call = case.caller(trace)
     graph = Graph()
@@ -180,8 +181,18 @@ def ours(case: Case, *, restore: bool) -> tuple[Trace, Any]:
     for connection in case.connections:
         graph.connect(*connection)
     plan = freeze(graph)
-    state = RunState(plan, case.inputs, mode="serial", max_runs_per_node=case.limit, include_outputs_from=case.include)
+    state = RunState(
+        plan,
+        case.inputs,
+        mode="serial",
+        max_runs_per_node=case.limit,
+        include_outputs_from=case.include,
+        remember_senders=bool(case.seed % 2),
+    )
+    restore = way == 1
     try:
+        if way == 0:
+            run_calls(state, [lambda _name=name, **received: call(_name, received) for name in plan.names])
         while (task := state.next()) is not None:
             state = RunState.restore(plan, state.snapshot()) if restore else state
             state.complete(task.key, call(task.node, task.inputs))
@@ -196,7 +207,7 @@ def main(first: int, count: int) -> int:
     runs = mismatches = 0
     for seed in range(first, first + count):
         case = make(seed)
-        (their_trace, their_result), (our_trace, our_result) = theirs(case), ours(case, restore=bool(seed % 2))
+        (their_trace, their_result), (our_trace, our_result) = theirs(case), ours(case, seed % 3)
         outcome = their_result if isinstance(their_result, str) else "finished"
         outcomes[outcome] += 1
         if outcome == "refused":

@@ -36,7 +36,7 @@ class Case:
     def closed(self, task: Task) -> list[int]:
         return [edge for edge in self.plan.edges_from(task.node) if not self.chance(task.key, edge)]
 
-    def begin(self, mode: str = "concurrent", limit: int = 4) -> RunState:
+    def begin(self, mode: str = "concurrent", limit: int = 4, **options: Any) -> RunState:
         include = self.plan.names[:1]
         return RunState(
             self.plan,
@@ -45,6 +45,7 @@ class Case:
             mode=mode,
             max_runs_per_node=limit,
             include_outputs_from=include,
+            **options,
         )
 
     def complete(self, state: RunState, task: Task) -> None:

@@ -249,7 +249,7 @@ LOOP = build({"a": ([greedy("x")], ["y"]), "b": (["x"], ["y"])}, ["a.y -> b.x", 
 
 
 def test_an_endless_loop_is_stopped():
-    with pytest.raises(PipelineMaxComponentRuns, match="has run 5 times"):
+    with pytest.raises(PipelineMaxComponentRuns, match="count 5 reached for component 'a'"):
         run(LOOP, {"a": {"x": 0}}, lambda task: {"y": 1}, max_runs_per_node=5)
 
 
@@ -257,5 +257,5 @@ async def test_an_endless_loop_is_stopped_asynchronously():
     async def call(task):
         return {"y": 1}
 
-    with pytest.raises(PipelineMaxComponentRuns, match="has run 5 times"):
+    with pytest.raises(PipelineMaxComponentRuns, match="count 5 reached for component 'a'"):
         await run_async(LOOP, {"a": {"x": 0}}, call, max_runs_per_node=5)

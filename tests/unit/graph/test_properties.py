@@ -170,10 +170,10 @@ def internals(state: RunState) -> dict[str, Any]:
         for name in ("missing", "unreported", "triggered", "reported", "live_nodes", "live_slots")
     }
     found["users"] = dict(inbox.users)
-    found["priority"] = list(ready.priority)
-    found["runnable"] = ready.runnable
     found["forced"] = ready.forced
-    found["exhausted"] = state._exhausted
+    if state._serial:  # what has changed since the last batch is weighed for the next
+        ready.weigh(state._touched)
+    found["priority"] = list(ready.priority)
     return found
 
 

@@ -40,7 +40,7 @@ def test_a_loop_runs_until_its_condition_ends_it(mode):
 @pytest.mark.parametrize("mode", ["concurrent", "serial"])
 def test_a_loop_without_an_end_is_stopped_at_the_limit(mode):
     state = loop(limit=7, mode=mode)
-    with pytest.raises(PipelineMaxComponentRuns, match="'head' has run 7 times"):
+    with pytest.raises(PipelineMaxComponentRuns, match="count 7 reached for component 'head'"):
         run(state, count_to(10**9))
     assert state.visits["head"] == 7
     assert state.finished

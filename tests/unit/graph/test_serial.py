@@ -90,7 +90,7 @@ def test_of_waiting_nodes_the_first_by_name_is_held_to_the_limit_whichever_would
         task = state.next()
         assert task.node == expected
         state.complete(task, {"y": 1})
-    with pytest.raises(PipelineMaxComponentRuns, match="Node 'B'"):
+    with pytest.raises(PipelineMaxComponentRuns, match="component 'B'"):
         state.next()
 
 

@@ -33,7 +33,8 @@ def checked(pipeline: PipelineBase, components: Iterable[tuple[Any, Any]]) -> di
     """Return the components that have to be added, functions and pipelines among them made into components.
 
     Raises:
-        PipelineValidationError: a name is taken or no name for a component, or an object is no component.
+        PipelineValidationError: a name is taken or no name for a component, or an object is no component, or one that
+            contains the pipeline itself.
         PipelineError: an instance is in a pipeline already, or stands under two names.
     """
     wanted: dict[str, Any] = {}
@@ -43,6 +44,11 @@ def checked(pipeline: PipelineBase, components: Iterable[tuple[Any, Any]]) -> di
             continue
         instance = given if is_component(given) else _as_component(given)
         _refuse_owned(pipeline, name, instance)
+        if hasattr(type(instance), "contains_pipeline") and instance.contains_pipeline(pipeline):
+            raise PipelineValidationError(
+                f"Component '{name}' contains the pipeline that it is added to, which would run itself without end. "
+                "Build the two from separate pipelines."
+            )
         if id(instance) in names:
             raise PipelineError(
                 "Component instance cannot be added to the pipeline more than once. It is mapped to both "
@@ -97,9 +103,9 @@ def _is_there(pipeline: PipelineBase, name: Any, instance: Any) -> bool:
 def _as_component(given: Any) -> Any:
     """Make a component of a pipeline, a function or a code node."""
     from dtlpipe.graph.components.functions import as_component
-    from dtlpipe.graph.pipeline.base import PipelineBase
+    from dtlpipe.graph.pipeline.pipeline import Pipeline
 
-    if isinstance(given, PipelineBase):
+    if isinstance(given, Pipeline):
         from dtlpipe.graph.super_components import SuperComponent
 
         return SuperComponent(pipeline=given)

@@ -23,9 +23,9 @@ from dtlpipe.graph.components.functions import (
     function_from_name,
     function_name,
     inputs_of,
+    signature_of,
 )
 from dtlpipe.graph.components.outputs import OUTPUT, Outputs, outputs_of
-from dtlpipe.graph.components.signature import resolved_annotations, takes_keywords
 from dtlpipe.graph.components.sockets import EMPTY, InputSocket
 from dtlpipe.graph.errors import ComponentError, PipelineValidationError
 
@@ -72,16 +72,17 @@ class CodeNodeComponent(FunctionComponent):
         self.outputs = None
         self.input_ports = [dict(each) for each in inputs]
         self.output_ports = [dict(each) for each in outputs]
-        known = inputs_of(function)
+        signature = signature_of(function)
+        known = inputs_of(signature)
         _refuse_missing(function, known, [each["name"] for each in self.input_ports])
-        self._named = None if takes_keywords(function) else frozenset(known)
+        self._named = None if signature.takes_keywords else frozenset(known)
         sockets = {each["name"]: _input(each, known.get(each["name"])) for each in self.input_ports}
-        hints = list(outputs_of(resolved_annotations(function)["return"]).types.values())
+        hints = list(outputs_of(signature.returned).types.values())
         if len(hints) != len(self.output_ports):
             hints = [Any] * len(self.output_ports)
         types = zip(self.output_ports, hints, strict=True)
         ports = _Ports({port["name"]: _type(port["type"]) if hint is Any else hint for port, hint in types})
-        self._take(function, sockets, ports)
+        self._take(function, signature, sockets, ports)
 
     @classmethod
     def of(cls, node: Any, function: Callable[..., Any] | None = None) -> Self:

@@ -25,7 +25,7 @@ import attrs
 from dtlpipe.graph.components.hooks import construct
 from dtlpipe.graph.components.hooks import hook_component_init as _hook_component_init
 from dtlpipe.graph.components.recreation import recreated
-from dtlpipe.graph.components.signature import Parameter, differences, parameters, same_socket, takes_keywords
+from dtlpipe.graph.components.signature import Parameter, differences, read, same_socket
 from dtlpipe.graph.components.sockets import EMPTY, InputSocket, OutputSocket, Sockets
 from dtlpipe.graph.errors import ComponentError
 
@@ -92,11 +92,11 @@ def _put(instance: Any, name: str, value: Any) -> None:
 
 
 def _reading_of(cls: type[Any], instance: Any) -> _Reading:
-    run, run_async = inspect.getattr_static(cls, "run"), inspect.getattr_static(cls, "run_async", None)
+    run, run_async = _written(cls, "run"), _written(cls, "run_async")
     known: _Reading | None = cls.__dict__.get(_READING)
     if known is not None and known.run is run and known.run_async is run_async:
         return known
-    inputs = tuple(parameters(_bound(run, instance)))
+    inputs = read(_bound(run, instance)).parameters
     if run_async is not None:
         found = differences(cls.run, cls.run_async)
         if found:
@@ -108,6 +108,11 @@ def _reading_of(cls: type[Any], instance: Any) -> _Reading:
     if not any(isinstance(each.annotation, str) for each in inputs):  # a text may come to mean something later
         setattr(cls, _READING, reading)
     return reading
+
+
+def _written(cls: type[Any], name: str) -> Any:
+    """What a class has under a name, as it is written there, or None."""
+    return next((each.__dict__[name] for each in cls.__mro__ if name in each.__dict__), None)
 
 
 def _bound(method: Any, instance: Any) -> Any:
@@ -161,7 +166,7 @@ def _component_repr(self: Any) -> str:
 
 def _needs_keywords(instance: Any) -> None:
     cls = type(instance)
-    if not (hasattr(cls, "run") and takes_keywords(cls.run)):
+    if not (hasattr(cls, "run") and read(cls.run).takes_keywords):
         raise ComponentError(
             "Cannot set input types on a component that doesn't have a kwargs parameter in the 'run' method: give "
             f"'{cls.__name__}.run' a **kwargs, which takes the inputs that its signature does not name."

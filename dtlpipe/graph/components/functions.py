@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from dtlpipe.graph.components.decorator import DECLARED, INPUTS, OUTPUTS, component
 from dtlpipe.graph.components.outputs import Declared, Outputs, outputs_of
-from dtlpipe.graph.components.signature import parameters, positional, resolved_annotations
+from dtlpipe.graph.components.signature import Signature, read
 from dtlpipe.graph.components.sockets import InputSocket, OutputSocket, Sockets
 from dtlpipe.graph.errors import ComponentError, PipelineValidationError, SerializationError
 
@@ -33,6 +33,7 @@ __all__ = [
     "function_name",
     "inputs_of",
     "is_asynchronous",
+    "signature_of",
 ]
 
 
@@ -76,7 +77,7 @@ def declare(function: Callable[..., Any], outputs: Mapping[str, Any] | None) -> 
     Raises:
         ComponentError: it cannot be one, or nothing can be noted on it.
     """
-    inputs_of(function)
+    inputs_of(signature_of(function))
     if outputs is None:
         return
     try:
@@ -123,13 +124,16 @@ class FunctionComponent:
 
     def __init__(self, function: Callable[..., Any], outputs: Mapping[str, Any] | None = None) -> None:
         self.outputs = dict(outputs) if outputs is not None else None
-        self._take(function, inputs_of(function), _outputs(function, outputs))
+        signature = signature_of(function)
+        self._take(function, signature, inputs_of(signature), _outputs(function, signature, outputs))
 
-    def _take(self, function: Callable[..., Any], inputs: dict[str, InputSocket], outputs: Outputs) -> None:
+    def _take(
+        self, function: Callable[..., Any], signature: Signature, inputs: dict[str, InputSocket], outputs: Outputs
+    ) -> None:
         self.function = function
         self.name = called(function)
         self.is_asynchronous = is_asynchronous(function)
-        self._positional = positional(function)
+        self._positional = signature.positional
         self._returned = outputs
         self.__haystack_input__ = Sockets(self, inputs, InputSocket)
         given = {name: OutputSocket(name, each) for name, each in outputs.types.items()}
@@ -199,8 +203,8 @@ class FunctionComponent:
         return cls(function_from_name(parameters["function"]), outputs)
 
 
-def inputs_of(function: Callable[..., Any]) -> dict[str, InputSocket]:
-    """Return the sockets of a function's parameters.
+def signature_of(function: Callable[..., Any]) -> Signature:
+    """Return what a function takes and gives.
 
     Raises:
         ComponentError: it does not say what it takes, or is a method without its object.
@@ -211,32 +215,40 @@ def inputs_of(function: Callable[..., Any]) -> dict[str, InputSocket]:
             f"Give the method of an object, or decorate its class with @component."
         )
     try:
-        found = list(parameters(function))
+        return read(function)
     except ValueError as error:
         raise ComponentError(
             f"{called(function)!r} does not say what it takes. Write a function around it, with annotated parameters."
         ) from error
-    sockets = {}
-    for each in found:
-        kind = Any if each.annotation is inspect.Parameter.empty else each.annotation
-        sockets[each.name] = InputSocket(each.name, kind, each.default)
-    return sockets
 
 
-def _outputs(function: Callable[..., Any], outputs: Mapping[str, Any] | None) -> Outputs:
+def inputs_of(signature: Signature) -> dict[str, InputSocket]:
+    """Return the sockets of a function's parameters.
+
+    Raises:
+        ComponentError: a variadic one does not say of what.
+    """
+    empty = inspect.Parameter.empty
+    return {
+        each.name: InputSocket(each.name, Any if each.annotation is empty else each.annotation, each.default)
+        for each in signature.parameters
+    }
+
+
+def _outputs(function: Callable[..., Any], signature: Signature, outputs: Mapping[str, Any] | None) -> Outputs:
     if outputs is not None:
         return Declared(dict(outputs))
     declared = getattr(function, DECLARED, None)
     if declared is not None:
         return Declared({name: each.type for name, each in declared.items()})
-    return outputs_of(resolved_annotations(function)["return"])
+    return outputs_of(signature.returned)
 
 
 def _lacks_its_object(function: Any) -> bool:
     raw = inspect.unwrap(function)
     if not isinstance(raw, FunctionType) or isinstance(function, MethodType):
         return False
-    return next(iter(inspect.signature(raw).parameters), None) == "self" and _is_written_in_class(raw)
+    return raw.__code__.co_varnames[: raw.__code__.co_argcount][:1] == ("self",) and _is_written_in_class(raw)
 
 
 def _is_written_in_class(function: FunctionType) -> bool:

@@ -7,7 +7,7 @@ stay strings where they cannot; all others are taken as they are written, so tha
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
@@ -15,15 +15,7 @@ import attrs
 
 from dtlpipe.graph.components.sockets import EMPTY, InputSocket, is_variadic
 
-__all__ = [
-    "Parameter",
-    "differences",
-    "parameters",
-    "positional",
-    "resolved_annotations",
-    "same_socket",
-    "takes_keywords",
-]
+__all__ = ["Parameter", "Signature", "differences", "read", "same_socket"]
 
 _VARIOUS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -41,47 +33,59 @@ class Parameter:
         return InputSocket(self.name, self.annotation, self.default)
 
 
-def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
-    """Yield the inputs of a bound method or a function, in order; `*args` and `**kwargs` are none."""
-    annotations = resolved_annotations(function)
-    for each in inspect.signature(function).parameters.values():
-        if each.kind not in _VARIOUS:
-            default = EMPTY if each.default is inspect.Parameter.empty else each.default
-            yield Parameter(each.name, annotations[each.name], default)
+@attrs.frozen(eq=False)
+class Signature:
+    """What a function takes and gives.
+
+    Attributes:
+        parameters: its inputs, in order; `*args` and `**kwargs` are none.
+        returned: the return annotation; `inspect.Signature.empty` for none.
+        positional: names of the parameters that can be given by position only.
+        takes_keywords: whether it takes `**kwargs`.
+    """
+
+    parameters: tuple[Parameter, ...]
+    returned: Any
+    positional: tuple[str, ...]
+    takes_keywords: bool
 
 
-def resolved_annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations by parameter, and under "return" that of the result; `inspect.Parameter.empty` for none."""
+def read(function: Callable[..., Any]) -> Signature:
+    """Read the signature of a function or of a bound method.
+
+    Raises:
+        ValueError: it has none, as some builtins.
+    """
     signature = inspect.signature(function)
-    written = {name: each.annotation for name, each in signature.parameters.items()}
-    written["return"] = signature.return_annotation
-    return {name: _resolved(each, function) if isinstance(each, str) else each for name, each in written.items()}
+    found = signature.parameters.values()
+    return Signature(
+        tuple(_input(each, function) for each in found if each.kind not in _VARIOUS),
+        _resolved(signature.return_annotation, function),
+        tuple(each.name for each in found if each.kind is inspect.Parameter.POSITIONAL_ONLY),
+        any(each.kind is inspect.Parameter.VAR_KEYWORD for each in found),
+    )
 
 
-def _resolved(text: str, function: Callable[..., Any]) -> Any:
-    """What an annotation means where the function was written. One that fails spoils no other."""
+def _input(parameter: inspect.Parameter, function: Callable[..., Any]) -> Parameter:
+    default = EMPTY if parameter.default is inspect.Parameter.empty else parameter.default
+    return Parameter(parameter.name, _resolved(parameter.annotation, function), default)
+
+
+def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
+    """What an annotation that is a text means where the function was written. One that fails spoils no other."""
+    if not isinstance(annotation, str):
+        return annotation
     raw = inspect.unwrap(getattr(function, "func", function))
     raw = getattr(raw, "__func__", raw)
     if not hasattr(raw, "__globals__"):
         raw = inspect.unwrap(type(raw).__call__)
-    alone = SimpleNamespace(__annotations__={"it": text}, __type_params__=getattr(raw, "__type_params__", ()))
+    alone = SimpleNamespace(__annotations__={"it": annotation}, __type_params__=getattr(raw, "__type_params__", ()))
     names = getattr(raw, "__globals__", {})
     try:
         marked = get_type_hints(alone, names, include_extras=True)["it"]
         return marked if is_variadic(marked) else get_type_hints(alone, names)["it"]
     except Exception:  # noqa: BLE001 - an annotation may be any text at all; one that means nothing here stays a text
-        return text
-
-
-def positional(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Names of the parameters that can be given by position only."""
-    found = inspect.signature(function).parameters.values()
-    return tuple(each.name for each in found if each.kind is inspect.Parameter.POSITIONAL_ONLY)
-
-
-def takes_keywords(function: Callable[..., Any]) -> bool:
-    """Whether a function takes `**kwargs`."""
-    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in inspect.signature(function).parameters.values())
+        return annotation
 
 
 def same_socket(one: Any, other: Any) -> bool:
@@ -112,24 +116,26 @@ def differences(run: Callable[..., Any], run_async: Callable[..., Any]) -> list[
     The order of keyword-only parameters is no difference.
     """
     mine, theirs = _comparable(run), _comparable(run_async)
-    one, other = resolved_annotations(run), resolved_annotations(run_async)
     lines = []
     if len(mine) != len(theirs):
         lines.append(f"Different number of parameters: run has {len(mine)}, run_async has {len(theirs)}")
     for a, b in zip(mine, theirs, strict=False):
         if a.name != b.name:
             lines.append(f"Parameter name mismatch: {a.name} vs {b.name}")
-        if one[a.name] != other[b.name]:
-            lines.append(f"Parameter '{a.name}' type mismatch: {one[a.name]} vs {other[b.name]}")
+        if a.annotation != b.annotation:
+            lines.append(f"Parameter '{a.name}' type mismatch: {a.annotation} vs {b.annotation}")
         if not _equal(a.default, b.default):
             lines.append(f"Parameter '{a.name}' default value mismatch: {a.default} vs {b.default}")
         if a.kind is not b.kind:
             lines.append(f"Parameter '{a.name}' kind (POSITIONAL, KEYWORD, etc.) mismatch: {a.kind} vs {b.kind}")
-    if one["return"] != other["return"]:
-        lines.append(f"Return type mismatch: {one['return']} vs {other['return']}")
+    gives, gives_async = (_resolved(inspect.signature(each).return_annotation, each) for each in (run, run_async))
+    if gives != gives_async:
+        lines.append(f"Return type mismatch: {gives} vs {gives_async}")
     return lines
 
 
 def _comparable(method: Callable[..., Any]) -> list[inspect.Parameter]:
     found = inspect.signature(method).parameters.values()
-    return sorted(found, key=lambda each: (each.kind, each.name if each.kind is inspect.Parameter.KEYWORD_ONLY else ""))
+    resolved = [each.replace(annotation=_resolved(each.annotation, method)) for each in found]
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    return sorted(resolved, key=lambda each: (each.kind, each.name if each.kind is by_name else ""))

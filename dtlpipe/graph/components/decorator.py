@@ -200,7 +200,7 @@ class _Component:
             _put(instance, INPUTS, Sockets(instance, {}, InputSocket))
         getattr(instance, INPUTS)[name] = InputSocket(name, type, default)
 
-    def set_input_types(self, instance: Any, /, **types: Any) -> None:
+    def set_input_types(self, instance: Any, **types: Any) -> None:
         """Set the inputs, all mandatory, of an instance whose `run` takes `**kwargs`. Earlier ones are gone.
 
         In a constructor: the parameters that `run` names are added afterwards.
@@ -212,7 +212,7 @@ class _Component:
         sockets = {name: InputSocket(name, each) for name, each in types.items()}
         _put(instance, INPUTS, Sockets(instance, sockets, InputSocket))
 
-    def set_output_types(self, instance: Any, /, **types: Any) -> None:
+    def set_output_types(self, instance: Any, **types: Any) -> None:
         """Set the outputs of an instance, which its class does not declare.
 
         Raises:
@@ -227,7 +227,7 @@ class _Component:
         sockets = {name: OutputSocket(name, each) for name, each in types.items()}
         _put(instance, OUTPUTS, Sockets(instance, sockets, OutputSocket))
 
-    def output_types(self, /, **types: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    def output_types(self, **types: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Declare what `run` or `run_async`, or a function, returns: `@component.output_types(text=str, score=float)`.
 
         Raises:

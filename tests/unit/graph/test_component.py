@@ -316,17 +316,19 @@ class TestSettingInputs:
 
         assert list(inputs_of(Replaced())) == ["new"]
 
-    def test_may_name_sockets_self_and_instance(self):
+    def test_takes_the_instance_by_name_too(self):
         @component
         class Named:
             def __init__(self):
-                component.set_input_types(self, self=int, instance=str)  # type: ignore[misc]
-                component.set_output_types(self, self=int, instance=str)  # type: ignore[misc]
+                component.set_input_types(instance=self, a=int)
+                component.set_input_type(instance=self, name="instance", type=int)
+                component.set_output_types(instance=self, b=int)
 
-            def run(this, **kwargs):
+            def run(self, **kwargs):
                 return {}
 
-        assert list(inputs_of(Named())) == list(outputs_of(Named())) == ["self", "instance"]
+        assert list(inputs_of(Named())) == ["a", "instance"]
+        assert list(outputs_of(Named())) == ["b"]
 
     @pytest.mark.parametrize(
         "declare",

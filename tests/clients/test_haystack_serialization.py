@@ -46,7 +46,7 @@ GENUINE = {
     "retriever": lambda: InMemoryBM25Retriever(InMemoryDocumentStore(index="here"), top_k=3),
     "router": lambda: ConditionalRouter(ROUTES),
     "files": lambda: FileTypeRouter(["text/plain", "image/.*"]),
-    "validator": lambda: JsonSchemaValidator({"type": "object", "properties": {"a": {"type": "integer"}}}),
+    "validator": lambda: JsonSchemaValidator({"properties": {"a": {"type": "integer"}}, "type": "object"}),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dtlpipe.graph.errors import DeserializationError, PipelineError
 from dtlpipe.graph.serialization.allowlist import (
@@ -21,18 +21,38 @@ from dtlpipe.graph.serialization.allowlist import (
 )
 from dtlpipe.graph.serialization.components import DeserializationCallbacks, component_from_dict, component_to_dict
 
-if TYPE_CHECKING:
-    from dtlpipe.graph.pipeline.base import PipelineBase
-
 __all__ = ["pipeline_from_dict", "pipeline_to_dict"]
 
-P = TypeVar("P", bound="PipelineBase")
+
+class _Pipeline(Protocol):
+    """A pipeline, as this module uses it."""
+
+    graph: Any
+    metadata: dict[str, Any]
+    _max_runs_per_component: int
+    _connection_type_validation: bool
+
+    def __init__(
+        self,
+        metadata: dict[str, Any] | None = ...,
+        max_runs_per_component: int = ...,
+        connection_type_validation: bool = ...,  # noqa: FBT001 - Haystack's signature
+    ) -> None: ...
+
+    def add_component(self, name: str, instance: Any) -> Any: ...
+
+    def connect(self, sender: str, receiver: str) -> Any: ...
+
+    def remove_component(self, name: str) -> Any: ...
+
+
+P = TypeVar("P", bound=_Pipeline)
 
 _SHOWN = 1000
 _SECRET = re.compile(r"(?i)(api_?key|token|password|passwd|secret|credential)")
 
 
-def pipeline_to_dict(pipeline: PipelineBase) -> dict[str, Any]:
+def pipeline_to_dict(pipeline: _Pipeline) -> dict[str, Any]:
     """Return the pipeline as data.
 
     Raises:

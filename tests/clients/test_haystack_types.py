@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import importlib
 import operator
+import os
 import random
 import typing
 from collections import Counter
@@ -15,6 +16,9 @@ from types import UnionType
 from typing import Annotated, Any, Generic, Literal, Optional, TypedDict, TypeVar, Union
 
 import pytest
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+
 from haystack.core import type_utils as theirs
 from haystack.core.serialization_security import allow_deserialization_module
 from haystack.dataclasses import ChatMessage, Document, ToolCall

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dtlpipe.graph.copies import ATOMIC, copied
-from dtlpipe.graph.errors import PipelineMaxComponentRuns, PipelineValidationError
+from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.inbox import EMPTY, REPORTED
 from dtlpipe.graph.plan import GREEDY, LAZY
 from dtlpipe.graph.ports import NO_DEFAULT, NO_OUTPUT
@@ -166,10 +166,9 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                     touched.clear()
                     turn = batch
                     turn.append(node)
-    except PipelineMaxComponentRuns:
-        raise
     except BaseException as error:
-        _note(state, node, error, is_moving=is_moving)
+        if state._failed is None:  # otherwise the machine itself has refused to go on
+            _note(state, node, error, is_moving=is_moving)
         raise
 
 

@@ -157,9 +157,12 @@ class Inbox:
                     raise PipelineRuntimeError(
                         None,
                         None,
-                        f"The value of {edge.source!r} ({edge.source_socket!r}) cannot be converted for "
-                        f"{edge.target!r} ({edge.target_socket!r}): {type(error).__name__}: {error}. "
-                        "Change the output, or the type of the input.",
+                        "Failed to perform conversion between components:\n"
+                        f"Sender component: '{edge.source}'\n"
+                        f"Sender socket: '{edge.source_socket}'\n"
+                        f"Receiver component: '{edge.target}'\n"
+                        f"Receiver socket: '{edge.target_socket}'\n"
+                        f"Error: {type(error).__name__}: {error}. Change the output, or the type of the input.",
                     ) from error
         return converted
 

@@ -1,0 +1,169 @@
+"""Runs on the caller's thread: what a run consists of, how it begins, and its two loops.
+
+Law: a run owns its state and shares nothing but the compiled pipeline, which never changes; any number of runs of one
+pipeline go on side by side.
+
+Which loop a run needs is decided once, at its beginning. The plain one does nothing but ask the machine, call the
+component and tell the machine. The watched one does the same with spans, log lines and a breakpoint around each visit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from dtlpipe.graph import tracing
+from dtlpipe.graph.calls import run_calls
+from dtlpipe.graph.copies import copied
+from dtlpipe.graph.errors import PipelineComponentsBlockedError, PipelineMaxComponentRuns
+from dtlpipe.graph.pipeline.compiling import Compiled
+from dtlpipe.graph.pipeline.ending import warn_if_blocked
+from dtlpipe.graph.pipeline.inputs import Inputs, validate
+from dtlpipe.graph.pipeline.visiting import (
+    checked,
+    component_span,
+    logger,
+    pipeline_span,
+    raise_failure,
+    warn_of_undeclared,
+)
+from dtlpipe.graph.schedule import Mode, RunState
+from dtlpipe.graph.tracing import Span, Tracer
+
+if TYPE_CHECKING:
+    from dtlpipe.graph.pipeline.base import PipelineBase
+    from dtlpipe.graph.task import Task
+
+__all__ = ["Outputs", "Run", "begin", "refuse_blocked", "run_to_end"]
+
+Outputs = dict[str, dict[str, Any]]
+
+
+@attrs.define(eq=False)
+class Run:
+    """One run of a pipeline.
+
+    Attributes:
+        compiled: the pipeline as it was when the run began.
+        state: the machine.
+        data: the inputs by component, as the run received them.
+        metadata: the pipeline's.
+        limit: how often a component may run.
+        include: components all of whose outputs are wanted.
+        tracer: who watches, or None.
+    """
+
+    compiled: Compiled
+    state: RunState
+    data: Inputs
+    metadata: Mapping[str, Any]
+    limit: int
+    include: frozenset[str]
+    tracer: Tracer | None
+
+    @property
+    def outputs(self) -> Outputs:
+        """What the run has produced so far."""
+        return self.state.outputs
+
+
+def begin(
+    pipeline: PipelineBase, compiled: Compiled, data: Inputs, include: Collection[str] | None, *, mode: Mode
+) -> Run:
+    """Begin a run with prepared inputs.
+
+    Raises:
+        PipelineValidationError: the inputs do not fit.
+    """
+    joined = validate(compiled, data)
+    if joined:
+        compiled = compiled.gathering(joined)
+    wanted = _known(compiled, include) if include else frozenset[str]()
+    limit = pipeline._max_runs_per_component  # noqa: SLF001 - Haystack's attribute
+    state = RunState(compiled.plan, data, mode=mode, max_runs_per_node=limit, include_outputs_from=wanted)
+    return Run(compiled, state, data, pipeline.metadata, limit, wanted, tracing.watching())
+
+
+def run_to_end(run: Run) -> Outputs:
+    """Run to the end, one component at a time, in Haystack's order.
+
+    Raises:
+        PipelineRuntimeError: a component failed, or a value could not be converted.
+        PipelineComponentsBlockedError: there are components, but none can run.
+        PipelineMaxComponentRuns: a component was due more often than it may run.
+    """
+    if run.tracer is not None:
+        with pipeline_span(run.tracer, run.data, run.metadata, run.limit, "sync") as span:
+            refuse_blocked(run)
+            _run_watched(run, run.tracer, span)
+            warn_if_blocked(run.compiled, run.state)
+            span.set_content_tag("haystack.pipeline.output_data", run.outputs)
+        return run.outputs
+    refuse_blocked(run)
+    if logger.isEnabledFor(logging.INFO):
+        _run_watched(run, tracing.NullTracer(), tracing.NullSpan())
+    else:
+        _run_plain(run)
+    warn_if_blocked(run.compiled, run.state)
+    return run.outputs
+
+
+def _run_plain(run: Run) -> None:
+    compiled, state = run.compiled, run.state
+    undeclared = partial(warn_of_undeclared, compiled)
+    try:
+        run_calls(state, [instance.run for instance in compiled.instances], undeclared=undeclared)
+    except Exception as error:
+        if state.failed is None or _is_exhaustion(run, error, state.failed[0]):
+            raise
+        raise_failure(compiled, state.failed[0], error)
+
+
+def _is_exhaustion(run: Run, error: Exception, task: Task) -> bool:
+    """Whether the machine refused to hand out a task, other than a component that raised such an error itself."""
+    return isinstance(error, PipelineMaxComponentRuns) and task.visit >= run.limit
+
+
+def _run_watched(run: Run, tracer: Tracer, parent: Span) -> None:
+    state = run.state
+    while (task := state.next()) is not None:
+        state.complete(task, _visit_watched(run.compiled, task, tracer, parent))
+
+
+def _visit_watched(compiled: Compiled, task: Task, tracer: Tracer, parent: Span) -> Mapping[str, Any]:
+    with component_span(tracer, compiled, task, parent) as span:
+        inputs = copied(task.inputs)  # before the tracer sees them, which might change them
+        span.set_content_tag("haystack.component.input", task.inputs)
+        logger.info("Running component %s", task.node)
+        try:
+            outputs = checked(compiled, task, compiled.instances[task.index].run(**inputs))
+        except Exception as error:  # noqa: BLE001 - components raise anything
+            raise_failure(compiled, task, error)
+        span.set_tag("haystack.component.visits", task.visit + 1)
+        span.set_content_tag("haystack.component.output", outputs)
+        return outputs
+
+
+def refuse_blocked(run: Run) -> None:
+    """Refuse a run in which nothing can run.
+
+    Raises:
+        PipelineComponentsBlockedError: always then, unless the pipeline is empty.
+    """
+    if run.state.finished and run.compiled.plan.names:
+        raise PipelineComponentsBlockedError
+
+
+def _known(compiled: Compiled, include: Collection[str]) -> frozenset[str]:
+    """Return the components whose outputs are wanted; warn of names that nobody has, which Haystack passes over."""
+    names = compiled.plan.index.keys()
+    if not names >= set(include):
+        logger.warning(
+            "include_outputs_from names %s, but the pipeline has no such components; their outputs will be missing.",
+            sorted(map(str, set(include) - names)),
+        )
+    return frozenset(include) & names

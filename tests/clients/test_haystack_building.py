@@ -199,17 +199,24 @@ def view(pipeline: Any) -> dict[str, Any]:
     }
 
 
-INPUT = st.one_of(
-    st.tuples(st.sampled_from(INPUT_TYPES)), st.tuples(st.sampled_from(INPUT_TYPES), st.sampled_from([None, 1, ()]))
-)
+OUTPUT = st.sampled_from([int, list[int], int, list[int], *OUTPUT_TYPES])  # types that fit are what most steps need
+TAKEN = st.sampled_from([int, list[int], list[int] | None, Variadic[int], *INPUT_TYPES])
+INPUT = st.one_of(st.tuples(TAKEN), st.tuples(TAKEN, st.sampled_from([None, 1, ()])))
 SPEC = st.tuples(
-    st.dictionaries(st.sampled_from(SOCKETS), INPUT, max_size=3),
-    st.dictionaries(st.sampled_from(SOCKETS), st.sampled_from(OUTPUT_TYPES), max_size=3),
+    st.fixed_dictionaries({"p": INPUT}, optional={"q": INPUT, "r": INPUT}),
+    st.fixed_dictionaries({"p": OUTPUT}, optional={"q": OUTPUT, "r": OUTPUT}),
+)
+ANY_SPEC = st.one_of(
+    SPEC,
+    st.tuples(
+        st.dictionaries(st.sampled_from(SOCKETS), INPUT, max_size=2),
+        st.dictionaries(st.sampled_from(SOCKETS), OUTPUT, max_size=2),
+    ),
 )
 NAME = st.sampled_from([*NAMES, *NAMES, *NAMES, "e", "a.b", "_debug"])
-END = st.tuples(st.sampled_from([*NAMES, *NAMES, *NAMES, "nobody"]), st.sampled_from(["", "", *SOCKETS, "z"])).map(
-    lambda end: f"{end[0]}.{end[1]}" if end[1] else end[0]
-)
+END = st.tuples(
+    st.sampled_from([*"abcabcabc", "d", "nobody"]), st.sampled_from(["p", "p", "p", "q", "q", "r", "", "", "z"])
+).map(lambda end: f"{end[0]}.{end[1]}" if end[1] else end[0])
 NUMBER = st.integers(0, 5)
 VALUE = st.sampled_from([1, "text", [1], [], {"deep": [1]}, {}])
 DATA = st.dictionaries(
@@ -221,7 +228,7 @@ STEP = st.one_of(
     st.tuples(st.just("connect"), END, END),
     st.tuples(st.just("connect"), END, END),
     st.tuples(st.just("connect"), END, END),
-    st.tuples(st.just("add"), NAME, SPEC),
+    st.tuples(st.just("add"), NAME, ANY_SPEC),
     st.tuples(st.just("remove"), NAME),
     st.tuples(st.just("give"), DATA),
     st.tuples(st.just("add_known"), st.lists(st.tuples(NAME, NUMBER), max_size=3)),
@@ -231,22 +238,28 @@ STEP = st.one_of(
 
 
 @settings(max_examples=300)
-@given(st.booleans(), st.lists(SPEC, min_size=2, max_size=4), st.lists(STEP, max_size=25))
+@given(
+    st.booleans(),
+    st.lists(SPEC, min_size=3, max_size=4),
+    st.lists(st.tuples(END, END), min_size=6, max_size=12),
+    st.lists(STEP, max_size=20),
+)
 @example(
     True,
     [({}, {"p": list[int]}), ({}, {"p": list[int]}), ({"p": (list[int] | None,)}, {})],
+    [("a", "c"), ("b", "c")],
     [
-        ("connect", "a", "c"),
-        ("connect", "b", "c"),
         ("remove", "a"),
         ("give", {"c": {"p": [1]}}),
         ("add_known", [("a", 0)]),
     ],
 )
-def test_step_by_step_both_build_the_same(validation, specs, steps):
+def test_step_by_step_both_build_the_same(validation, specs, pairs, steps):
     twins = Twins(validation=validation)
     for name, spec in zip(NAMES, specs, strict=False):
         twins.add(name, spec)
+    for sender, receiver in pairs:
+        twins.connect(sender, receiver)
     for what, *arguments in steps:
         if what == "add_together":
             twins.add_known(*arguments, together=True)

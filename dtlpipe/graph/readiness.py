@@ -60,7 +60,7 @@ class Readiness:
                     quiet.append(node)
                 continue
             elif self._special[node]:
-                now = self._weigh_special(node)
+                now = self.rate(node)
             else:
                 now = DEFER if inbox.unreported[node] else READY
             if now != was:
@@ -68,7 +68,8 @@ class Readiness:
                 heapq.heappush(self._queues[now], self._plan.rank[node] if now == DEFER else node)
         return quiet
 
-    def _weigh_special(self, node: int) -> int:
+    def rate(self, node: int) -> int:
+        """Return the priority of a node that can run."""
         plan, inbox = self._plan, self._inbox
         values, users = inbox.values, inbox.users
         for slot in plan.greedy_slots[node]:
@@ -104,7 +105,7 @@ class Readiness:
             elif missing[node] or not triggered[node]:
                 continue
             elif self._special[node]:
-                now = self._weigh_special(node)
+                now = self.rate(node)
             else:
                 now = DEFER if unreported[node] else READY
             if now != DEFER:

@@ -1,5 +1,7 @@
 """The state machine of one run: which node may run now, with which inputs.
 
+Theory, table and code stay together in this one file, so it has more than 400 lines.
+
 Law: a value machine. It is told what happened (`complete`, `fail`) and answers what to do (`next`). It never calls node
 code, reads a clock, makes an id, waits or logs, and equal histories give equal tasks.
 
@@ -30,7 +32,8 @@ deferred node runs.
 *Concurrent mode* looks again at every call. It also sees dead paths: a node that can never run again (its senders
 cannot, or a mandatory socket of it has lost all of them) counts as having reported for ever, so nobody waits for a
 branch that was not taken. Serial mode leaves such receivers deferred, as Haystack does; they run in the end all the
-same.
+same. Concurrent mode with `dead_paths=False` is Haystack's asynchronous loop, order and all; see
+`dtlpipe.graph.lookout`.
 
 A run with `start` uses `Plan.starting_at(start)`: edges from outside count as absent. The start node runs once whatever
 it received, so that its code, not the engine, reports a missing parameter.
@@ -58,8 +61,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal, Self
 
 from dtlpipe.graph import snapshots
+from dtlpipe.graph.entries import Entries, of_node
 from dtlpipe.graph.errors import PipelineMaxComponentRuns, PipelineValidationError, TaskNotOutstanding, TaskNotReady
 from dtlpipe.graph.inbox import Inbox
+from dtlpipe.graph.lookout import Lookout
 from dtlpipe.graph.plan import ByName, Plan
 from dtlpipe.graph.readiness import BATCHED, BLOCKED, DEFER, HIGHEST, RUNNING, Readiness
 from dtlpipe.graph.task import Task, TaskKey, make_task
@@ -79,6 +84,8 @@ class RunState:
         mode: "concurrent" hands out all that can run side by side; "serial" one task at a time, in Haystack's order.
         max_runs_per_node: how often a node may run before `next()` raises.
         include_outputs_from: nodes all of whose outputs `outputs` keeps, also those that other nodes received.
+        remember_senders: note who sent which value, for `entries`.
+        dead_paths: whether concurrent mode sees dead paths. Without, its order is that of Haystack's asynchronous runs.
 
     Raises:
         PipelineValidationError: the plan has no such node or input, or there is no such mode.
@@ -87,12 +94,15 @@ class RunState:
     __slots__ = (
         "_alone",
         "_batch",
+        "_before",
         "_failed",
         "_inbox",
         "_include",
         "_limit",
+        "_lookout",
         "_outputs",
         "_plan",
+        "_prunes",
         "_ready",
         "_serial",
         "_tasks",
@@ -110,6 +120,7 @@ class RunState:
         max_runs_per_node: int = 100,
         include_outputs_from: Collection[str] = (),
         remember_senders: bool = False,
+        dead_paths: bool = True,
     ) -> None:
         if mode not in ("concurrent", "serial"):
             raise PipelineValidationError(f"There is no mode {mode!r}. Use 'concurrent' or 'serial'.")
@@ -121,6 +132,8 @@ class RunState:
         self._inbox = Inbox(plan, remember_senders=remember_senders)
         self._ready = Readiness(plan, self._inbox)
         self._serial = mode == "serial"
+        self._prunes = dead_paths and not self._serial
+        self._lookout = None if dead_paths or self._serial else Lookout(plan, self._inbox, self._ready)
         self._limit = max_runs_per_node
         self._include = frozenset(include_outputs_from)
         self._visits = [0] * len(plan.names)
@@ -128,6 +141,7 @@ class RunState:
         self._touched: list[int] = []
         self._alone = False
         self._tasks: dict[int, Task] = {}
+        self._before: dict[str, Entries] = {}
         self._failed: tuple[Task, BaseException] | None = None
         self._outputs: dict[str, dict[str, Any]] = {}
         self._begin(inputs or {})
@@ -150,6 +164,7 @@ class RunState:
             self._touched.append(plan.index[plan.start])
         if not self._serial:
             self._ready.weigh(self._touched)
+        if self._prunes:
             for node in itertools.compress(range(len(plan.needs_input)), plan.needs_input):
                 if inbox.is_doomed(node) and self._ready.priority[node] == BLOCKED:
                     self._ready.retire([node])
@@ -163,7 +178,11 @@ class RunState:
             PipelineMaxComponentRuns: the next node has run `max_runs_per_node` times already; the run has failed.
         """
         node = self._choose()
-        return None if node is None else self._hand_out(node)
+        if node is None:
+            return None
+        if self._lookout is None:
+            self._check_limit(node)
+        return self._hand_out(node)
 
     def take(self, node: str, visit: int) -> Task:
         """Hand out a certain task, as a recorded history tells.
@@ -183,6 +202,8 @@ class RunState:
             )
         if self._visits[number] != visit:
             raise TaskNotReady(f"The next visit of node {node!r} is {self._visits[number]}, not {visit}.")
+        if self._lookout is None:
+            self._check_limit(number)
         return self._hand_out(number)
 
     def complete(self, task: Task | TaskKey, outputs: Mapping[str, Any], closed: Collection[int] = ()) -> None:
@@ -202,12 +223,13 @@ class RunState:
         node = held.index
         plan, inbox, ready = self._plan, self._inbox, self._ready
         gone = (
-            not self._serial
+            self._prunes
             and not (inbox.triggered[node] and not inbox.missing[node])
             and (not inbox.live_nodes[node] or (inbox.doomed[node] > 0 and inbox.is_doomed(node)))
         )
         inbox.write(node, outputs, closed, gone=gone)
         del self._tasks[node]
+        self._before.pop(held.node, None)
         self._alone = False
         ready.priority[node] = BLOCKED
         if self._include or not plan.consumed[node].issuperset(outputs):
@@ -224,6 +246,9 @@ class RunState:
             ready.weigh(plan.receivers[node])
             if inbox.triggered[node]:
                 ready.weigh((node,))
+            if self._lookout is not None:
+                self._lookout.arrived(plan.receivers[node])
+                self._lookout.ended(node)
 
     def fail(self, task: Task | TaskKey, error: BaseException) -> None:
         """Close a task that failed. Nothing is handed out from now on; outstanding tasks may still complete or fail.
@@ -235,6 +260,8 @@ class RunState:
         del self._tasks[held.index]
         self._alone = False
         self._ready.priority[held.index] = BLOCKED
+        if self._lookout is not None:
+            self._lookout.ended(held.index)
         if self._failed is None:
             self._failed = (held, error)
 
@@ -258,7 +285,11 @@ class RunState:
     @property
     def finished(self) -> bool:
         """Whether the run is over: nothing is outstanding, and nothing can run or the run has failed."""
-        return not self._tasks and self._choose() is None
+        if self._tasks:
+            return False
+        if self._failed is not None:
+            return True
+        return (self._choose() if self._serial else self._ready.first(busy=False)) is None
 
     @property
     def failed(self) -> tuple[Task, BaseException] | None:
@@ -294,6 +325,17 @@ class RunState:
                     found.append((self._plan.names[node], empty))
         return found
 
+    def entries(self) -> dict[str, Entries]:
+        """Return what waits in the sockets and who sent it, as `dtlpipe.graph.entries` says.
+
+        Tasks that are outstanding or have failed count as not begun: what they received is there, too.
+
+        Raises:
+            RunStateError: the state was made without `remember_senders`.
+        """
+        found = {name: of_node(self._plan, self._inbox, i) for i, name in enumerate(self._plan.names)}
+        return {name: waiting for name, waiting in (found | self._before).items() if waiting}
+
     # ---- as data -----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
@@ -319,8 +361,35 @@ class RunState:
             max_runs_per_node=data["max_runs_per_node"],
             include_outputs_from=data["include_outputs_from"],
             remember_senders=data["remember_senders"],
+            dead_paths=data["dead_paths"],
         )
         snapshots.load(state, data)
+        return state
+
+    @classmethod
+    def from_entries(
+        cls,
+        plan: Plan,
+        waiting: Mapping[str, Entries],
+        *,
+        visits: Mapping[str, int],
+        outputs: Mapping[str, Mapping[str, Any]],
+        **options: Any,
+    ) -> Self:
+        """Return a machine in which `waiting` is what `entries` returns, and nothing is decided on yet.
+
+        Args:
+            plan: the compiled graph.
+            waiting: as `entries` returns it.
+            visits: how often each node has run.
+            outputs: what the run has produced so far.
+            options: as for a new RunState.
+
+        Raises:
+            PipelineValidationError: the plan has no such node or sender.
+        """
+        state = cls(plan, remember_senders=True, **options)
+        snapshots.load_entries(state, waiting, visits, outputs)
         return state
 
     # ---- moves, inside -----------------------------------------------------------------------------------------------
@@ -329,6 +398,8 @@ class RunState:
         """Return the node that `next` hands out, or None."""
         if self._failed is not None or self._alone:
             return None
+        if self._lookout is not None:
+            return self._lookout.choose(busy=bool(self._tasks), check_limit=self._check_limit)
         if not self._serial:
             return self._ready.first(busy=bool(self._tasks))
         if self._tasks:
@@ -341,7 +412,6 @@ class RunState:
     def _hand_out(self, node: int) -> Task:
         ready, visit = self._ready, self._visits[node]
         was = ready.priority[node]
-        self._check_limit(node)
         if was == BATCHED:
             self._batch.pop()
         elif was == HIGHEST:
@@ -350,8 +420,13 @@ class RunState:
         if node == ready.forced:
             ready.forced = -1
         self._visits[node] = visit + 1
-        task = self._tasks[node] = make_task(self._plan.names[node], node, visit, self._inbox.read(node))
+        name = self._plan.names[node]
+        if self._inbox.senders is not None:
+            self._before[name] = of_node(self._plan, self._inbox, node)
+        task = self._tasks[node] = make_task(name, node, visit, self._inbox.read(node))
         self._inbox.clear(node)
+        if self._lookout is not None:
+            self._lookout.started(node, visit)
         return task
 
     def _keep(self, node: int, outputs: Mapping[str, Any]) -> None:

@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from dtlpipe.graph.entries import Entries, fill
 from dtlpipe.graph.errors import SnapshotMismatch
 from dtlpipe.graph.inbox import Inbox
+from dtlpipe.graph.lookout import Lookout
 from dtlpipe.graph.plan import Plan
+from dtlpipe.graph.ports import NO_OUTPUT
 from dtlpipe.graph.readiness import BATCHED, RUNNING, Readiness
 from dtlpipe.graph.task import Task
 
@@ -40,12 +43,26 @@ def dump(state: RunState) -> dict[str, Any]:
         "tasks": [{"node": t.node, "visit": t.visit, "inputs": dict(t.inputs)} for t in state._tasks.values()],
         "alone": state._alone,
         "remember_senders": state._inbox.senders is not None,
+        "dead_paths": state._prunes or state._serial,
+        "look": state._lookout and {"taken": state._lookout.has_looked, "pinned": state._lookout.pinned},
+        "before": {node: _written(entries) for node, entries in state._before.items()},
         "batch": [names[node] for node in reversed(state._batch)],
         "quiet": [name for name, quiet in zip(names, ready.quiet, strict=True) if quiet],
         "outputs": {node: dict(values) for node, values in state._outputs.items()},
         "failed": failed and {"node": failed[0].node, "visit": failed[0].visit, "error": failed[1]},
         **state._inbox.dump(),
     }
+
+
+def _written(entries: Entries) -> Entries:
+    return {
+        socket: [{key: value for key, value in entry.items() if value is not NO_OUTPUT} for entry in waiting]
+        for socket, waiting in entries.items()
+    }
+
+
+def _read(entries: Entries) -> Entries:
+    return {socket: [{"value": NO_OUTPUT, **entry} for entry in waiting] for socket, waiting in entries.items()}
 
 
 def check(plan: Plan, data: Mapping[str, Any]) -> None:
@@ -68,6 +85,31 @@ def check(plan: Plan, data: Mapping[str, Any]) -> None:
         )
 
 
+def load_entries(
+    state: RunState,
+    waiting: Mapping[str, Entries],
+    visits: Mapping[str, int],
+    outputs: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Put entries into a machine that was made for the same plan and arguments, without inputs."""
+    plan = state._plan
+    state._visits = [visits.get(name, 0) for name in plan.names]
+    state._outputs = {node: dict(values) for node, values in outputs.items()}
+    state._inbox = inbox = Inbox(plan, remember_senders=True)
+    state._ready = Readiness(plan, inbox)
+    fill(plan, inbox, waiting, bytes(map(bool, state._visits)))
+    _weigh(state)
+
+
+def _weigh(state: RunState) -> None:
+    ready = state._ready
+    state._touched = [i for i, triggered in enumerate(state._inbox.triggered) if triggered or i == ready.forced]
+    if not state._serial:
+        ready.weigh(state._touched)
+    if state._lookout is not None:
+        state._lookout = Lookout(state._plan, state._inbox, ready)
+
+
 def load(state: RunState, data: Mapping[str, Any]) -> None:
     """Put the data into a machine that was made for the same plan and arguments, without inputs."""
     plan = state._plan
@@ -83,13 +125,17 @@ def load(state: RunState, data: Mapping[str, Any]) -> None:
         node = plan.number(entry["node"])
         state._tasks[node] = Task(entry["node"], node, entry["visit"], dict(entry["inputs"]))
         ready.priority[node] = RUNNING
+    state._before = {node: _read(entries) for node, entries in data["before"].items()}
     state._batch = [plan.number(name) for name in reversed(data["batch"])]
     for node in state._batch:
         ready.priority[node] = BATCHED
-    state._touched = [node for node, triggered in enumerate(inbox.triggered) if triggered or node == ready.forced]
-    if not state._serial:
-        ready.retire([plan.number(name) for name in data["quiet"]])
-        ready.weigh(state._touched)
+    ready.retire([plan.number(name) for name in data["quiet"]])
+    _weigh(state)
+    if state._lookout is not None:
+        for node, task in state._tasks.items():
+            state._lookout.started(node, task.visit)
+        state._lookout.has_looked = data["look"]["taken"]
+        state._lookout.pinned = data["look"]["pinned"]
     state._alone = data["alone"]
     state._outputs = {node: dict(values) for node, values in data["outputs"].items()}
     if (failed := data["failed"]) is not None:

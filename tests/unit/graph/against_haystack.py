@@ -1,16 +1,18 @@
-"""Compare serial mode with the original on random graphs: who ran, in which order, with which inputs, and what came
+"""Compare the machine with the original on random graphs: who ran, in which order, with which inputs, and what came
 out.
 
-Not part of the test run, since haystack-ai is no dependency. In an environment that has it:
+`tests/clients/test_haystack_machine.py` does so on a few graphs; for more, by command:
 
-    PYTHONPATH=. python tests/unit/graph/against_haystack.py FIRST_SEED COUNT
+    PYTHONPATH=. python tests/unit/graph/against_haystack.py FIRST_SEED COUNT [async]
 
-Runs of ours take turns: by `run_calls`; task by task; and so, but restored from a snapshot at every step. Seeds from a
-million on make dense cyclic graphs of optional inputs.
+With `async` it compares concurrent mode without dead paths with the original's asynchronous runs, whose components take
+a number of turns on the event loop. Runs of ours take turns: by `run_calls`; task by task; and so, but restored from a
+snapshot at every step. Seeds from a million on make dense cyclic graphs of optional inputs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 import random
@@ -27,7 +29,7 @@ from haystack.core.component.types import GreedyVariadic, Variadic
 from haystack.core.errors import PipelineComponentsBlockedError as TheirBlocked
 from haystack.core.errors import PipelineMaxComponentRuns as TheirLimit
 
-from dtlpipe.graph import Graph, InputPort, PipelineMaxComponentRuns, RunState, freeze
+from dtlpipe.graph import Graph, InputPort, PipelineMaxComponentRuns, Plan, RunState, Task, freeze
 from dtlpipe.graph.drive import run_calls
 
 TYPES: dict[str, Any] = {
@@ -141,8 +143,19 @@ class Node:
     def run(self, **received):
         return self.call(self.name, received)
 
+    async def run_async(self, **received):
+        outputs = self.call(self.name, received)
+        await turns(self.name, outputs)
+        return outputs
 
-def theirs(case: Case) -> tuple[Trace, Any]:
+
+async def turns(name: str, outputs: dict[str, Any]) -> None:
+    """Take some turns on the event loop, by a hash of what is produced."""
+    for _ in range(random.Random(f"{name}/{outputs}").randint(0, 9)):
+        await asyncio.sleep(0)
+
+
+def theirs(case: Case, limit: int | None) -> tuple[Trace, Any]:
     trace: Trace = []
     call = case.caller(trace)
     pipeline = Pipeline(max_runs_per_component=case.limit)
@@ -151,6 +164,11 @@ def theirs(case: Case) -> tuple[Trace, Any]:
     for sender, out, receiver, into in case.connections:
         pipeline.connect(f"{sender}.{out}", f"{receiver}.{into}")
     try:
+        if limit is not None:
+            run = pipeline.run_async(
+                copy.deepcopy(case.inputs), include_outputs_from=case.include, concurrency_limit=limit
+            )
+            return trace, asyncio.run(run)
         return trace, pipeline.run(copy.deepcopy(case.inputs), include_outputs_from=case.include)
     except TheirLimit:
         return trace, "limit"
@@ -162,9 +180,62 @@ def theirs(case: Case) -> tuple[Trace, Any]:
         return trace, "refused"  # a mandatory input is missing: only Pipeline checks that, not the machine
 
 
-def ours(case: Case, way: int) -> tuple[Trace, Any]:
+def ours(case: Case, way: int, limit: int | None) -> tuple[Trace, Any]:
     trace: Trace = []
     call = case.caller(trace)
+    plan = compiled(case)
+    state = RunState(
+        plan,
+        case.inputs,
+        mode="serial" if limit is None else "concurrent",
+        max_runs_per_node=case.limit,
+        include_outputs_from=case.include,
+        remember_senders=bool(case.seed % 2),
+        dead_paths=False,
+    )
+    restore = way == 1
+    try:
+        if limit is not None:
+            state = asyncio.run(side_by_side(state, call, limit, restore=restore))
+        elif way == 0:
+            run_calls(state, [lambda _name=name, **received: call(_name, received) for name in plan.names])
+        while (task := state.next()) is not None:
+            state = RunState.restore(plan, state.snapshot()) if restore else state
+            state.complete(task.key, call(task.node, task.inputs))
+            state = RunState.restore(plan, state.snapshot()) if restore else state
+    except PipelineMaxComponentRuns:
+        return trace, "limit"
+    return trace, "blocked" if case.nodes and not trace else state.outputs
+
+
+async def side_by_side(state: RunState, call: Any, limit: int, *, restore: bool) -> RunState:
+    """Drive the machine as the original drives its queue, turn by turn of the event loop."""
+    gate, running = asyncio.Semaphore(limit), set()
+
+    async def work(task: Task) -> None:
+        nonlocal state
+        async with gate:
+            outputs = call(task.node, task.inputs)
+            await turns(task.node, outputs)
+        state.complete(task.key, outputs)
+        state = RunState.restore(state.plan, state.snapshot()) if restore else state
+
+    try:
+        while True:
+            task = state.next()
+            if task is None and not running:
+                return state
+            while task is not None:
+                running.add(asyncio.create_task(work(task)))
+                task = None if gate.locked() else state.next()
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in running:
+            task.cancel()
+
+
+def compiled(case: Case) -> Plan:
+    """Build the graph of a case."""
     graph = Graph()
     for name, (sockets, outputs) in case.nodes.items():
         own = []
@@ -180,34 +251,16 @@ def ours(case: Case, way: int) -> tuple[Trace, Any]:
         graph.add_node(name, own, outputs)
     for connection in case.connections:
         graph.connect(*connection)
-    plan = freeze(graph)
-    state = RunState(
-        plan,
-        case.inputs,
-        mode="serial",
-        max_runs_per_node=case.limit,
-        include_outputs_from=case.include,
-        remember_senders=bool(case.seed % 2),
-    )
-    restore = way == 1
-    try:
-        if way == 0:
-            run_calls(state, [lambda _name=name, **received: call(_name, received) for name in plan.names])
-        while (task := state.next()) is not None:
-            state = RunState.restore(plan, state.snapshot()) if restore else state
-            state.complete(task.key, call(task.node, task.inputs))
-            state = RunState.restore(plan, state.snapshot()) if restore else state
-    except PipelineMaxComponentRuns:
-        return trace, "limit"
-    return trace, "blocked" if case.nodes and not trace else state.outputs
+    return freeze(graph)
 
 
-def main(first: int, count: int) -> int:
+def main(first: int, count: int, *, is_async: bool) -> int:
     outcomes: Counter[str] = Counter()
     runs = mismatches = 0
     for seed in range(first, first + count):
         case = make(seed)
-        (their_trace, their_result), (our_trace, our_result) = theirs(case), ours(case, seed % 3)
+        limit = random.Random(seed).choice([1, 2, 3, 4, 100]) if is_async else None
+        (their_trace, their_result), (our_trace, our_result) = theirs(case, limit), ours(case, seed % 3, limit)
         outcome = their_result if isinstance(their_result, str) else "finished"
         outcomes[outcome] += 1
         if outcome == "refused":
@@ -221,4 +274,4 @@ def main(first: int, count: int) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(sys.argv[1]), int(sys.argv[2])))
+    raise SystemExit(main(int(sys.argv[1]), int(sys.argv[2]), is_async=sys.argv[3:] == ["async"]))

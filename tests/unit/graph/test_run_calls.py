@@ -15,6 +15,7 @@ from dtlpipe.graph import (
 from dtlpipe.graph.drive import run_calls
 from tests.unit.graph.random_graphs import Case, cases
 
+HAYSTACKS = ("standard", "lazy", "greedy")
 thorough = settings(max_examples=settings().max_examples)
 
 
@@ -124,3 +125,31 @@ def test_it_goes_on_from_a_snapshot_and_from_single_steps(case, steps):
     assert fast.story == slow.story
     assert comparable(one)["outputs"] == comparable(other)["outputs"]
     assert one.visits == other.visits
+
+
+@thorough
+@given(cases(starts=False, kinds=HAYSTACKS), st.integers(0, 8), st.sampled_from(["serial", "concurrent"]))
+def test_a_run_goes_on_from_its_entries_as_from_itself(case, steps, mode):
+    script, state = Script(case), case.begin(mode, remember_senders=True, dead_paths=False)
+    for _ in range(steps):
+        try:
+            task = state.next()
+        except PipelineMaxComponentRuns:
+            return
+        if task is not None:
+            state.complete(task, script.call(task.node, task.inputs))
+    entries = state.entries()
+    again = RunState.from_entries(
+        case.plan,
+        entries,
+        visits=state.visits,
+        outputs=state.outputs,
+        mode=mode,
+        max_runs_per_node=4,
+        include_outputs_from=case.plan.names[:1],
+        dead_paths=False,
+    )
+    assert again.entries() == entries
+    assert again.outputs == state.outputs
+    for name in ("missing", "unreported", "triggered", "users", "values"):
+        assert getattr(again._inbox, name) == getattr(state._inbox, name), name

@@ -224,6 +224,19 @@ class SuperComponent(_SuperComponent):
         return default_from_dict(cls, {**data, "init_parameters": parameters})
 
 
+class _Decorated(_SuperComponent):
+    """Comes before a decorated class's own bases, and steps aside when its constructor calls `super().__init__()`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if hasattr(self, _CONSTRUCTING):
+            super(_SuperComponent, self).__init__(*args, **kwargs)
+        else:
+            super().__init__(*args, **kwargs)
+
+
+functools.update_wrapper(_Decorated.__init__, _SuperComponent.__init__)  # its signature, for those who read it
+
+
 def super_component(cls: type[T]) -> type[T]:
     """Make a class a super component.
 
@@ -236,7 +249,7 @@ def super_component(cls: type[T]) -> type[T]:
     """
     constructor = cls.__init__
     is_new = not issubclass(cls, _SuperComponent)
-    bases = (_SuperComponent, *(base for base in cls.__bases__ if base is not object)) if is_new else cls.__bases__
+    bases = (_Decorated, *(base for base in cls.__bases__ if base is not object)) if is_new else cls.__bases__
     decorated = component(recreated(cls, ComponentMeta, (), bases))
     if "__init__" in cls.__dict__ or (is_new and constructor is not object.__init__):
         decorated.__init__ = _finishing(constructor, cls.__name__)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -536,6 +537,38 @@ def test_the_constructor_may_be_a_base_classes():
     assert Derived("+").run(text="a b")["text"] == "a+b"
 
 
+def test_a_constructor_may_call_those_of_its_bases():
+    @super_component
+    class Derived(Plain):
+        def __init__(self, separator: str):
+            super().__init__(separator)
+            self.output_mapping = {"join.text": "text"}
+
+    @super_component
+    class Alone:
+        def __init__(self):
+            super().__init__()
+            self.pipeline = rejoin("+")
+
+    assert Derived("+").run(text="a b") == {"text": "a+b"}
+    assert Alone().run(text="a b") == {"count": 2, "text": "a+b"}
+
+
+def test_a_base_class_may_leave_run_to_the_super_component():
+    class Answers(ABC):
+        @abstractmethod
+        def run(self, **inputs: Any) -> dict[str, Any]:
+            """Answer."""
+
+    @super_component
+    class Derived(Answers):
+        def __init__(self):
+            self.pipeline = rejoin("+")
+
+    assert isinstance(Derived(), Answers)
+    assert Derived().run(text="a b") == {"count": 2, "text": "a+b"}
+
+
 def test_a_class_without_a_constructor_takes_the_pipeline_itself():
     @super_component
     class Bare:
@@ -544,6 +577,7 @@ def test_a_class_without_a_constructor_takes_the_pipeline_itself():
 
     assert Bare(rejoin("+"), output_mapping={"join.text": "text"}).run(text="a b") == {"text": "a+b"}
     assert Bare(rejoin()).loud() == "loud"
+    assert component_to_dict(Bare(rejoin()), "bare")["init_parameters"]["pipeline"] == rejoin().to_dict()
 
 
 def test_a_constructor_that_sets_no_pipeline_is_told_so():

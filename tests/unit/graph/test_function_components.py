@@ -18,18 +18,12 @@ import pytest
 from dtlpipe.graph import (
     Component,
     ComponentError,
-    DeserializationError,
     GreedyVariadic,
     InputSocket,
-    OutputSocket,
     Pipeline,
-    PipelineRuntimeError,
     PipelineValidationError,
-    SerializationError,
     Variadic,
     component,
-    component_from_dict,
-    component_to_dict,
 )
 from dtlpipe.graph.components.functions import FunctionComponent, as_component
 
@@ -347,44 +341,6 @@ class TestOutputs:
         assert FunctionComponent(math.sqrt, {"root": float}).run(x=9) == {"root": 3.0}
 
 
-class TestAsynchronousFunctions:
-    async def test_are_awaited(self):
-        found = as_component(later)
-        assert found.__haystack_supports_async__ is True
-        assert await found.run_async(value=1) == {"output": 2}
-
-    def test_run_to_their_end_where_no_loop_is_running(self):
-        assert as_component(later).run(value=1) == {"output": 2}
-
-    async def test_cannot_be_waited_for_inside_a_running_loop(self):
-        with pytest.raises(ComponentError, match=r"'later' is asynchronous, and an event loop is running.*run_async"):
-            as_component(later).run(value=1)
-
-    def test_can_be_partials_and_callable_objects(self):
-        class Adding:
-            async def __call__(self, value: int) -> int:
-                return value + 1
-
-        for function in (functools.partial(later), functools.partial(functools.partial(later)), Adding()):
-            assert as_component(function).__haystack_supports_async__
-            assert as_component(function).run(value=1) == {"output": 2}
-
-    def test_are_the_only_ones_with_run_async(self):
-        found = as_component(double)
-        assert found.__haystack_supports_async__ is False
-        assert not hasattr(found, "run_async")
-        with pytest.raises(AttributeError, match="'double' is not an asynchronous function"):
-            found.run_async  # noqa: B018
-
-    async def test_run_in_pipelines(self):
-        pipeline = Pipeline()
-        pipeline.add_component("later", later)
-        pipeline.add_component("double", double)
-        pipeline.connect("later", "double.value")
-        with pytest.raises(PipelineRuntimeError, match="Component name: 'later'"):
-            pipeline.run({"later": {"value": 1}})
-
-
 class TestTheDoor:
     def test_lets_components_through(self):
         @component
@@ -418,92 +374,6 @@ class TestTheDoor:
 
         with pytest.raises(PipelineValidationError, match="Put that above 'class Forgotten'"):
             as_component(Forgotten())
-
-
-class Owner:
-    @staticmethod
-    def triple(value: int) -> int:
-        return 3 * value
-
-    @classmethod
-    def four_times(cls, value: int) -> int:
-        return 4 * value
-
-    def five_times(self, value: int) -> int:
-        return 5 * value
-
-
-class TestAsData:
-    @pytest.fixture(autouse=True)
-    def _trusted(self, monkeypatch):
-        monkeypatch.setenv("DTLPIPE_DESERIALIZATION_ALLOWLIST", __name__)
-
-    @pytest.mark.parametrize(
-        ("function", "name", "result"),
-        [
-            (double, "double", 4),
-            (later, "later", 3),
-            (Owner.triple, "Owner.triple", 6),
-            (Owner.four_times, "Owner.four_times", 8),
-        ],
-    )
-    def test_is_named_and_found_again(self, function, name, result):
-        data = component_to_dict(as_component(function), "it")
-        assert data == {
-            "type": "dtlpipe.graph.components.functions.FunctionComponent",
-            "init_parameters": {"function": f"{__name__}.{name}"},
-        }
-        again = component_from_dict(FunctionComponent, data, "it")
-        assert again.run(value=2) == {"output": result}
-        assert component_to_dict(again, "it") == data
-
-    def test_keeps_outputs_that_the_component_declares(self):
-        data = component_to_dict(FunctionComponent(double, outputs={"product": int, "many": list[Any]}), "it")
-        assert data["init_parameters"]["outputs"] == {"product": "int", "many": "list[typing.Any]"}
-        again = component_from_dict(FunctionComponent, data, "it")
-        assert types(again.__haystack_output__) == {"product": int, "many": list[Any]}
-
-    def test_leaves_outputs_that_the_function_declares_to_it(self):
-        data = component_to_dict(as_component(bounds), "it")
-        assert "outputs" not in data["init_parameters"]
-        again = component_from_dict(FunctionComponent, data, "it")
-        assert again.__haystack_output__._sockets_dict == {
-            "low": OutputSocket("low", int),
-            "high": OutputSocket("high", float),
-        }
-
-    @pytest.mark.parametrize(
-        "function",
-        [lambda value: value, functools.partial(double), Owner().five_times, functools.lru_cache(lambda value: value)],
-    )
-    def test_refuses_what_no_import_finds(self, function):
-        with pytest.raises(SerializationError, match=r"no import finds it.*Define it at the top of a module"):
-            component_to_dict(as_component(function), "it")
-
-    def test_refuses_local_functions(self):
-        def local(value: int) -> int:
-            return value
-
-        with pytest.raises(SerializationError, match="no import finds it"):
-            as_component(local).to_dict()
-
-    @pytest.mark.parametrize("name", ["os.system", "builtins.eval", "subprocess.run", "dtlpipe.graph.plugins.load"])
-    def test_imports_nothing_that_is_not_allowed(self, name):
-        data = {
-            "type": "dtlpipe.graph.components.functions.FunctionComponent",
-            "init_parameters": {"function": name},
-        }
-        with pytest.raises(DeserializationError, match="Refusing to deserialize"):
-            component_from_dict(FunctionComponent, data, "it")
-
-    def test_goes_through_a_whole_pipeline(self):
-        pipeline = Pipeline()
-        pipeline.add_component("bounds", bounds)
-        pipeline.add_component("double", double)
-        pipeline.connect("bounds.low", "double.value")
-        again = Pipeline.from_dict(pipeline.to_dict())
-        assert again == pipeline
-        assert again.run({"bounds": {"values": [4, 2]}}) == {"bounds": {"high": 4.0}, "double": {"output": 4}}
 
 
 def test_function_components_can_be_pickled_and_copied():

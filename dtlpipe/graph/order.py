@@ -63,7 +63,9 @@ def components(successors: Adjacency, sources: Sequence[int]) -> list[list[int]]
                     parent = walk[-1][0]
                     low[parent] = min(low[parent], low[node])
                 if low[node] == order[node]:
-                    cut = open_nodes.index(node)
+                    cut = len(open_nodes) - 1
+                    while open_nodes[cut] != node:
+                        cut -= 1
                     found.append(open_nodes[cut:])
                     is_open.difference_update(open_nodes[cut:])
                     del open_nodes[cut:]

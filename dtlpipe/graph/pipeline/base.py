@@ -5,7 +5,6 @@ Law: a pipeline is only ever correct. A call that is refused has changed nothing
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from dtlpipe.graph.serialization.marshal import Marshaller
 
 __all__ = ["PipelineBase"]
-
-logger = logging.getLogger(__name__)
 
 
 class PipelineBase:
@@ -190,34 +187,34 @@ class PipelineBase:
         """Call `warm_up` of each component that has it, in the order in which they were added."""
         for name, instance in self.walk():
             if hasattr(instance, "warm_up"):
-                logger.info("Warming up component %s...", name)
+                _log("Warming up component %s...", name)
                 instance.warm_up()
 
     async def warm_up_async(self) -> None:
         """Warm up on the event loop, by `warm_up_async` where a component has it, else by `warm_up`."""
         for name, instance in self.walk():
             if hasattr(instance, "warm_up_async"):
-                logger.info("Warming up component %s...", name)
+                _log("Warming up component %s...", name)
                 await instance.warm_up_async()
             elif hasattr(instance, "warm_up"):
-                logger.info("Warming up component %s...", name)
+                _log("Warming up component %s...", name)
                 instance.warm_up()
 
     def close(self) -> None:
         """Call `close` of each component that has it."""
         for name, instance in self.walk():
             if hasattr(instance, "close"):
-                logger.info("Closing component %s...", name)
+                _log("Closing component %s...", name)
                 instance.close()
 
     async def close_async(self) -> None:
         """Close by `close_async` where a component has it, else by `close`."""
         for name, instance in self.walk():
             if hasattr(instance, "close_async"):
-                logger.info("Closing component %s...", name)
+                _log("Closing component %s...", name)
                 await instance.close_async()
             elif hasattr(instance, "close"):
-                logger.info("Closing component %s...", name)
+                _log("Closing component %s...", name)
                 instance.close()
 
     # ---- as data -----------------------------------------------------------------------------------------------------
@@ -361,6 +358,12 @@ class PipelineBase:
         from dtlpipe.graph.drawing import to_svg
 
         return to_svg(self)
+
+
+def _log(message: str, name: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).info(message, name)
 
 
 def _or_yaml(marshaller: Marshaller | None) -> Marshaller:

@@ -29,12 +29,15 @@ _VARIANTS = 64
 class Given(NamedTuple):
     """An input, as the inputs of a run see it.
 
-    `sender`: the first component that feeds it, or None. `gathers`: whether it may join lists, should a run give it one
-    more.
+    `sender`: the first component that feeds it, or None. `gathers`: whether it may join what is sent with what a run
+    gives it beside.
     """
 
     sender: str | None
     gathers: bool
+
+
+_UNFED = Given(None, gathers=False)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -116,7 +119,7 @@ def compile_network(network: Network) -> Compiled:
         outputs = data["output_sockets"].values()
         graph.add_node(name, map(_port, sockets), [OutputPort(output.name, output.type) for output in outputs])
         givens[name] = {
-            socket.name: Given(socket.senders[0] if socket.senders else None, gathers(socket.type))
+            socket.name: Given(socket.senders[0], gathers(socket.type)) if socket.senders else _UNFED
             for socket in sockets
         }
         free[name] = frozenset(socket.name for socket in sockets if socket.is_variadic or not socket.senders)

@@ -7,9 +7,7 @@ that is made can be undone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Union, get_args
-
-import attrs
+from typing import Any, NamedTuple, Union, get_args
 
 from dtlpipe.graph.errors import PipelineConnectError
 from dtlpipe.graph.pipeline import refusals
@@ -21,8 +19,7 @@ from dtlpipe.graph.types.subtypes import origin_of
 __all__ = ["connect", "connect_many", "disconnect", "gathers"]
 
 
-@attrs.frozen(eq=False)
-class _Made:
+class _Made(NamedTuple):
     """A connection that was made. `promoted`: it made its input gather lists, which until then took one sender."""
 
     match: Match

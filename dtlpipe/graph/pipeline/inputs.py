@@ -6,7 +6,6 @@ in `Compiled`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -17,8 +16,6 @@ from dtlpipe.graph.pipeline.compiling import Compiled
 __all__ = ["Inputs", "prepare", "validate"]
 
 Inputs = dict[str, dict[str, Any]]
-
-logger = logging.getLogger(__name__)
 
 
 def prepare(compiled: Compiled, data: Mapping[str, Any]) -> Inputs:
@@ -47,12 +44,7 @@ def prepare(compiled: Compiled, data: Mapping[str, Any]) -> Inputs:
         for component in compiled.flat[name]:
             inputs.setdefault(component, {})[name] = value
     if unmatched:
-        mixed = any(name in compiled.free for name in unmatched)
-        logger.warning(
-            "Inputs %s were not matched to any component inputs, please check your run parameters.%s",
-            unmatched,
-            " Names of components are understood only if every value is a dict of inputs." if mixed else "",
-        )
+        _warn(compiled, unmatched)
     return {name: copied(values) for name, values in inputs.items()}
 
 
@@ -81,6 +73,17 @@ def validate(compiled: Compiled, inputs: Mapping[str, Mapping[str, Any]]) -> lis
         if not compiled.givens[component][name].gathers:
             raise _taken(component, name, compiled.givens[component][name].sender)
     return fed
+
+
+def _warn(compiled: Compiled, unmatched: list[str]) -> None:
+    import logging
+
+    mixed = any(name in compiled.free for name in unmatched)
+    logging.getLogger(__name__).warning(
+        "Inputs %s were not matched to any component inputs, please check your run parameters.%s",
+        unmatched,
+        " Names of components are understood only if every value is a dict of inputs." if mixed else "",
+    )
 
 
 def _is_by_component(compiled: Compiled, data: Mapping[str, Any]) -> bool:

@@ -16,9 +16,9 @@ from typing import Any
 from dtlpipe.graph.copies import ATOMIC, copied
 from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.inbox import EMPTY, REPORTED
-from dtlpipe.graph.plan import GREEDY, LAZY
+from dtlpipe.graph.plan import GREEDY, LAZY, STANDARD
 from dtlpipe.graph.ports import NO_DEFAULT, NO_OUTPUT
-from dtlpipe.graph.readiness import BATCHED, BLOCKED
+from dtlpipe.graph.readiness import BATCHED, BLOCKED, DEFER
 from dtlpipe.graph.schedule import RunState, Task
 
 __all__ = ["InvalidOutput", "run_calls"]
@@ -85,17 +85,16 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                 visit = visits[node]
                 if visit >= limit and turn is batch:
                     state._check_limit(node)
-                is_plain = plain[node]
-                if is_plain:
-                    inputs = {}
-                    for slot, name, _, default, _ in readings[node]:
-                        value = values[slot]
-                        if value is not EMPTY:
-                            inputs[name] = value
-                        elif default is not NO_DEFAULT:
-                            inputs[name] = default
-                else:
-                    inputs = inbox.read(node)
+                inputs: dict[str, Any] = {}
+                for slot, name, kind, default, _ in readings[node]:
+                    value = values[slot]
+                    if kind != STANDARD:
+                        inputs = inbox.read(node)
+                        break
+                    if value is not EMPTY:
+                        inputs[name] = value
+                    elif default is not NO_DEFAULT:
+                        inputs[name] = default
                 for value in inputs.values():
                     if type(value) not in ATOMIC:
                         if shares_inputs is None or not shares_inputs[node]:
@@ -142,7 +141,7 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                         if not reported[link]:
                             reported[link] = REPORTED
                             unreported[target] -= counted
-                if is_plain:
+                if plain[node]:
                     slots, nothing, links, silence, missing[node], unreported[node] = resets[node]
                     values[slots] = nothing
                     reported[links] = silence
@@ -160,7 +159,9 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                 is_moving = False
                 if not turn and len(touched) == 1:
                     node = touched[0]
-                    if missing[node] or unreported[node] or special[node] or not triggered[node]:
+                    if missing[node] or not triggered[node]:
+                        continue
+                    if (ready.rate(node) == DEFER) if special[node] else unreported[node]:
                         continue
                     priority[node] = BATCHED
                     touched.clear()

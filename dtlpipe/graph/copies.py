@@ -39,11 +39,10 @@ _TOOLS = frozenset({("haystack.tools.tool", "Tool"), ("haystack.tools.toolset", 
 
 def copied(inputs: dict[str, Any]) -> dict[str, Any]:
     """Return a task's inputs with every mutable value copied in depth. Values that occur twice stay one value."""
-    result = inputs.copy()
+    result = {}
     memo: dict[int, Any] = {}
     for socket, value in inputs.items():
-        if type(value) not in ATOMIC:
-            result[socket] = _copied(value, memo)
+        result[socket] = value if type(value) in ATOMIC else _copied(value, memo)
     return result
 
 

@@ -7,7 +7,7 @@ Law: only `give` and `write` add, only `clear` removes. All that readiness asks 
 - `triggered[node]`   whether something arrived that no visit has seen
 - `live_nodes[node]`  links whose sender may still run, and `live_slots[slot]`, the same for one socket
 - `doomed[node]`      whether a mandatory socket may have lost all its senders while it was empty
-- `plain[node]`       whether its sockets are standard, without values of the user and without senders that are gone
+- `plain[node]`       whether a visit leaves nothing: no stream, no value of the user, no sender that is gone
 
 A sender reports by completing, with a value or without. One that can never run again is gone: it has reported for ever.
 """
@@ -199,37 +199,44 @@ class Inbox:
             reported[links_] = silence
             self.triggered[node] = 0
             return
-        users, triggered = self.users, 0
+        users, lasts, is_left = self.users, False, False
         for slot, _, kind, mandatory, _, links, counted, keeps, _ in plan.intakes[node]:
-            if kind == STANDARD:
-                if keeps:
-                    continue
-                if values[slot] is not EMPTY and slot not in users:
+            if kind == STREAM:
+                lasts = True
+                is_left |= self._shift(node, slot, mandatory)
+            elif keeps:
+                continue
+            else:
+                if kind == GREEDY and users:
+                    users.pop(slot, None)
+                if slot in users:
+                    lasts = True
+                    if kind == LAZY:
+                        values[slot] = EMPTY
+                elif values[slot] is not EMPTY:
                     values[slot] = EMPTY
                     self.missing[node] += mandatory
-            elif values[slot] is not EMPTY or slot in users:
-                triggered |= self._clear_many(node, slot, kind, mandatory)
             for link in links:
                 if reported[link] == REPORTED:
                     reported[link] = 0
                     self.unreported[node] += counted
-        self.triggered[node] = triggered
+                elif reported[link]:
+                    lasts = True
+        self.triggered[node] = is_left
+        self.plain[node] = not lasts
 
-    def _clear_many(self, node: int, slot: int, kind: int, mandatory: int) -> bool:
-        """Do so for one socket of many values, and say whether one of them is left for a visit of its own."""
-        if kind == STREAM:
-            held = self.values[slot]
-            held.popleft()
-            if self.senders is not None:
-                self.senders[slot].popleft()
-            if held:
-                return True
-        elif kind == GREEDY:
-            self.users.pop(slot, None)
-        self.values[slot] = EMPTY
-        if slot not in self.users:
+    def _shift(self, node: int, slot: int, mandatory: int) -> bool:
+        """Take the oldest value out of a stream, if there is one, and say whether another is left."""
+        held = self.values[slot]
+        if held is EMPTY:
+            return False
+        held.popleft()
+        if self.senders is not None:
+            self.senders[slot].popleft()
+        if not held:
+            self.values[slot] = EMPTY
             self.missing[node] += mandatory
-        return False
+        return bool(held)
 
     def is_filled(self, slot: int) -> bool:
         """Whether a visit would receive something from this socket other than its default."""

@@ -103,7 +103,7 @@ class Reading(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """How the sockets of a node are emptied that has only standard ones, none of them the user's.
+    """How all sockets of a node are emptied at once.
 
     `slots` and `links` are an index with one value to put there, or a slice with several.
     """
@@ -316,7 +316,7 @@ def _compile(  # noqa: C901 - one table after the other
         slot_senders=tuple(len(slot.senders) for own in slots for slot in own.values()),
         link_senders=tuple(link_senders),
         unreported_count=tuple(sum(len(slot.senders) for slot in own.values() if slot.kind != STREAM) for own in slots),
-        is_plain=bytes(all(slot.kind == STANDARD for slot in own.values()) for own in slots),
+        is_plain=bytes(all(slot.kind != STREAM for slot in own.values()) for own in slots),
         is_special=bytes(any(slot.kind in (GREEDY, STREAM) for slot in own.values()) for own in slots),
         sends_to_stream=bytes(any(d.kind == STREAM for d in own) for own in deliveries),
         greedy_slots=tuple(tuple(i.slot for i in own if i.kind == GREEDY) for own in intakes),

@@ -305,7 +305,7 @@ def _read_object(kind: str, data: Any) -> Any:
     elif callable(getattr(cls, "model_validate", None)):
         read = cls.model_validate
     elif isinstance(cls, type) and issubclass(cls, Enum):
-        read = cls.__getitem__
+        read = type(cls).__getitem__.__get__(cls)  # the enum's own: members may be strings, which have items too
     if read is None:
         raise DeserializationError(f"Class '{kind}' cannot be made from data: it has no method 'from_dict'.")
     try:

@@ -34,6 +34,7 @@ INPUTS: dict[str, Any] = {
     "greedy anything": GreedyVariadic[Any],
 }
 OUTPUTS: dict[str, Any] = {"text": str, "list": list[str], "message": ChatMessage}
+ERRORS = {"ValueError", "PipelineRuntimeError", "PipelineComponentsBlockedError", "PipelineMaxComponentRuns"}
 LIKELY = ["text", "text", "text", "text", "list", "list", "maybe list", "lazy", "lazy", "greedy"]
 
 Trace = list[tuple[str, dict[str, Any]]]
@@ -162,6 +163,8 @@ def ending(stage: Stage, run: Callable[[], Any]) -> tuple[Trace, Any]:
         return stage.trace, "their bug"  # 3.4.0 looks for what blocks in a queue that it has emptied
     except Exception as error:
         kind = "ValueError" if isinstance(error, ValueError) else type(error).__name__
+        if kind not in ERRORS:
+            raise
         named = getattr(error, "component_name", None)
         if not hasattr(error, "component_name") and (
             found := re.search(r"[Cc]omponent(?: named)?:? '(\w+)'", str(error))

@@ -5,7 +5,7 @@ Law: thin. How a run goes is in `running` and `running_async`; what it is given 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from dtlpipe.graph.pipeline.base import PipelineBase
 from dtlpipe.graph.pipeline.inputs import prepare
 
 if TYPE_CHECKING:
-    from dtlpipe.graph.breakpoints import Breakpoint, PipelineSnapshot
+    from dtlpipe.graph.breakpoints import Breakpoint, PipelineSnapshot, SnapshotCallback
     from dtlpipe.graph.pipeline.inputs import Inputs
     from dtlpipe.graph.pipeline.running import Run
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle
@@ -42,7 +42,7 @@ class Pipeline(PipelineBase):
         *,
         break_point: Breakpoint | None = None,
         pipeline_snapshot: PipelineSnapshot | None = None,
-        snapshot_callback: Callable[[PipelineSnapshot], str | None] | None = None,
+        snapshot_callback: SnapshotCallback | None = None,
     ) -> dict[str, Any]:
         """Run on this thread, one component at a time, and return the result; see the class.
 
@@ -62,17 +62,22 @@ class Pipeline(PipelineBase):
             PipelineInvalidPipelineSnapshotError: the snapshot does not fit the pipeline or the breakpoint.
         """
         compiled = self._compile()
+        stops = running.Stops(break_point, pipeline_snapshot, snapshot_callback)
+        stops.check(compiled)
         if compiled.warm_ups:
             self.warm_up()
-        return running.run_to_end(
-            running.begin(self, compiled, prepare(compiled, data), include_outputs_from, mode="serial")
-        )
+        inputs = prepare(compiled, data) if pipeline_snapshot is None else {}
+        return running.run_to_end(running.begin(self, compiled, inputs, include_outputs_from, stops, mode="serial"))
 
     async def run_async_generator(
         self,
         data: dict[str, Any],
         include_outputs_from: Collection[str] | None = None,
         concurrency_limit: int = 4,
+        *,
+        break_point: Breakpoint | None = None,
+        pipeline_snapshot: PipelineSnapshot | None = None,
+        snapshot_callback: SnapshotCallback | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Run on the event loop, components side by side, and yield results as they come.
 
@@ -83,13 +88,17 @@ class Pipeline(PipelineBase):
             data: the inputs.
             include_outputs_from: components all of whose outputs are wanted.
             concurrency_limit: how many components may run at the same time. Those without `run_async` run in threads.
+            break_point: stop before this visit of this component, when what is running then has ended.
+            pipeline_snapshot: as `run`; snapshots of `run` serve here too.
+            snapshot_callback: as `run`.
 
         Raises:
             PipelineValidationError: also for a limit below 1. Other errors as `run`.
         """
         from dtlpipe.graph.pipeline import running_async
 
-        run = await self._begin_async(data, include_outputs_from, concurrency_limit)
+        stops = running.Stops(break_point, pipeline_snapshot, snapshot_callback)
+        run = await self._begin_async(data, include_outputs_from, concurrency_limit, stops)
         async with aclosing(running_async.steps(run, concurrency_limit)) as steps:
             async for task, outputs in steps:
                 if result := running_async.partial(run, task, outputs):
@@ -101,10 +110,15 @@ class Pipeline(PipelineBase):
         data: dict[str, Any],
         include_outputs_from: Collection[str] | None = None,
         concurrency_limit: int = 4,
+        *,
+        break_point: Breakpoint | None = None,
+        pipeline_snapshot: PipelineSnapshot | None = None,
+        snapshot_callback: SnapshotCallback | None = None,
     ) -> dict[str, Any]:
         """Run on the event loop, components side by side, and return the result. As `run_async_generator`."""
+        stops = running.Stops(break_point, pipeline_snapshot, snapshot_callback)
         return await self._finish_async(
-            await self._begin_async(data, include_outputs_from, concurrency_limit), concurrency_limit
+            await self._begin_async(data, include_outputs_from, concurrency_limit, stops), concurrency_limit
         )
 
     def stream(
@@ -138,8 +152,9 @@ class Pipeline(PipelineBase):
         inputs = streaming.forwarding(compiled, prepare(compiled, data), streaming_components, queue.put_nowait)
 
         async def runner() -> dict[str, Any]:
+            stops = running.Stops()
             return await self._finish_async(
-                await self._begin_async(inputs, include_outputs_from, concurrency_limit, prepared=True),
+                await self._begin_async(inputs, include_outputs_from, concurrency_limit, stops, prepared=True),
                 concurrency_limit,
             )
 
@@ -150,6 +165,7 @@ class Pipeline(PipelineBase):
         data: Inputs,
         include_outputs_from: Collection[str] | None,
         concurrency_limit: int,
+        stops: running.Stops,
         *,
         prepared: bool = False,
     ) -> Run:
@@ -157,10 +173,11 @@ class Pipeline(PipelineBase):
 
         running_async.check_limit(concurrency_limit)
         compiled = self._compile()
+        stops.check(compiled)
         if compiled.warm_ups_async:
             await self.warm_up_async()
-        inputs = data if prepared else prepare(compiled, data)
-        return running.begin(self, compiled, inputs, include_outputs_from, mode="concurrent")
+        inputs = data if prepared or stops.snapshot is not None else prepare(compiled, data)
+        return running.begin(self, compiled, inputs, include_outputs_from, stops, mode="concurrent")
 
     @staticmethod
     async def _finish_async(run: Run, concurrency_limit: int) -> dict[str, Any]:

@@ -19,9 +19,15 @@ import attrs
 from dtlpipe.graph import tracing
 from dtlpipe.graph.calls import run_calls
 from dtlpipe.graph.copies import copied
-from dtlpipe.graph.errors import PipelineComponentsBlockedError, PipelineMaxComponentRuns
+from dtlpipe.graph.errors import (
+    BreakpointException,
+    PipelineComponentsBlockedError,
+    PipelineMaxComponentRuns,
+    PipelineRuntimeError,
+)
 from dtlpipe.graph.pipeline.compiling import Compiled
 from dtlpipe.graph.pipeline.ending import warn_if_blocked
+from dtlpipe.graph.pipeline.halting import attach, stop_at
 from dtlpipe.graph.pipeline.inputs import Inputs, validate
 from dtlpipe.graph.pipeline.visiting import (
     checked,
@@ -35,10 +41,11 @@ from dtlpipe.graph.schedule import Mode, RunState
 from dtlpipe.graph.tracing import Span, Tracer
 
 if TYPE_CHECKING:
+    from dtlpipe.graph.breakpoints import Breakpoint, PipelineSnapshot, SnapshotCallback
     from dtlpipe.graph.pipeline.base import PipelineBase
     from dtlpipe.graph.task import Task
 
-__all__ = ["Outputs", "Run", "begin", "refuse_blocked", "run_to_end"]
+__all__ = ["Outputs", "Run", "Stops", "begin", "finish", "refuse_blocked", "run_to_end"]
 
 Outputs = dict[str, dict[str, Any]]
 
@@ -51,19 +58,23 @@ class Run:
         compiled: the pipeline as it was when the run began.
         state: the machine.
         data: the inputs by component, as the run received them.
+        include: components all of whose outputs are wanted.
         metadata: the pipeline's.
         limit: how often a component may run.
-        include: components all of whose outputs are wanted.
         tracer: who watches, or None.
+        break_point: where to stop, or None.
+        callback: receives snapshots instead of a file, or None.
     """
 
     compiled: Compiled
     state: RunState
     data: Inputs
+    include: frozenset[str]
     metadata: Mapping[str, Any]
     limit: int
-    include: frozenset[str]
     tracer: Tracer | None
+    break_point: Breakpoint | None
+    callback: SnapshotCallback | None
 
     @property
     def outputs(self) -> Outputs:
@@ -71,21 +82,63 @@ class Run:
         return self.state.outputs
 
 
+@attrs.frozen
+class Stops:
+    """Where a run begins and ends, other than usual.
+
+    Attributes:
+        break_point: stop here.
+        snapshot: go on from here.
+        callback: receives snapshots.
+    """
+
+    break_point: Breakpoint | None = None
+    snapshot: PipelineSnapshot | None = None
+    callback: SnapshotCallback | None = None
+
+    def check(self, compiled: Compiled) -> None:
+        """Refuse a breakpoint that cannot be reached. Errors as `stopping.check_break_point`."""
+        if self.break_point is not None:
+            from dtlpipe.graph.stopping import check_break_point
+
+            check_break_point(self.break_point, compiled.givens, self.snapshot)
+
+
 def begin(
-    pipeline: PipelineBase, compiled: Compiled, data: Inputs, include: Collection[str] | None, *, mode: Mode
+    pipeline: PipelineBase,
+    compiled: Compiled,
+    data: Inputs,
+    include: Collection[str] | None,
+    stops: Stops,
+    *,
+    mode: Mode,
 ) -> Run:
-    """Begin a run with prepared inputs.
+    """Begin a run with prepared inputs, or go on with one from a snapshot, which then says all about it.
 
     Raises:
         PipelineValidationError: the inputs do not fit.
+        PipelineInvalidPipelineSnapshotError: the snapshot does not fit.
     """
-    joined = validate(compiled, data)
-    if joined:
-        compiled = compiled.gathering(joined)
-    wanted = _known(compiled, include) if include else frozenset[str]()
     limit = pipeline._max_runs_per_component  # noqa: SLF001 - Haystack's attribute
-    state = RunState(compiled.plan, data, mode=mode, max_runs_per_node=limit, include_outputs_from=wanted)
-    return Run(compiled, state, data, pipeline.metadata, limit, wanted, tracing.watching())
+    if stops.snapshot is not None:
+        from dtlpipe.graph.stopping import resume
+
+        compiled, state, data, wanted = resume(stops.snapshot, compiled, mode=mode, max_runs_per_node=limit)
+    else:
+        if joined := validate(compiled, data):
+            compiled = compiled.gathering(joined)
+        wanted = _known(compiled, include) if include else frozenset()
+        state = RunState(
+            compiled.plan,
+            data,
+            mode=mode,
+            max_runs_per_node=limit,
+            include_outputs_from=wanted,
+            remember_senders=stops.break_point is not None,
+            dead_paths=False,
+        )
+    tracer = tracing.watching()
+    return Run(compiled, state, data, wanted, pipeline.metadata, limit, tracer, stops.break_point, stops.callback)
 
 
 def run_to_end(run: Run) -> Outputs:
@@ -100,15 +153,15 @@ def run_to_end(run: Run) -> Outputs:
         with pipeline_span(run.tracer, run.data, run.metadata, run.limit, "sync") as span:
             refuse_blocked(run)
             _run_watched(run, run.tracer, span)
-            warn_if_blocked(run.compiled, run.state)
+            finish(run)
             span.set_content_tag("haystack.pipeline.output_data", run.outputs)
         return run.outputs
     refuse_blocked(run)
-    if logger.isEnabledFor(logging.INFO):
+    if run.break_point is not None or logger.isEnabledFor(logging.INFO):
         _run_watched(run, tracing.NullTracer(), tracing.NullSpan())
     else:
         _run_plain(run)
-    warn_if_blocked(run.compiled, run.state)
+    finish(run)
     return run.outputs
 
 
@@ -120,7 +173,11 @@ def _run_plain(run: Run) -> None:
     except Exception as error:
         if state.failed is None or _is_exhaustion(run, error, state.failed[0]):
             raise
-        raise_failure(compiled, state.failed[0], error)
+        try:
+            raise_failure(compiled, state.failed[0], error)
+        except (PipelineRuntimeError, BreakpointException) as failure:
+            attach(run, state.failed[0], failure)
+            raise
 
 
 def _is_exhaustion(run: Run, error: Exception, task: Task) -> bool:
@@ -129,9 +186,15 @@ def _is_exhaustion(run: Run, error: Exception, task: Task) -> bool:
 
 
 def _run_watched(run: Run, tracer: Tracer, parent: Span) -> None:
-    state = run.state
+    state, break_point = run.state, run.break_point
     while (task := state.next()) is not None:
-        state.complete(task, _visit_watched(run.compiled, task, tracer, parent))
+        if break_point is not None and (break_point.component_name, break_point.visit_count) == task.key:
+            stop_at(run, task)
+        try:
+            state.complete(task, _visit_watched(run.compiled, task, tracer, parent))
+        except (PipelineRuntimeError, BreakpointException) as failure:
+            attach(run, task, failure)
+            raise
 
 
 def _visit_watched(compiled: Compiled, task: Task, tracer: Tracer, parent: Span) -> Mapping[str, Any]:
@@ -156,6 +219,15 @@ def refuse_blocked(run: Run) -> None:
     """
     if run.state.finished and run.compiled.plan.names:
         raise PipelineComponentsBlockedError
+
+
+def finish(run: Run) -> None:
+    """Say what should be said at the end of a run that nothing has stopped."""
+    warn_if_blocked(run.compiled, run.state)
+    if run.break_point is not None:
+        from dtlpipe.graph.stopping import warn_of_missed
+
+        warn_of_missed(run.break_point)
 
 
 def _known(compiled: Compiled, include: Collection[str]) -> frozenset[str]:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dtlpipe.graph import tracing
 from dtlpipe.graph.copies import copied
-from dtlpipe.graph.errors import PipelineValidationError
-from dtlpipe.graph.pipeline.ending import warn_if_blocked
-from dtlpipe.graph.pipeline.running import Run, refuse_blocked
+from dtlpipe.graph.errors import BreakpointException, PipelineRuntimeError, PipelineValidationError
+from dtlpipe.graph.pipeline.halting import attach, stop_at
+from dtlpipe.graph.pipeline.running import Run, finish, refuse_blocked
 from dtlpipe.graph.pipeline.visiting import checked, component_span, logger, pipeline_span, raise_failure
 from dtlpipe.graph.task import Task
 from dtlpipe.graph.tracing import Span, Tracer
@@ -56,21 +56,40 @@ async def steps(run: Run, concurrency_limit: int) -> AsyncGenerator[Step, None]:
         refuse_blocked(run)
         places = _Places(run, concurrency_limit, watch)
         try:
-            while True:
-                full = places.full
-                while (task := state.next()) is not None:
-                    places.give(task)
-                    if full:
-                        break
-                if not places.running:
-                    break
-                task, outputs = await places.ended()
-                state.complete(task, outputs)
-                yield task, outputs
+            stop = _hand_out(run, places)
+            while places.running:
+                await places.wait()
+                while (ended := places.take()) is not None:  # all of them, since what runs next depends on all
+                    task, future = ended
+                    try:
+                        outputs = future.result()
+                        state.complete(task, outputs)
+                    except (PipelineRuntimeError, BreakpointException) as failure:
+                        attach(run, task, failure)
+                        raise
+                    yield task, outputs
+                if stop is None:
+                    stop = _hand_out(run, places)
+            if stop is not None:
+                stop_at(run, stop)
         finally:
             await places.clear()
-        warn_if_blocked(run.compiled, state)
+        finish(run)
         watch.span.set_content_tag("haystack.pipeline.output_data", run.outputs)
+
+
+def _hand_out(run: Run, places: _Places) -> Task | None:
+    """Start what can start. Return the task at which the run is to stop, once what is running has ended."""
+    state, break_point = run.state, run.break_point
+    full = places.full
+    while (task := state.next()) is not None:
+        if break_point is not None and (break_point.component_name, break_point.visit_count) == task.key:
+            places.close()
+            return task
+        places.give(task)
+        if full:
+            break
+    return None
 
 
 def partial(run: Run, task: Task, outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,20 +169,29 @@ class _Places:
         else:
             self._start(task)
 
-    async def ended(self) -> Step:
-        """Wait for the next task that ends, and return it with its outputs, or raise what it raised."""
+    def close(self) -> None:
+        """Let nothing start that has not begun."""
+        self._waiting.clear()
+
+    async def wait(self) -> None:
+        """Wait until something has ended."""
         if not self._over:
             self._wake = self._loop.create_future()
             try:
                 await self._wake
             finally:
                 self._wake = None
+
+    def take(self) -> tuple[Task, asyncio.Task[Mapping[str, Any]]] | None:
+        """Return the next task that has ended, with what has become of it, or None."""
+        if not self._over:
+            return None
         future = self._over.popleft()
-        return self.running.pop(future), future.result()
+        return self.running.pop(future), future
 
     async def clear(self) -> None:
         """Cancel what is running, and wait until it has ended."""
-        self._waiting.clear()
+        self.close()
         for future in self.running:
             future.cancel()
         if self.running:

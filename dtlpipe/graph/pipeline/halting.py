@@ -1,0 +1,52 @@
+"""Runs that stop before their end: at a breakpoint, or because a component failed.
+
+Law: what stops a run takes a snapshot along, from which the run can go on. Making it changes nothing about the run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from dtlpipe.graph.errors import BreakpointException, PipelineRuntimeError
+
+if TYPE_CHECKING:
+    from dtlpipe.graph.pipeline.running import Run
+    from dtlpipe.graph.task import Task
+
+__all__ = ["attach", "stop_at"]
+
+
+def stop_at(run: Run, task: Task) -> NoReturn:
+    """Stop before a task at which the run's breakpoint is.
+
+    Raises:
+        BreakpointException: with the snapshot.
+    """
+    if run.break_point is None:
+        raise ValueError(f"The run has no breakpoint, so it cannot stop at {task.key}.")
+    error = BreakpointException.from_triggered_breakpoint(run.break_point)
+    attach(run, task, error)
+    raise error
+
+
+def attach(run: Run, task: Task, error: BreakpointException | PipelineRuntimeError) -> None:
+    """Make the snapshot of a run that ends with this error, save it where it should be saved, and put it in the error.
+
+    Args:
+        run: the task is outstanding in it, or its failed one.
+        task: where the run stands: its component runs first when the run goes on.
+        error: of the run itself, or of the component, which may have run a pipeline of its own.
+    """
+    from dtlpipe.graph.breakpoints import save_snapshot
+    from dtlpipe.graph.stopping import create_snapshot, failure_break_point, is_reached
+
+    own = run.break_point if is_reached(run.break_point, task) else None
+    snapshot = create_snapshot(
+        run.state,
+        break_point=own if own is not None else failure_break_point(task),
+        original_input_data=run.data,
+        include_outputs_from=run.include,
+    )
+    error.pipeline_snapshot = snapshot
+    is_failure = isinstance(error, PipelineRuntimeError)
+    error.pipeline_snapshot_file_path = save_snapshot(snapshot, callback=run.callback, is_failure=is_failure)

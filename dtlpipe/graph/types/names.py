@@ -87,8 +87,7 @@ def _serialize_form(type_: Any) -> str:
         return f"{_full_name(type_)}[()]"
     name = _full_name(type_)
     if isinstance(type_, GenericAlias):
-        # Builtins keep None and its class apart, which elsewhere are the same.
-        shown = ["NoneType" if arg is NoneType else serialize_type(arg) for arg in args]
+        shown = [_exactly(arg) for arg in args]
     else:
         # typing answers `List[int | str]` with the `List[Union[int, str]]` that it made before: write one spelling.
         shown = [
@@ -96,6 +95,13 @@ def _serialize_form(type_: Any) -> str:
             for arg in _shown(_short_name(type_), args)
         ]
     return f"{name}[{', '.join(shown)}]" if shown else name
+
+
+def _exactly(type_: Any) -> str:
+    """Return an argument of a builtin, where None and its class are two things; in typing they are one."""
+    if isinstance(type_, list):
+        return f"[{', '.join(map(_exactly, type_))}]"
+    return "NoneType" if type_ is NoneType else serialize_type(type_)
 
 
 def _full_name(type_: Any) -> str:

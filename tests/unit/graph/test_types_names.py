@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import importlib
+import typing
 from collections import abc
 from collections.abc import Callable, Iterable
 from typing import (
@@ -107,6 +108,8 @@ NAMED = [
     (Callable, "Callable", "collections.abc.Callable"),
     (Callable[[], None], "Callable[[], None]", "collections.abc.Callable[[], None]"),
     (Callable[[int, Row], str], "Callable[[int, Row], str]", f"collections.abc.Callable[[int, {HERE}.Row], str]"),
+    (Callable[[type(None)], None], "Callable[[None], None]", "collections.abc.Callable[[NoneType], None]"),
+    (typing.Callable[[int], None], "Callable[[int], None]", "typing.Callable[[int], None]"),
     (Callable[..., str], "Callable[..., str]", "collections.abc.Callable[..., str]"),
 ]
 

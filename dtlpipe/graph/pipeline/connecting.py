@@ -102,7 +102,7 @@ def gathers(type_: Any) -> bool:
     """Whether an input of this type may join the lists of several senders: a list, an optional one, a union of some."""
     if origin_of(type_) is Union:
         arms = [arm for arm in get_args(type_) if arm is not type(None)]
-        return bool(arms) and all(origin_of(arm) is list for arm in arms)
+        return all(origin_of(arm) is list for arm in arms)
     return origin_of(type_) is list
 
 

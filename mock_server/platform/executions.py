@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
+from mock_server.platform.documents import require
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
 from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import normalised
-from mock_server.store.base import Document, ExecutionRow, Kind, LogLine
+from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Tx
 from mock_server.store.ids import new_id
+from mock_server.store.request import read
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -48,14 +51,17 @@ class Executions:
     ) -> Document:
         """Calls a service once; the call is accepted for good when this returns.
 
-        Raises NotFound for an unknown service, function or entity, and BadRequest for a service that is not active or
-        an input of the wrong type.
+        Raises NotFound for an unknown service, function, project or entity, and BadRequest for a service that is not
+        active or an input of the wrong type.
         """
         service, function = self._ready(service_id, function_name)
+        if project_id is not None:
+            require(self._platform.store, Kind.PROJECT, project_id)
         given = checked(self._platform.store, _ports(function), inputs, f"service {service['name']!r}")
         row = _row(service, function["name"], given, project_id, creator)
         request = idempotency(idempotency_key, creator, [service_id, function["name"], given], {"id": row.id})
-        earlier = self._platform.submit(Submission(calls=(row,), idempotency=request))
+        check = partial(_check_takes_calls, service_id)
+        earlier = self._platform.submit(Submission(calls=(row,), idempotency=request, check=check))
         return self.get((earlier or {"id": row.id})["id"])
 
     def start_batch(
@@ -81,14 +87,14 @@ class Executions:
         rows = tuple(_row(service, function["name"], given, None, creator, batch_id=command["id"]) for given in inputs)
         content = [service_id, function["name"], dict(query), rest]
         request = idempotency(idempotency_key, creator, content, {"id": command["id"]})
-        earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request))
+        check = partial(_check_takes_calls, service_id)
+        earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request, check=check))
         return self._platform.commands.get((earlier or command)["id"])
 
     def _ready(self, service_id: str, function_name: str | None) -> tuple[Document, Document]:
         """The service, and its function of that name; the only one it has, if none is named `run`."""
         service = self._platform.services.get(service_id)
-        if not service.get("active", True):
-            raise BadRequest(f"service {service['name']!r} is paused", hint="resume it, or install its pipeline again")
+        _refuse_paused(service)
         package = self._platform.store.get(Kind.PACKAGE, service.get("packageId") or "") or {}
         functions = [
             each
@@ -126,11 +132,17 @@ class Executions:
         return page([self._render(row) for row in rows], total, body, default_size=100)
 
     def resource_query(self, body: Mapping[str, Any]) -> Document:
-        """The executions that had an entity as an input: `filter` names it as `resources.id` or `itemId`."""
-        wanted = _mentioned(body.get("filter"))
+        """The executions that had an entity as an input: `filter` names it as `resources.id` or `itemId`.
+
+        Raises BadRequest for a query that is none.
+        """
+        asked = read(body, page_size=1000, keyset=False, paths={})
+        wanted = _mentioned(asked.filter)
         rows, _ = self._platform.store.find_executions({"pageSize": 1000})
         found = [row for row in rows if wanted & _mentioned(row.input)] if wanted else rows
-        return page([self._render(row) for row in found], len(found), {"pageSize": 1000}, default_size=1000)
+        start = asked.page * asked.page_size
+        shown = [self._render(row) for row in found[start : start + asked.page_size]]
+        return page(shown, len(found), {"page": asked.page, "pageSize": asked.page_size}, default_size=1000)
 
     def count_attempt(self, execution_id: str) -> int:
         """Counts one more attempt, for who runs the work elsewhere; how many there are. Raises NotFound."""
@@ -218,9 +230,11 @@ class Executions:
                 function_name=body.get("functionName"),
             )
 
-        over = self._over(ids, run_id)
+        over = self._over(ids, run_id, service_id)
         hold = FOLLOW if body.get("follow") and not over else 0.0
         lines = self._platform.hub.wait(f"logs:{key}", look, bool, hold)
+        if over and not (lines or ids or run_id or checkpoint):
+            raise NotFound(f"there is no service {service_id!r}, and nothing that it logged")
         filters = {key: body[key] for key in _FILTERS if key in body}
         return {
             "logs": [_line(each) for each in lines],
@@ -228,7 +242,7 @@ class Executions:
             "stop": checkpoint is not None and not lines and (over or not body.get("follow")),
         }
 
-    def _over(self, ids: list[str] | None, run_id: str | None) -> bool:
+    def _over(self, ids: list[str] | None, run_id: str | None, service_id: str | None) -> bool:
         """Whether nothing can be written any more; looked at before the lines, so that none is missed."""
         if ids:
             return all(lifecycle.is_final(self._find(each).status) for each in ids)
@@ -237,7 +251,17 @@ class Executions:
             if row is None:
                 raise NotFound(f"there is no execution {run_id!r}")
             return lifecycle.is_final(row.status)
-        return False
+        return self._platform.store.get(Kind.SERVICE, service_id or "") is None
+
+
+def _refuse_paused(service: Mapping[str, Any]) -> None:
+    if not service.get("active", True):
+        raise BadRequest(f"service {service['name']!r} is paused", hint="resume it, or install its pipeline again")
+
+
+def _check_takes_calls(service_id: str, tx: Tx) -> None:
+    """Asked in the transaction that begins calls: since they were checked, the service may have been deleted."""
+    _refuse_paused(require(tx, Kind.SERVICE, service_id))
 
 
 def _moment(body: Mapping[str, Any], key: str) -> datetime | None:

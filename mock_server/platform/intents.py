@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 
-from mock_server.store.base import Document, ExecutionRow, RunRow
+from mock_server.store.base import Document, ExecutionRow, RunRow, Tx
 
 
 @attrs.frozen
@@ -23,10 +24,12 @@ class Submission:
     """New runs, new calls of services, and the command that stands for them, if one does.
 
     If the idempotency key was used before, nothing is begun and the first answer is given again; the same key with
-    another fingerprint is a Conflict.
+    another fingerprint is a Conflict. `check` is asked within the transaction whether what is to run may still be run,
+    as that may have changed since it was looked at; what it raises undoes all.
     """
 
     runs: tuple[RunRow, ...] = ()
     calls: tuple[ExecutionRow, ...] = ()
     command: Document | None = None
     idempotency: Idempotency | None = None
+    check: Callable[[Tx], None] | None = None

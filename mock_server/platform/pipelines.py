@@ -63,9 +63,9 @@ class Pipelines:
         """What a pipeline is made of, under the id that clients know its deployed form by. Raises NotFound."""
         query = {"filter": {"compositionId": composition_id}, "pageSize": 1}
         found = self._platform.store.find(Kind.PIPELINE, query).items
-        if not found:
+        pipeline = next((each for each in found if each["compositionId"] == composition_id), None)  # globs find others
+        if pipeline is None:
             raise NotFound(f"there is no composition {composition_id!r}")
-        pipeline = found[0]
         return {
             "id": composition_id,
             "pipelineId": pipeline["id"],
@@ -294,6 +294,17 @@ class Pipelines:
     def _problems(self, pipeline: Document) -> list[Problem]:
         """All that keeps the pipeline from running."""
         return draft_problems(pipeline, PYTHON) or install_problems(pipeline, self._surroundings())
+
+
+def refuse_idle(pipeline: Mapping[str, Any], *, test_mode: bool) -> None:
+    """Raises BadRequest unless runs may begin: it is installed, or they are tests. Conflict while it is deleted."""
+    if pipeline["status"] == TERMINATING:
+        raise _deleted(pipeline)
+    if pipeline["status"] != INSTALLED and not test_mode:
+        raise BadRequest(
+            f"pipeline {pipeline['name']!r} is not installed (its status is {pipeline['status']})",
+            hint="install it first: pipeline.install()",
+        )
 
 
 def _deleted(pipeline: Mapping[str, Any]) -> Conflict:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
+from mock_server.platform.documents import require
 from mock_server.platform.executions import partial_execution
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
+from mock_server.platform.pipelines import refuse_idle
 from mock_server.runners.entities import normalised
-from mock_server.store.base import Document, ExecutionRow, Kind, RunRow
+from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ class Runs:
         row = self._row(revision, creator, given, node_id, test_mode=test_mode)
         fingerprint = [pipeline_id, node_id, given, test_mode]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
-        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request))
+        check = partial(_check_takes_runs, pipeline_id, test_mode)
+        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request, check=check))
         return self.get(pipeline_id, (earlier or {"id": row.id})["id"])
 
     def start_batch(
@@ -82,17 +86,14 @@ class Runs:
         )
         fingerprint = [pipeline_id, node_id, dict(query), rest]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": command["id"]})
-        earlier = self._platform.submit(Submission(runs=rows, command=command, idempotency=request))
+        check = partial(_check_takes_runs, pipeline_id, False)
+        earlier = self._platform.submit(Submission(runs=rows, command=command, idempotency=request, check=check))
         return self._platform.commands.get((earlier or command)["id"])
 
     def _ready(self, pipeline_id: str, node_id: str | None, *, test_mode: bool) -> tuple[Document, Document]:
         """The revision to run and the node to start from."""
         pipeline = self._platform.pipelines.get(pipeline_id)
-        if pipeline["status"] != "Installed" and not test_mode:
-            raise BadRequest(
-                f"pipeline {pipeline['name']!r} is not installed (its status is {pipeline['status']})",
-                hint="install it first: pipeline.install()",
-            )
+        refuse_idle(pipeline, test_mode=test_mode)
         revision = self._platform.pipelines.revision(pipeline)
         nodes = {each["id"]: each for each in revision.get("nodes") or ()}
         root = next((each["nodeId"] for each in revision.get("startNodes") or () if each.get("type") == "root"), None)
@@ -216,6 +217,11 @@ class Runs:
                 for id in nodes
             ],
         }
+
+
+def _check_takes_runs(pipeline_id: str, test_mode: bool, tx: Tx) -> None:  # noqa: FBT001 - made by partial
+    """Asked in the transaction that begins runs: since they were checked, the pipeline may have been deleted."""
+    refuse_idle(require(tx, Kind.PIPELINE, pipeline_id), test_mode=test_mode)
 
 
 def _reset_key(pipeline_id: str) -> str:

@@ -95,7 +95,8 @@ class Worker:
     def submit(self, submission: Submission) -> Future[dict[str, Any] | None]:
         """Begins work, in one transaction. The future gives None, or the answer to an earlier request of the same key.
 
-        Raises BadRequest at once for a revision that cannot run; the future raises Conflict for a key used otherwise.
+        Raises BadRequest at once for a revision that cannot run; the future raises Conflict for a key used otherwise,
+        and whatever the submission's check raises.
         """
         runs = tuple((row, self.blueprint(row.revision_id)) for row in submission.runs)
 
@@ -104,6 +105,8 @@ class Worker:
                 earlier = _earlier(tx, submission.idempotency)
                 if earlier is not None:
                     return earlier
+            if submission.check is not None:
+                submission.check(tx)
             if submission.command is not None:
                 tx.insert(Kind.COMMAND, submission.command)
             self._step(tx, messages.Begin(times.now(), runs, submission.calls))

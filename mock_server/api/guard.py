@@ -95,6 +95,14 @@ def _hostname(netloc: str) -> str:
         return ""
 
 
+def _authority(origin: str) -> str | None:
+    """Host and port of a web origin; None if it is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
+
+
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)
@@ -106,8 +114,8 @@ def _is_address(name: str) -> bool:
 def _check_origin(settings: Settings) -> None:
     origin = request.headers.get("Origin")
     if origin is not None:
-        own = urlsplit(origin).netloc.lower() == request.host.lower()
+        own = _authority(origin) == request.host.lower()
         if not own and origin.rstrip("/").lower() not in settings.allowed_origins:
-            raise Forbidden(f"a page of {origin} may not change anything here")
+            raise Forbidden(f"a page of {origin[:100]} may not change anything here")
     elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("a page of another site may not change anything here")

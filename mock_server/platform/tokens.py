@@ -6,11 +6,13 @@ and not valid is refused whatever else would have let the caller in. Neither tok
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import secrets
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Literal
@@ -20,6 +22,7 @@ import jwt
 
 from dtlpipe.errors import Forbidden, Unauthorized
 from mock_server.config import Settings
+from mock_server.platform.throttle import Throttle
 
 Kind = Literal["access", "refresh", "api-key"]
 
@@ -52,6 +55,7 @@ class Tokens:
         self._lock = Lock()
         self._secret: bytes | None = None
         self._checked: OrderedDict[str, _Claims] = OrderedDict()
+        self.throttle = Throttle()
 
     def issue(self, email: str | None = None, kind: Kind = "access", lifetime: float | None = None) -> str:
         """A token for the e-mail (default: the local user), good for `lifetime` seconds."""
@@ -72,22 +76,31 @@ class Tokens:
         }
         return jwt.encode(claims, self._key(), algorithm=_ALGORITHM)
 
-    def log_in(self, password: str | None) -> None:
-        """Raises Unauthorized unless the password lets a caller in; on loopback every one does."""
-        expected = self._settings.password
-        if self._settings.exposed and not (
-            expected and password and hmac.compare_digest(expected.encode(), password.encode())
-        ):
-            raise Unauthorized("wrong password", hint="the password is the one that this platform was started with")
+    def log_in(self, password: str | None, address: str) -> None:
+        """Raises Unauthorized unless the password lets a caller in; on loopback every one does.
 
-    def check_jwt_secret(self, secret: str | None) -> None:
-        """Raises Forbidden unless a token may be handed out to a caller that has only this."""
+        Raises TooManyRequests for an address that gave too many wrong ones.
+        """
+        if not self._settings.exposed:
+            return
+        with self.throttle.attempt(address):
+            if not _same(self._settings.password, password):
+                raise Unauthorized("wrong password", hint="the password is the one that this platform was started with")
+
+    def check_jwt_secret(self, secret: str | None, address: str) -> None:
+        """Raises Forbidden unless a token may be handed out to a caller that has only this; TooManyRequests as above.
+
+        Only a secret that was given is a guess: clients ask without one to see whether one is needed.
+        """
         expected = self._settings.jwt_secret
         if expected is None:
             if self._settings.exposed:
                 raise Forbidden("this platform is exposed and has no secret for /get_jwt, so that the path is closed")
-        elif not (secret and hmac.compare_digest(expected.encode(), secret.encode())):
-            raise Forbidden("wrong X-Get-Jwt-Secret", hint="set GET_JWT_ENDPOINT_SECRET to this platform's secret")
+            return
+        guarded = self.throttle.attempt(address) if self._settings.exposed and secret else nullcontext()
+        with guarded:
+            if not _same(expected, secret):
+                raise Forbidden("wrong X-Get-Jwt-Secret", hint="set GET_JWT_ENDPOINT_SECRET to this platform's secret")
 
     def refresh(self, token: str) -> str:
         """A new access token for a refresh token. Raises Unauthorized."""
@@ -141,6 +154,14 @@ class Tokens:
             if self._secret is None:
                 self._secret = _secret(self._settings.data_dir / FILE)
             return self._secret
+
+
+def _same(expected: str | None, given: str | None) -> bool:
+    """Whether a secret was given; how long that takes tells neither where it differs nor how long it is."""
+    if not expected or not given:
+        return False
+    digests = (hashlib.sha256(each.encode("utf-8", "surrogatepass")).digest() for each in (expected, given))
+    return hmac.compare_digest(*digests)
 
 
 def _secret(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -34,48 +34,69 @@ def register(gate: Blueprint, platform: Platform) -> None:
             "expires_in": int(settings.token_lifetime),
         }
 
+    def authenticated(body: dict[str, Any]) -> str:
+        """The e-mail of who logs in."""
+        email = validation.text(body, "username", longest=320)
+        password = body.get("password")
+        if not isinstance(password, str | None):
+            raise BadRequest("", errors=[{"path": ["password"], "message": "a text is needed here"}])
+        tokens.log_in(password, _address())
+        return email
+
     @gate.post("/token")
     @public
     def token() -> Any:
         body = validation.fields()
-        kind = body.get("type") or body.get("grant_type") or "user_credentials"
+        kinds = [body[key] for key in ("type", "grant_type") if body.get(key) not in (None, "")]
+        kind = kinds[0] if kinds else "user_credentials"
         if kind == "refresh_token":
             return {"id_token": tokens.refresh(validation.text(body, "refresh_token", longest=8192))}
         if kind not in ("user_credentials", "password"):
             raise BadRequest(f"type: {kind!r} is neither 'user_credentials' nor 'refresh_token'")
-        email = validation.text(body, "username", longest=320)
-        tokens.log_in(str(body.get("password") or ""))
-        return granted(email)
+        return granted(authenticated(body))
 
     @gate.get("/login")
     @public
     def login() -> AnyResponse:
-        return _form() if settings.exposed else _back(granted(settings.email))
+        callback = _callback()
+        return _form() if settings.exposed else _back(callback, granted(settings.email))
 
     @gate.post("/login")
     @public
     def login_with_password() -> AnyResponse:
-        body = validation.fields()
-        tokens.log_in(str(body.get("password") or ""))
-        return _back(granted(validation.text(body, "username", longest=320)))
+        callback = _callback()
+        return _back(callback, granted(authenticated(validation.fields())))
 
     @gate.get("/get_jwt")
     @public
     def get_jwt() -> Any:
-        tokens.check_jwt_secret(request.headers.get(_JWT_SECRET))
+        tokens.check_jwt_secret(request.headers.get(_JWT_SECRET), _address())
         return {"jwt": tokens.issue()}
 
 
-def _back(granted: dict[str, Any]) -> AnyResponse:
-    """To the client's own small server, which waits for the tokens. Only this machine's: they open everything."""
+def _address() -> str:
+    """Where the request comes from: the other end of its connection, as what headers say of it can be made up."""
+    return request.remote_addr or ""
+
+
+def _callback() -> SplitResult:
+    """The client's own small server, which waits for the tokens. Only this machine's: they open everything."""
     callback = request.args.get("callback", "http://localhost:3001")
-    parts = urlsplit(callback)
+    try:
+        parts = urlsplit(callback)
+        _ = parts.port  # a ValueError for one that is none
+    except ValueError as error:
+        raise BadRequest(f"callback: {callback[:200]!r} is no address: {error}") from None
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
         raise BadRequest(
             f"callback: {callback[:200]!r} is not on this machine", hint="tokens are sent to http://localhost only"
         )
+    return parts
+
+
+def _back(callback: SplitResult, granted: dict[str, Any]) -> AnyResponse:
     query = urlencode({key: granted[key] for key in ("id_token", "access_token", "refresh_token")})
-    return redirect(urlunsplit((parts.scheme, parts.netloc, parts.path, query, "")))
+    return redirect(urlunsplit((callback.scheme, callback.netloc, callback.path, query, "")))
 
 
 def _form() -> Response:

@@ -36,7 +36,7 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.post("/apiKeys")
     def make_api_key() -> Any:
         body = validation.json_object(empty=True)
-        email = body.get("userId") or caller().email
+        email = caller().email if body.get("userId") is None else validation.text(body, "userId", longest=320)
         if email != caller().email:
             raise Forbidden(f"a key for {email!r} can be made by {email!r} only")
         return {"jwt": platform.tokens.issue(email, "api-key")}

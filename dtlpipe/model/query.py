@@ -3,6 +3,9 @@
 A document is wire JSON. A predicate is `{path: value}` or `{path: {"$op": value}}`; predicates in one object are
 joined by AND, as are those under `$and`; `$or` joins by OR, `$not` denies. A dotted path walks objects, and lists
 by any element. Equality with a text that holds `*` is a glob: `*` stays within one folder, `**` crosses folders.
+
+A pattern that would look at one text for ever (`(a+)+$`) is given up in a moment, as BadRequest: whoever may ask a
+query may not stop everybody else by it. The standard library's `re` cannot be stopped, and so is not used.
 """
 
 from __future__ import annotations
@@ -10,12 +13,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
 
+if TYPE_CHECKING:
+    import regex
+
 Predicate = Callable[[Mapping[str, Any]], bool]
 MISSING = object()
+#: Seconds that a pattern may take for one text.
+PATIENCE = 0.2
 
 OPERATORS = ("$eq", "$ne", "$in", "$nin", "$gt", "$gte", "$lt", "$lte", "$exists", "$match", "$regex", "$glob", "$not")
 
@@ -55,7 +63,7 @@ def _clause(key: str, value: Any, path: str) -> Predicate:
     if isinstance(value, Mapping) and any(op.startswith("$") for op in value):
         tests_of_value = [_operator(op, operand, f"{where}.{op}") for op, operand in value.items()]
         return lambda document: all(test(_found(document, steps)) for test in tests_of_value)
-    equal = _equals(value)
+    equal = _equals(value, where)
     return lambda document: equal(_found(document, steps))
 
 
@@ -78,24 +86,23 @@ def _walk(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:
 
 def _operator(op: str, operand: Any, path: str) -> Callable[[list[Any]], bool]:
     if op == "$eq":
-        return _equals(operand)
+        return _equals(operand, path)
     if op == "$ne":
-        equal = _equals(operand)
+        equal = _equals(operand, path)
         return lambda found: not equal(found)
     if op in ("$in", "$nin"):
         if not isinstance(operand, list):
             raise BadRequest(f"{path}: takes a list, not {type(operand).__name__}")
-        tests = [_equals(each) for each in operand]
+        equal = _any_of(operand, path)
         wanted = op == "$in"
-        return lambda found: any(test(found) for test in tests) is wanted
+        return lambda found: equal(found) is wanted
     if op == "$exists":
         return lambda found: bool(found) is bool(operand)
     if op in ("$match", "$regex"):
-        pattern = _pattern(operand, path)
-        return lambda found: any(isinstance(each, str) and pattern.search(each) is not None for each in _flat(found))
+        search = _patiently(_pattern(operand, path).search, operand, path)
+        return lambda found: any(isinstance(each, str) and search(each) for each in _flat(found))
     if op == "$glob":
-        glob = glob_pattern(str(operand))
-        return lambda found: any(isinstance(each, str) and glob.fullmatch(each) is not None for each in _flat(found))
+        return _glob(str(operand), path)
     if op == "$not":
         inner = _operators(operand, path)
         return lambda found: not inner(found)
@@ -107,7 +114,7 @@ def _operator(op: str, operand: Any, path: str) -> Callable[[list[Any]], bool]:
 
 def _operators(operand: Any, path: str) -> Callable[[list[Any]], bool]:
     if not isinstance(operand, Mapping):
-        return _equals(operand)
+        return _equals(operand, path)
     tests = [_operator(op, value, f"{path}.{op}") for op, value in operand.items()]
     return lambda found: all(test(found) for test in tests)
 
@@ -136,10 +143,9 @@ def _flat(found: list[Any]) -> Iterator[Any]:
         yield each
 
 
-def _equals(value: Any) -> Callable[[list[Any]], bool]:
+def _equals(value: Any, path: str) -> Callable[[list[Any]], bool]:
     if isinstance(value, str) and "*" in value:
-        glob = glob_pattern(value)
-        return lambda found: any(isinstance(each, str) and glob.fullmatch(each) is not None for each in _flat(found))
+        return _glob(value, path)
     if value is None:
         return lambda found: not found or any(each is None for each in _flat(found))
     return lambda found: any(_same(each, value) for each in _flat(found))
@@ -149,17 +155,57 @@ def _same(left: Any, right: Any) -> bool:
     return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
 
 
+def _glob(glob: str, path: str) -> Callable[[list[Any]], bool]:
+    fits = _patiently(glob_pattern(glob).fullmatch, glob, path)
+    return lambda found: any(isinstance(each, str) and fits(each) for each in _flat(found))
+
+
+def _any_of(values: list[Any], path: str) -> Callable[[list[Any]], bool]:
+    """Lists of ids may be long, so that plain values are looked up and not compared one by one."""
+    plain = frozenset(each for each in values if _is_plain(each) and not (isinstance(each, str) and "*" in each))
+    tests = [_equals(each, path) for each in values if not (_is_plain(each) and each in plain)]
+
+    def equal(found: list[Any]) -> bool:
+        return any(_is_plain(each) and each in plain for each in _flat(found)) or any(test(found) for test in tests)
+
+    return equal
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
 @lru_cache(maxsize=512)
-def glob_pattern(glob: str) -> re.Pattern[str]:
+def glob_pattern(glob: str) -> regex.Pattern[str]:
     """`*` is any text within one folder, `**` any text; `/a/**` holds everything below `/a`."""
+    import regex
+
     parts = re.split(r"(\*\*|\*)", glob)
-    return re.compile("".join({"**": ".*", "*": "[^/]*"}.get(part) or re.escape(part) for part in parts), re.DOTALL)
+    text = "".join({"**": ".*", "*": "[^/]*"}.get(part) or re.escape(part) for part in parts)
+    return regex.compile(text, regex.DOTALL)
 
 
-def _pattern(operand: Any, path: str) -> re.Pattern[str]:
+def _pattern(operand: Any, path: str) -> regex.Pattern[str]:
+    import regex  # here, as few queries need it
+
     if not isinstance(operand, str):
         raise BadRequest(f"{path}: takes a text, not {type(operand).__name__}")
     try:
-        return re.compile(operand)
-    except re.error as error:
-        raise BadRequest(f"{path}: {operand!r} is not a regular expression: {error}") from None
+        return regex.compile(operand)
+    except (regex.error, RecursionError) as error:
+        raise BadRequest(f"{path}: {operand!r:.200} is not a regular expression: {error}") from None
+
+
+def _patiently(match: Callable[..., object | None], pattern: str, path: str) -> Callable[[str], bool]:
+    """Whether it matches a text. After PATIENCE it is BadRequest."""
+
+    def matched(text: str) -> bool:
+        try:
+            return match(text, timeout=PATIENCE) is not None
+        except TimeoutError:
+            raise BadRequest(
+                f"{path}: {pattern!r:.200} takes too long to look for",
+                hint="no repetition within a repetition, such as (a+)+; fewer stars",
+            ) from None
+
+    return matched

@@ -6,7 +6,6 @@ still lack (code, a dataset, a start node) is no problem here: `install_rules` a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -18,6 +17,7 @@ from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.ports import InputPort, PortKind
 from dtlpipe.model.enums import ENTITY_TYPES, PackageInputType, PipelineNodeType
 from dtlpipe.model.query import compile_query
+from mock_server.platform import json_text
 from mock_server.platform.existing_data import LOADS
 from mock_server.platform.service_config import config_errors
 from mock_server.store.base import Document
@@ -270,7 +270,9 @@ def _joined(
 def _query_fault(condition: Any) -> str | None:
     """What is wrong with a query that is given as JSON text or as an object; None if nothing is."""
     try:
-        query = json.loads(condition) if isinstance(condition, str) and condition else condition
+        query = json_text.parse(condition) if isinstance(condition, str) and condition else condition
+    except json_text.TooDeep as error:
+        return str(error)
     except ValueError as error:
         return f"it is not JSON ({error})"
     if not query:

@@ -30,6 +30,7 @@ _RESOURCES = {
     "projects": Kind.PROJECT,
 }
 _MAX_DEPTH = 60
+_MAX_OBJECTS = 5000  # in one query: each is looked at for each document
 _MAX_NUMBER = 1_000_000_000
 _CONTEXT = {"datasets": "datasetId", "projects": "projectId"}
 
@@ -104,6 +105,8 @@ def _checked(query: Any, path: str) -> Conditions:
         raise BadRequest(f"{path}: a query is an object such as {{'$and': [{{'dir': '/a'}}]}}, not {query!r}")
     if _depth(query) > _MAX_DEPTH:
         raise BadRequest(f"{path}: nested more than {_MAX_DEPTH} levels deep")
+    if _objects(query) > _MAX_OBJECTS:
+        raise BadRequest(f"{path}: more than {_MAX_OBJECTS} predicates", hint="'$in' takes a list of any length")
     return query
 
 
@@ -113,6 +116,13 @@ def _depth(value: Any, level: int = 0) -> int:
         return level
     inner = value.values() if isinstance(value, Mapping) else value
     return max((_depth(each, level + 1) for each in inner), default=level)
+
+
+def _objects(value: Any) -> int:
+    """How many objects there are in a query that is not too deep."""
+    if isinstance(value, Mapping):
+        return 1 + sum(_objects(each) for each in value.values())
+    return sum(_objects(each) for each in value if isinstance(each, (Mapping, list))) if isinstance(value, list) else 0
 
 
 def _whole(body: Query, key: str, default: int, *, least: int) -> int:

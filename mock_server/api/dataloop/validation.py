@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -13,7 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtlpipe.errors import BadRequest
 from dtlpipe.model.query import compile_query
+from mock_server.platform import json_text
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
 
@@ -37,7 +40,9 @@ def json_value() -> Any:
     if not raw.strip():
         return None
     try:
-        return orjson.loads(raw)
+        return json_text.parse(raw)
+    except json_text.TooDeep as error:
+        raise BadRequest(f"the body is JSON that cannot be taken: {error}") from None
     except orjson.JSONDecodeError as error:
         raise BadRequest(
             f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})",
@@ -82,8 +87,8 @@ def text(data: dict[str, Any], key: str, *, longest: int = 4096) -> str:
         raise BadRequest("", errors=[{"path": [key], "message": "a text is needed here"}])
     if len(value) > longest:
         raise BadRequest("", errors=[{"path": [key], "message": f"longer than {longest} characters"}])
-    if "\x00" in value:
-        raise BadRequest("", errors=[{"path": [key], "message": "a text with a NUL character"}])
+    if _CONTROL.search(value):
+        raise BadRequest("", errors=[{"path": [key], "message": "a text with control characters"}])
     return value
 
 

@@ -31,6 +31,7 @@ class Annotations:
                 raise BadRequest("", errors=[{"path": [index], "message": "an object is needed here"}])
             if not isinstance(body.get("type"), str):
                 raise BadRequest("", errors=[{"path": [index, "type"], "message": "an annotation needs a type"}])
+            _check(body, [index])
 
         def intent(tx: Tx) -> list[Document]:
             item = require(tx, Kind.ITEM, item_id)
@@ -59,8 +60,10 @@ class Annotations:
         return self._store.find(Kind.ANNOTATION, query, where={"datasetId": dataset_id})
 
     def update(self, annotation_id: str, patch: Mapping[str, Any], editor: str) -> Document:
-        """Lays the patch over it. Raises NotFound."""
-        changes = {key: value for key, value in patch.items() if key not in _FIXED}
+        """Lays the patch over it; a null `type` or `metadata` says nothing. Raises NotFound, BadRequest."""
+        _check(patch, [])
+        kept = {key for key in _TYPES if patch.get(key) is None and key != "label"}
+        changes = {key: value for key, value in patch.items() if key not in _FIXED | kept}
 
         def intent(tx: Tx) -> Document:
             document = require(tx, Kind.ANNOTATION, annotation_id)
@@ -96,6 +99,19 @@ class Annotations:
         while found := tx.find(Kind.ANNOTATION, {"pageSize": _ALL}, where={"itemId": item_id}).items:
             for each in found:
                 tx.delete(Kind.ANNOTATION, each["id"])
+
+
+_TYPES: dict[str, tuple[type, str]] = {
+    "type": (str, "a text"),
+    "label": (str, "a text"),
+    "metadata": (dict, "an object"),
+}
+
+
+def _check(body: Mapping[str, Any], path: list[Any]) -> None:
+    for key, (kind, wanted) in _TYPES.items():
+        if not isinstance(body.get(key), (kind, type(None))):
+            raise BadRequest("", errors=[{"path": [*path, key], "message": f"{wanted} is needed here"}])
 
 
 def _new(body: Mapping[str, Any], item_id: str, dataset_id: str, creator: str, at: str) -> Document:

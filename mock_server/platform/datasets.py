@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 _CHANGEABLE = ("readonly", "expirationOptions", "indexDriver", "accessLevel", "description", "tags")
+_TYPES: dict[str, tuple[type, str]] = {
+    "readonly": (bool, "true or false"),
+    "createDefaultRecipe": (bool, "true or false"),
+    "expirationOptions": (dict, "an object"),
+    "indexDriver": (str, "a text"),
+    "accessLevel": (str, "a text"),
+    "description": (str, "a text"),
+    "tags": (list, "a list"),
+}
 _CHUNK = 500  # documents deleted in one transaction, so that the writer is soon free for others
 
 
@@ -34,6 +43,9 @@ class Datasets:
         projects = body.get("projects")
         if not isinstance(projects, list) or not projects or not all(isinstance(each, str) for each in projects):
             raise BadRequest("", errors=[{"path": ["projects"], "message": "a list with the project's id is needed"}])
+        if len(projects) > 1:
+            raise BadRequest("", errors=[{"path": ["projects", 1], "message": "a dataset belongs to one project"}])
+        _check(body)
         project_id = projects[0]
         dataset = self.new(name(body.get("name"), "dataset"), project_id, creator)
         dataset |= {key: body[key] for key in _CHANGEABLE if body.get(key) is not None}
@@ -108,7 +120,8 @@ class Datasets:
     def update(self, dataset_id: str, patch: Mapping[str, Any], *, system: bool = False) -> Document:
         """Takes over what a client may change; `metadata.system` only with `system`. Raises NotFound, Conflict."""
         changes = {key: patch[key] for key in _CHANGEABLE if key in patch}
-        if "readonly" in changes and not isinstance(changes["readonly"], bool):
+        _check(changes)
+        if changes.get("readonly", False) is None:
             raise BadRequest("", errors=[{"path": ["readonly"], "message": "true or false is needed here"}])
         if patch.get("name") is not None:
             changes["name"] = name(patch["name"], "dataset")
@@ -157,6 +170,12 @@ class Datasets:
             nodes[item["filename"]] = node
             nodes.get(item["dir"], root)["children"].append(node)
         return root
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    for key, (kind, wanted) in _TYPES.items():
+        if not isinstance(body.get(key), (kind, type(None))):
+            raise BadRequest("", errors=[{"path": [key], "message": f"{wanted} is needed here"}])
 
 
 def writable(reads: Reads, dataset_id: str) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from mock_server.store.ids import new_id
 
 #: What describes the bytes, and so is never taken over from a client.
 FIXED_SYSTEM = ("size", "encoding")
+
+_MIMETYPE = re.compile(r"[!#$&^_.+\w-]{1,127}/[!#$&^_.+\w-]{1,127}(?:\s*;[\x20-\x7e]{0,256})?", re.ASCII)
 
 
 @attrs.frozen
@@ -31,6 +34,9 @@ class Change:
         metadata = dict(checked_metadata(object_at(patch, "metadata")))
         if system:
             below = object_at(metadata, "system")
+            if below.get("mimetype") is not None and mimetype(below["mimetype"]) is None:
+                where = ["metadata", "system", "mimetype"]
+                raise BadRequest("", errors=[{"path": where, "message": "a type such as image/png is needed here"}])
             metadata["system"] = {key: value for key, value in below.items() if key not in FIXED_SYSTEM}
         else:
             metadata.pop("system", None)
@@ -93,6 +99,11 @@ def make_folders(tx: Tx, dataset: Document, path: str, creator: str, at: str) ->
         missing.append(folder)
     for folder in reversed(missing):
         tx.insert(Kind.ITEM, new_item(dataset, folder, "dir", creator, at))
+
+
+def mimetype(value: Any) -> str | None:
+    """The value, if it can be said in a header that it is the type of some bytes."""
+    return value if isinstance(value, str) and _MIMETYPE.fullmatch(value) else None
 
 
 def checked_metadata(metadata: Any) -> Mapping[str, Any]:

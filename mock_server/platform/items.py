@@ -20,7 +20,7 @@ from mock_server.platform import links_in_files, paths
 from mock_server.platform.annotations import Annotations
 from mock_server.platform.datasets import writable
 from mock_server.platform.documents import merged, now, require
-from mock_server.platform.item_documents import Change, checked_metadata, item_at, make_folders, new_item
+from mock_server.platform.item_documents import Change, checked_metadata, item_at, make_folders, mimetype, new_item
 from mock_server.store.base import Document, Kind, Page, Query, Tx
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Upload:
     Attributes:
         path: where it shall be, `/folder/name`.
         filename: what the client calls the file, for its type and `originalname`; by default the path's name.
-        mimetype: its type, if the client knows; guessed by its name otherwise.
+        mimetype: its type, if the client knows; guessed by its name otherwise, and in place of what is no type.
         mode: what to do if the path is taken: "skip" keeps what is there, "overwrite" replaces its bytes.
     """
 
@@ -109,7 +109,7 @@ class Items:
         metadata = checked_metadata(upload.metadata)
         system: dict[str, Any] = {
             "size": blob.size,
-            "mimetype": upload.mimetype or mimetypes.guess_type(original)[0] or "application/octet-stream",
+            "mimetype": mimetype(upload.mimetype) or mimetypes.guess_type(original)[0] or "application/octet-stream",
             "originalname": original,
             "encoding": "7bit",
             "refs": [],
@@ -117,7 +117,7 @@ class Items:
         link = links_in_files.read(self._store.blobs, blob.digest, blob.size, system["mimetype"])
         if link is not None:
             system["shebang"] = link
-            system["mimetype"] = link["linkInfo"].get("mimetype") or system["mimetype"]
+            system["mimetype"] = mimetype(link["linkInfo"].get("mimetype")) or system["mimetype"]
 
         def intent(tx: Tx) -> tuple[Document, Operation]:
             dataset = writable(tx, dataset_id)
@@ -240,8 +240,8 @@ class Items:
         path = self._store.blobs.path(item[BLOB])
         if address is None and not path.is_file():
             raise NotFound(f"the bytes of item {item_id!r} are not in the store any more")
-        mimetype = str(system.get("mimetype") or "application/octet-stream")
-        return Stream(path, int(system.get("size") or 0), mimetype, item["name"], address)
+        kind = mimetype(system.get("mimetype")) or "application/octet-stream"
+        return Stream(path, int(system.get("size") or 0), kind, item["name"], address)
 
     # --- changing -----------------------------------------------------------------------------------------------------
 

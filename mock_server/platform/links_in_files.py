@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from mock_server.platform import json_text
 from mock_server.store.blobs import BlobStore
 
 _LARGEST = 64 * 1024  # bytes: a link is never larger
+_LONGEST_ADDRESS = 8192  # characters, as it is sent in a header
 
 
 def read(blobs: BlobStore, digest: str, size: int, mimetype: str) -> dict[str, Any] | None:
@@ -18,7 +19,7 @@ def read(blobs: BlobStore, digest: str, size: int, mimetype: str) -> dict[str, A
         return None
     with blobs.open(digest) as file:
         try:
-            found = json.loads(file.read())
+            found = json_text.parse(file.read())
         except ValueError:
             return None
     if not isinstance(found, dict) or found.get("shebang") != "dataloop" or found.get("type") != "link":
@@ -33,7 +34,7 @@ def read(blobs: BlobStore, digest: str, size: int, mimetype: str) -> dict[str, A
 def target(item: Mapping[str, Any]) -> tuple[str, str] | None:
     """Where the item's link leads: `("url", address)` or `("id", item_id)`; None if the item is no link.
 
-    Addresses other than http and https are none: they would lead into the reader's own machine.
+    Addresses other than http and https are none: they would lead into the reader's own machine. So are broken ones.
     """
     shebang = (item.get("metadata") or {}).get("system", {}).get("shebang")
     info = shebang.get("linkInfo") if isinstance(shebang, dict) else None
@@ -42,6 +43,18 @@ def target(item: Mapping[str, Any]) -> tuple[str, str] | None:
     kind, ref = info.get("type"), info.get("ref")
     if not isinstance(ref, str) or kind not in ("url", "id"):
         return None
-    if kind == "url" and urlsplit(ref).scheme not in ("http", "https"):
+    if kind == "url" and not _is_address(ref):
         return None
     return kind, ref
+
+
+def _is_address(text: str) -> bool:
+    """Whether a client can be sent there."""
+    if len(text) > _LONGEST_ADDRESS or not text.isprintable():
+        return False
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # a ValueError for one that is none
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

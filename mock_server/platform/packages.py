@@ -68,19 +68,17 @@ class Packages:
         doc.update({key: value for key, value in body.items() if key not in _FIXED and not key.startswith("_")})
 
         def intent(tx: Tx) -> None:
-            taken = tx.find(Kind.PACKAGE, {"pageSize": 1}, where={"name": doc["name"], "projectId": project["id"]})
-            if taken.items:
-                raise Conflict(
-                    f"project {project.get('name')!r} has a package {doc['name']!r} already",
-                    hint=f"update it (PATCH /packages/{taken.items[0]['id']}), or choose another name",
-                )
+            _refuse_taken(tx, doc)
             tx.insert(Kind.PACKAGE, doc)
 
         self._platform.store.write(intent)
         return shown(self._platform, "packages", doc)
 
     def update(self, package_id: str, body: Mapping[str, Any]) -> Document:
-        """A new version with the fields given. Raises NotFound, and BadRequest for wrong types."""
+        """A new version with the fields given.
+
+        Raises NotFound, BadRequest for wrong types, and Conflict for a name that another package of the project has.
+        """
         refuse_types("this is not a package", type_errors(Package, body))
         changes = {key: value for key, value in body.items() if key not in _FIXED and not key.startswith("_")}
         if "name" in changes:
@@ -89,6 +87,8 @@ class Packages:
         def intent(tx: Tx) -> Document:
             current = require(tx, Kind.PACKAGE, package_id, private=True)
             doc = revised(current, changes)
+            if doc["name"] != current["name"]:
+                _refuse_taken(tx, doc)
             if doc is not current:
                 tx.put(Kind.PACKAGE, doc)
             return doc
@@ -108,6 +108,17 @@ class Packages:
             tx.delete(Kind.PACKAGE, package_id)
 
         self._platform.store.write(intent)
+
+
+def _refuse_taken(tx: Tx, doc: Mapping[str, Any]) -> None:
+    """Raises Conflict if another package of the project has the document's name."""
+    taken = tx.find(Kind.PACKAGE, {"pageSize": 1}, where={"name": doc["name"], "projectId": doc["projectId"]}).items
+    if taken and taken[0]["id"] != doc["id"]:
+        project = tx.get(Kind.PROJECT, doc["projectId"]) or {}
+        raise Conflict(
+            f"project {project.get('name')!r} has a package {doc['name']!r} already",
+            hint=f"update it (PATCH /packages/{taken[0]['id']}), or choose another name",
+        )
 
 
 def project_of(platform: Platform, body: Mapping[str, Any]) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dtlpipe.errors import Conflict, NotFound
+from dtlpipe.errors import BadRequest, Conflict, NotFound
 from mock_server.platform.documents import merged, name, now, object_at, require
 from mock_server.store.base import Document, Kind, Query, Tx
 from mock_server.store.ids import new_uuid
@@ -113,13 +113,22 @@ class Projects:
         owner = {"id": creator, "email": creator, "username": creator, "role": "owner", "type": "user"}
         return [owner, *(each for each in project.get("contributors", ()) if each.get("email") != creator)]
 
-    def set_member(self, project_id: str, email: str, role: str | None) -> list[dict[str, Any]]:
-        """Gives the member the role; None takes the member out. Returns all members."""
+    def set_member(self, project_id: str, email: str, role: str | None, *, known: bool = False) -> list[dict[str, Any]]:
+        """Gives the member the role; None takes the member out. Returns all members.
+
+        Raises NotFound for the project, and for a member that is to be `known` or taken out and is none; BadRequest
+        for the owner, whose role is not up for change.
+        """
+        email = name(email, "member")
         member = {"id": email, "email": email, "username": email, "role": role, "type": "user"}
 
         def intent(tx: Tx) -> None:
             document = require(tx, Kind.PROJECT, project_id)
+            if email == document["creator"]:
+                raise BadRequest(f"{email!r} owns the project, and stays its owner")
             others = [each for each in document.get("contributors", ()) if each.get("email") != email]
+            if (known or role is None) and len(others) == len(document.get("contributors", ())):
+                raise NotFound(f"{email!r} is no member of project {document['name']!r}")
             document["contributors"] = others if role is None else [*others, member]
             document["updatedAt"] = now()
             tx.put(Kind.PROJECT, document)

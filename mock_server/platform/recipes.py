@@ -13,6 +13,7 @@ from mock_server.store.ids import new_id
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
+_LONGEST_TAG = 256
 _OWN = frozenset({"id", "createdAt", "creator"})
 
 
@@ -37,11 +38,12 @@ class Recipes:
         return require(self._store, kind, id)
 
     def update(self, kind: Kind, id: str, patch: Mapping[str, Any]) -> Document:
-        """Lays the patch over it. Raises NotFound, and BadRequest for wrong types."""
+        """Lays the patch over it; a null says nothing. Raises NotFound, and BadRequest for wrong types."""
         _check(patch)
+        changes = {key: value for key, value in patch.items() if key not in _OWN and value is not None}
 
         def intent(tx: Tx) -> Document:
-            document = merged(require(tx, kind, id), {key: patch[key] for key in patch if key not in _OWN})
+            document = merged(require(tx, kind, id), changes)
             document["updatedAt"] = now()
             tx.put(kind, document)
             return document
@@ -58,13 +60,16 @@ class Recipes:
         self._store.write(intent)
 
     def set_labels(self, ontology_id: str, labels: Sequence[Any], *, upsert: bool) -> Document:
-        """Adds labels `{"tag", "displayData"?, "color"?}`. Those that exist are kept, or with `upsert` replaced."""
-        nodes = [_node(each, index) for index, each in enumerate(labels)]
+        """Adds labels `{"tag", "displayData"?, "color"?}`. Those that exist are kept, or with `upsert` replaced.
+
+        Raises NotFound for the ontology, and BadRequest for what is no label.
+        """
+        nodes = [_node(each, ["labelsNode", index]) for index, each in enumerate(labels)]
 
         def intent(tx: Tx) -> Document:
             document = require(tx, Kind.ONTOLOGY, ontology_id)
             roots: list[dict[str, Any]] = list(document.get("roots") or [])
-            places = {root.get("value", {}).get("tag"): index for index, root in enumerate(roots)}
+            places = {_tag(root): index for index, root in enumerate(roots)}
             for node in nodes:
                 place = places.get(node["value"]["tag"])
                 if place is None:
@@ -79,8 +84,11 @@ class Recipes:
         return self._store.write(intent)
 
     def remove_labels(self, ontology_id: str, tags: Sequence[Any]) -> Document:
-        """Takes the labels out, wherever they are. Raises NotFound for the ontology."""
-        gone = {tag for tag in tags if isinstance(tag, str)}
+        """Takes the labels out, wherever they are. Raises NotFound for the ontology, BadRequest for what is no tag."""
+        wrong = [index for index, tag in enumerate(tags) if not isinstance(tag, str)]
+        if wrong:
+            raise BadRequest("", errors=[{"path": ["labelNames", wrong[0]], "message": "a tag is needed here"}])
+        gone = set(tags)
 
         def intent(tx: Tx) -> Document:
             document = require(tx, Kind.ONTOLOGY, ontology_id)
@@ -133,7 +141,11 @@ def new_ontology(body: Mapping[str, Any], creator: str) -> Document:
 _TYPES: dict[str, tuple[type, str]] = {
     "title": (str, "a text"),
     "projectIds": (list, "a list of ids"),
+    "projects": (list, "a list of ids"),
     "ontologyIds": (list, "a list of ids"),
+    "instructions": (list, "a list of instructions"),
+    "examples": (list, "a list of examples"),
+    "customActions": (list, "a list of actions"),
     "roots": (list, "a list of labels"),
     "attributes": (list, "a list of attributes"),
     "uiSettings": (dict, "an object"),
@@ -142,11 +154,15 @@ _TYPES: dict[str, tuple[type, str]] = {
 
 
 def _check(body: Mapping[str, Any]) -> None:
-    errors = [
+    errors: list[dict[str, Any]] = [
         {"path": [key], "message": f"{wanted} is needed here"}
         for key, (kind, wanted) in _TYPES.items()
         if not isinstance(body.get(key), (kind, type(None)))
     ]
+    for key in ("projectIds", "projects", "ontologyIds"):
+        ids = body.get(key)
+        wrong = [index for index, id in enumerate(ids) if not isinstance(id, str)] if isinstance(ids, list) else ()
+        errors += [{"path": [key, index], "message": "an id is needed here"} for index in wrong]
     roots = body.get("roots")
     errors += _root_errors(roots, ["roots"]) if isinstance(roots, list) else []
     if errors:
@@ -160,15 +176,30 @@ def _root_errors(roots: Any, path: list[Any]) -> list[dict[str, Any]]:
     for index, root in enumerate(roots):
         if not isinstance(root, Mapping) or not isinstance(root.get("value"), Mapping):
             errors.append({"path": [*path, index], "message": "a label is an object {'value', 'children'}"})
+        elif not isinstance(root["value"].get("tag"), str | None):
+            errors.append({"path": [*path, index, "value", "tag"], "message": "a label's tag is a text"})
         elif root.get("children"):
             errors += _root_errors(root["children"], [*path, index, "children"])
     return errors
 
 
-def _node(label: Any, index: int) -> dict[str, Any]:
+_LABEL: dict[str, tuple[type, str]] = {
+    "displayLabel": (str, "a text"),
+    "displayData": (dict, "an object"),
+    "attributes": (list, "a list"),
+    "color": (str, "a text such as #00ff7f"),
+    "children": (list, "a list of labels"),
+}
+
+
+def _node(label: Any, path: list[Any]) -> dict[str, Any]:
     tag = label.get("tag") if isinstance(label, Mapping) else None
-    if not isinstance(tag, str) or not tag:
-        raise BadRequest("", errors=[{"path": ["labelsNode", index, "tag"], "message": "a label needs a tag"}])
+    if not isinstance(tag, str) or not 0 < len(tag) <= _LONGEST_TAG:
+        message = f"a label needs a tag, of at most {_LONGEST_TAG} characters"
+        raise BadRequest("", errors=[{"path": [*path, "tag"], "message": message}])
+    for key, (kind, wanted) in _LABEL.items():
+        if not isinstance(label.get(key), (kind, type(None))):
+            raise BadRequest("", errors=[{"path": [*path, key], "message": f"{wanted} is needed here"}])
     value = {
         "tag": tag,
         "displayLabel": label.get("displayLabel") or tag,
@@ -176,7 +207,7 @@ def _node(label: Any, index: int) -> dict[str, Any]:
         "attributes": label.get("attributes") or [],
         "color": label.get("color") or _color(tag),
     }
-    children = [_node(child, at) for at, child in enumerate(label.get("children") or ())]
+    children = [_node(child, [*path, "children", at]) for at, child in enumerate(label.get("children") or ())]
     return {"value": value, "children": children}
 
 
@@ -185,9 +216,13 @@ def _color(tag: str) -> str:
     return f"#{sum(ord(each) * 131**at for at, each in enumerate(tag)) % 0xFFFFFF:06x}"
 
 
+def _tag(root: Mapping[str, Any]) -> str | None:
+    """A label's tag; None for what was stored as a label and is none."""
+    tag = (root.get("value") or {}).get("tag")
+    return tag if isinstance(tag, str) else None
+
+
 def _without(roots: Sequence[dict[str, Any]], gone: set[str]) -> list[dict[str, Any]]:
     return [
-        {**root, "children": _without(root.get("children") or [], gone)}
-        for root in roots
-        if root.get("value", {}).get("tag") not in gone
+        {**root, "children": _without(root.get("children") or [], gone)} for root in roots if _tag(root) not in gone
     ]

@@ -51,8 +51,15 @@ class Triggers:
                 f"a trigger cannot be created for a {operation['type']} here",
                 hint="a pipeline's triggers are made by its install: node.add_trigger(...), pipeline.install()",
             )
-        if self._platform.store.get(Kind.SERVICE, operation.get("serviceId") or "") is None:
+        service = self._platform.store.get(Kind.SERVICE, operation.get("serviceId") or "")
+        if service is None:
             raise NotFound(f"there is no service {operation.get('serviceId')!r} for trigger {trigger_name!r} to start")
+        known = [each.get("name") for each in self._platform.services.functions(service)]
+        if operation.get("functionName") is not None and known and operation["functionName"] not in known:
+            raise NotFound(
+                f"service {service['name']!r} has no function {operation['functionName']!r} for a trigger to call",
+                hint=f"its functions: {', '.join(map(repr, known))}",
+            )
         doc = trigger_document(trigger_name, project["id"], body, creator)
 
         def intent(tx: Tx) -> None:

@@ -16,6 +16,7 @@ from dtlpipe.errors import (
     from_status,
 )
 
+_LONGEST = 4000  # characters of a message: what is quoted in it may be as long as a body
 _TEXTS = {
     404: "there is nothing at {method} {path}",
     405: "{path} does not take {method}",
@@ -45,6 +46,8 @@ def body(error: PlatformException, request_id: str) -> dict[str, Any]:
     where = "; ".join(f"{_path(each.get('path', ()))}: {each.get('message')}" for each in unsaid)
     if where:
         message = f"{message}: {where}" if message else where
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST // 2]} [...] {message[-_LONGEST // 2 :]}"
     found = {
         "message": message,
         "status": status(error),

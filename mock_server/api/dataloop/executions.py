@@ -29,6 +29,14 @@ class _Progress(BaseModel):
     message: str | None = None
 
 
+class _Update(BaseModel):
+    """The body of PATCH /executions/{id}: clients send all of an execution, of which only this can be changed."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    to_terminate: bool | None = Field(None, alias="toTerminate")
+
+
 def register(api: Blueprint, platform: Platform) -> None:
     """Adds the routes of executions; queries for them go to /query/faas."""
     executions = platform.executions
@@ -76,7 +84,7 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.patch("/executions/<execution_id>")
     def update_execution(execution_id: str) -> Any:
-        return executions.update(execution_id, validation.json_object())
+        return executions.update(execution_id, validation.body(_Update).model_dump(by_alias=True))
 
     @api.post("/executions/<execution_id>/progress")
     def report_progress(execution_id: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import render, validation
@@ -55,8 +55,8 @@ def register(api: Blueprint, platform: Platform) -> None:
     def set_member(project_id: str, email: str) -> Any:
         role = validation.json_object(empty=True).get("role", "engineer")
         if role not in _ROLES:
-            raise BadRequest(f"role: {role!r} is none of {', '.join(_ROLES)}")
-        return projects.set_member(project_id, email, role)
+            raise BadRequest(f"role: {role!r:.80} is none of {', '.join(_ROLES)}")
+        return projects.set_member(project_id, email, role, known=request.method == "PATCH")
 
     @api.delete("/projects/<project_id>/members/<email>")
     def remove_member(project_id: str, email: str) -> Any:

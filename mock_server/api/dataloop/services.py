@@ -27,7 +27,7 @@ class _Filters(_Body):
 
 
 class _Checkpoint(_Filters):
-    id: int = 0
+    id: int = Field(0, ge=0, lt=1 << 63)
 
 
 class _Logs(_Filters):
@@ -37,7 +37,7 @@ class _Logs(_Filters):
     pipeline_execution_id: str | None = Field(None, alias="pipelineExecutionId")
     service_id: str | None = Field(None, alias="serviceId")
     follow: bool | None = None
-    size: int | None = None
+    size: int | None = Field(None, ge=1)
     checkpoint: _Checkpoint | None = None
 
 

@@ -53,6 +53,8 @@ def _send(stream: Stream) -> Response:
     first, end, status = 0, size, 200
     if wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1:
         found = wanted.range_for_length(size)
+        if found is None and size and -wanted.ranges[0][0] > size:
+            found = (0, size)  # more of the end than there is: all of it (RFC 9110, 14.1.2)
         if found is not None:
             (first, end), status = found, 206
             headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"

@@ -18,6 +18,7 @@ from dtlpipe.errors import BadRequest, PayloadTooLarge
 from mock_server.api.dataloop import render, validation
 from mock_server.api.guard import caller
 from mock_server.api.wire import json_response
+from mock_server.platform import json_text
 from mock_server.platform.items import Blob, Mode, Operation, Upload
 from mock_server.platform.paths import file_name, file_path
 from mock_server.store.base import Document
@@ -90,9 +91,11 @@ class _Multipart:
     @classmethod
     def of_request(cls) -> _Multipart:
         boundary = request.mimetype_params.get("boundary")
-        if not boundary:
-            raise BadRequest("the multipart body has no boundary", hint="let your HTTP library set the Content-Type")
-        return cls(MultipartDecoder(boundary.encode("latin-1"), max_form_memory_size=None, max_parts=100))
+        if not boundary or not boundary.isascii():
+            raise BadRequest(
+                "the multipart body has no boundary that can be one", hint="let your HTTP library set the Content-Type"
+            )
+        return cls(MultipartDecoder(boundary.encode("ascii"), max_form_memory_size=None, max_parts=100))
 
     def upload(self, platform: Platform, dataset_id: str, mode: Mode) -> tuple[Document, Operation]:
         """Reads to the body's end. What comes before the file is checked before the file's first byte is stored."""
@@ -137,7 +140,9 @@ class _Multipart:
         if not text.strip():
             return {}
         try:
-            found = orjson.loads(text)
+            found = json_text.parse(text)
+        except json_text.TooDeep as error:
+            raise BadRequest(f"metadata: {error}") from None
         except orjson.JSONDecodeError as error:
             raise BadRequest(f"metadata: this is not JSON: {error.msg} (column {error.colno})") from None
         if not isinstance(found, dict):

@@ -38,6 +38,8 @@ class Case:
 
     def begin(self, mode: str = "concurrent", limit: int = 4, **options: Any) -> RunState:
         include = self.plan.names[:1]
+        if mode == "as Haystack":
+            mode, options["dead_paths"] = "concurrent", False
         return RunState(
             self.plan,
             self.inputs,

@@ -17,7 +17,7 @@ from tests.unit.graph.random_graphs import Case, cases
 # Each law looks at many steps of each graph, so it needs fewer graphs than the profile grants.
 thorough = settings(max_examples=settings().max_examples * 2 // 5)
 
-MODES = st.sampled_from(["concurrent", "serial"])
+MODES = st.sampled_from(["concurrent", "serial", "as Haystack"])
 DAG_KINDS = ("standard", "lazy")
 
 

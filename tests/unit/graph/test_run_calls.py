@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from dtlpipe.graph import (
+    Graph,
+    InputPort,
     PipelineMaxComponentRuns,
+    PipelineRuntimeError,
+    PipelineValidationError,
     RunState,
     Task,
+    freeze,
 )
-from dtlpipe.graph.drive import run_calls
+from dtlpipe.graph.drive import InvalidOutput, run_calls
+from tests.unit.graph.machines import build, greedy, lazy, optional
 from tests.unit.graph.random_graphs import Case, cases
 
 HAYSTACKS = ("standard", "lazy", "greedy")
@@ -153,3 +161,159 @@ def test_a_run_goes_on_from_its_entries_as_from_itself(case, steps, mode):
     assert again.outputs == state.outputs
     for name in ("missing", "unreported", "triggered", "users", "values"):
         assert getattr(again._inbox, name) == getattr(state._inbox, name), name
+
+
+CHAIN = build({"a": (["x"], ["y"]), "b": (["x"], ["y"])}, ["a.y -> b.x"])
+
+
+def serial(plan: Any, inputs: Any = None, **options: Any) -> RunState:
+    return RunState(plan, inputs, mode="serial", **options)
+
+
+def same(**inputs: Any) -> dict[str, Any]:
+    return {"y": inputs["x"]}
+
+
+def test_each_node_is_called_with_its_inputs_by_name():
+    state = serial(CHAIN, {"a": {"x": 1}})
+    run_calls(state, [lambda x: {"y": x + 1}, lambda x: {"y": x * 10}])
+    assert state.outputs == {"b": {"y": 20}}
+    assert dict(state.visits) == {"a": 1, "b": 1}
+    assert state.finished
+
+
+def test_inputs_are_copies_unless_a_node_shares_them():
+    value = ["mine"]
+    for shares in (None, [False, True]):
+        received = []
+
+        def keep(x: Any, received: list[Any] = received) -> dict[str, Any]:
+            received.append(x)
+            return {"y": x}
+
+        run_calls(serial(CHAIN, {"a": {"x": value}}), [keep, keep], shares_inputs=shares)
+        first, second = received
+        assert first == second == value
+        assert first is not value
+        assert (first is second) == (shares is not None)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, [("y", 1)]])
+def test_what_is_no_mapping_is_reported_with_its_node(wrong):
+    state = serial(CHAIN, {"a": {"x": 1}})
+    with pytest.raises(InvalidOutput, match="Node 'b' returned") as caught:
+        run_calls(state, [same, lambda x: wrong])
+    assert (caught.value.node, caught.value.output) == ("b", wrong)
+    assert state.failed == (Task("b", 1, 0, {}), caught.value)
+    assert state.failed[0].inputs == {"x": 1}
+
+
+def test_any_mapping_will_do():
+    state = serial(CHAIN, {"a": {"x": 1}})
+    run_calls(state, [lambda x: MappingProxyType({"y": x}), same])
+    assert state.outputs == {"b": {"y": 1}}
+
+
+def test_outputs_that_were_not_declared_are_told_of_and_kept():
+    plan = build({"a": ([], ["y"]), "b": (["x"], ["y"]), "c": ([], [])}, ["a.y -> b.x"])
+    told = []
+    state = serial(plan)
+    calls = [lambda: {"y": 1, "more": 2}, same, lambda: {"free": 3}]
+    run_calls(state, calls, undeclared=lambda *what: told.append(what))
+    assert told == [("a", ["more"])], "c declares nothing, and b nothing else"
+    assert state.outputs == {"a": {"more": 2}, "b": {"y": 1}, "c": {"free": 3}}
+
+
+def test_what_a_node_raises_comes_out_as_it_is_and_the_state_knows_the_task():
+    error = Break("no")
+
+    def fail(x: Any) -> Any:
+        raise error
+
+    state = serial(CHAIN, {"a": {"x": [1]}}, remember_senders=True)
+    with pytest.raises(Break) as caught:
+        run_calls(state, [same, fail])
+    assert caught.value is error
+    task, noted = state.failed
+    assert (task.key, task.inputs, noted) == (("b", 0), {"x": [1]}, error)
+    assert state.entries()["b"] == {"x": [{"sender": "a", "value": [1]}]}
+    assert state.finished
+    assert dict(state.visits) == {"a": 1, "b": 1}
+
+
+def test_an_interrupted_task_stays_outstanding_and_can_be_completed():
+    def interrupt(x: Any) -> Any:
+        raise KeyboardInterrupt
+
+    state = serial(CHAIN, {"a": {"x": 1}})
+    with pytest.raises(KeyboardInterrupt):
+        run_calls(state, [interrupt, same])
+    assert [task.key for task in state.tasks] == [("a", 0)]
+    state.complete(("a", 0), {"y": 5})
+    run_calls(state, [interrupt, same])
+    assert state.outputs == {"b": {"y": 5}}
+
+
+def test_a_run_that_was_interrupted_between_two_moves_does_not_go_on():
+    class Interrupting(dict[str, Any]):
+        def get(self, *_: Any) -> Any:
+            raise KeyboardInterrupt
+
+    state = serial(CHAIN, {"a": {"x": 1}})
+    with pytest.raises(KeyboardInterrupt):
+        run_calls(state, [lambda x: Interrupting(y=1), same])
+    assert state.failed[0].key == ("a", 0)
+    assert state.finished
+
+
+def converting(convert: Any) -> Any:
+    graph = Graph().add_node("a", ["x"], ["y"]).add_node("b", [InputPort("x")], ["y"])
+    graph.connect("a", "y", "b", "x", convert=convert)
+    return freeze(graph)
+
+
+def test_values_are_converted_on_their_way():
+    state = serial(converting(str), {"a": {"x": 1}})
+    run_calls(state, [same, same])
+    assert state.outputs == {"b": {"y": "1"}}
+
+
+def test_a_value_that_cannot_be_converted_fails_its_sender_and_nothing_is_delivered():
+    state = serial(converting(int), {"a": {"x": "one"}}, remember_senders=True)
+    with pytest.raises(PipelineRuntimeError, match="perform conversion"):
+        run_calls(state, [same, same])
+    assert state.failed[0].key == ("a", 0)
+    assert state.entries() == {"a": {"x": [{"sender": None, "value": "one"}]}}
+
+
+def test_an_endless_loop_is_stopped_at_the_limit():
+    plan = build({"a": ([greedy("x")], ["y"]), "b": (["x"], ["y"])}, ["a.y -> b.x", "b.y -> a.x"])
+    state = serial(plan, {"a": {"x": 0}}, max_runs_per_node=5)
+    with pytest.raises(PipelineMaxComponentRuns, match="count 5 reached for component 'a'"):
+        run_calls(state, [same, same])
+    assert dict(state.visits) == {"a": 5, "b": 5}
+
+
+def test_an_error_of_the_limit_that_a_node_raises_is_the_nodes_failure():
+    def nested(x: Any) -> Any:
+        raise PipelineMaxComponentRuns("inside")
+
+    state = serial(CHAIN, {"a": {"x": 1}})
+    with pytest.raises(PipelineMaxComponentRuns, match="inside"):
+        run_calls(state, [nested, same])
+    assert state.failed[0].key == ("a", 0)
+
+
+def test_it_drives_serial_runs_only():
+    with pytest.raises(PipelineValidationError, match="mode='serial'"):
+        run_calls(RunState(CHAIN, {"a": {"x": 1}}), [same, same])
+
+
+def test_a_run_with_a_start_begins_there_whatever_the_node_has_received():
+    plan = build(
+        {"a": ([], ["y"]), "b": (["x", optional("o", 7)], ["y"]), "c": ([lazy("x")], [])}, ["a.y -> b.x", "b.y -> c.x"]
+    )
+    state = serial(plan, start="b")
+    received = []
+    run_calls(state, [None, lambda **inputs: received.append(inputs) or {"y": 1}, lambda x: received.append(x) or {}])
+    assert received == [{"o": 7}, [1]]

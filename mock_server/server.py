@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer, TempfileBasedBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.utilities import Error
@@ -234,6 +234,12 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
     expect_continue: bool
     limit: int | None = None
     refused: Error | None = None
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # of urlsplit: waitress would hang up without a word
+            raise ParsingError("Bad URI") from None
 
     def received(self, data: bytes) -> int:
         try:

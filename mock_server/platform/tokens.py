@@ -19,6 +19,7 @@ from typing import Literal
 
 import attrs
 import jwt
+from jwt.utils import base64url_decode, base64url_encode
 
 from dtlpipe.errors import Forbidden, Unauthorized
 from mock_server.config import Settings
@@ -140,6 +141,9 @@ class Tokens:
             claims = jwt.decode(
                 token, self._key(), algorithms=[_ALGORITHM], options={"require": ["exp", "email", "sub", "kind", "jti"]}
             )
+            signature = token.rpartition(".")[2]
+            if base64url_encode(base64url_decode(signature)).decode() != signature:  # base64 has many ways to say it
+                raise jwt.InvalidSignatureError
         except jwt.ExpiredSignatureError:
             raise Unauthorized("the token has expired", hint="log in again") from None
         except jwt.InvalidTokenError:

@@ -91,6 +91,15 @@ def test_a_changed_token_is_refused(http, platform):
     http.refused(401, "GET", ME, headers=bearer(f"{head}.{other}.{signature}"))
 
 
+def test_a_token_said_in_another_way_is_another_token(http, platform):
+    token = platform.token()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same_bytes = token[:-1] + letters[letters.index(token[-1]) ^ 1]
+    for other in (f"{token}=", f"{token}==", same_bytes):
+        http.refused(401, "GET", ME, headers=bearer(other))
+    http.ok("GET", ME, headers=bearer(token))
+
+
 def test_an_expired_token_is_refused_and_says_so(http, platform):
     token = platform.token(lifetime=-1)
     assert "expired" in http.refused(401, "GET", ME, headers=bearer(token))["message"]

@@ -144,6 +144,7 @@ def test_a_post_never_answers_what_makes_clients_repeat_it(http, platform, monke
         b"nonsense\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: minus\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
 def test_what_is_no_request_is_answered_in_json_and_harms_nobody(platform, http, request_bytes):

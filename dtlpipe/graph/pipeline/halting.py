@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING, NoReturn
 from dtlpipe.graph.errors import BreakpointException, PipelineRuntimeError
 
 if TYPE_CHECKING:
+    from dtlpipe.graph.breakpoints import Breakpoint
     from dtlpipe.graph.pipeline.running import Run
     from dtlpipe.graph.task import Task
 
-__all__ = ["attach", "stop_at"]
+__all__ = ["attach", "is_at", "stop_at"]
+
+
+def is_at(break_point: Breakpoint | None, task: Task) -> bool:
+    """Return whether a run stops before this task."""
+    return break_point is not None and (break_point.component_name, break_point.visit_count) == task.key
 
 
 def stop_at(run: Run, task: Task) -> NoReturn:
-    """Stop before a task at which the run's breakpoint is.
+    """Stop before the task at which the run's breakpoint is.
 
     Raises:
         BreakpointException: with the snapshot.
     """
-    if run.break_point is None:
-        raise ValueError(f"The run has no breakpoint, so it cannot stop at {task.key}.")
-    error = BreakpointException.from_triggered_breakpoint(run.break_point)
+    error = BreakpointException(
+        f"Breaking at component {task.node} at visit count {task.visit}", task.node, break_point=run.break_point
+    )
     attach(run, task, error)
     raise error
 
@@ -38,12 +44,12 @@ def attach(run: Run, task: Task, error: BreakpointException | PipelineRuntimeErr
         error: of the run itself, or of the component, which may have run a pipeline of its own.
     """
     from dtlpipe.graph.breakpoints import save_snapshot
-    from dtlpipe.graph.stopping import create_snapshot, failure_break_point, is_reached
+    from dtlpipe.graph.stopping import create_snapshot, failure_break_point
 
-    own = run.break_point if is_reached(run.break_point, task) else None
+    stands_at = run.break_point if is_at(run.break_point, task) else None
     snapshot = create_snapshot(
         run.state,
-        break_point=own if own is not None else failure_break_point(task),
+        break_point=stands_at or failure_break_point(task),
         original_input_data=run.data,
         include_outputs_from=run.include,
     )

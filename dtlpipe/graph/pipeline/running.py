@@ -27,7 +27,7 @@ from dtlpipe.graph.errors import (
 )
 from dtlpipe.graph.pipeline.compiling import Compiled
 from dtlpipe.graph.pipeline.ending import warn_if_blocked
-from dtlpipe.graph.pipeline.halting import attach, stop_at
+from dtlpipe.graph.pipeline.halting import attach, is_at, stop_at
 from dtlpipe.graph.pipeline.inputs import Inputs, validate
 from dtlpipe.graph.pipeline.visiting import (
     checked,
@@ -188,7 +188,7 @@ def _is_exhaustion(run: Run, error: Exception, task: Task) -> bool:
 def _run_watched(run: Run, tracer: Tracer, parent: Span) -> None:
     state, break_point = run.state, run.break_point
     while (task := state.next()) is not None:
-        if break_point is not None and (break_point.component_name, break_point.visit_count) == task.key:
+        if is_at(break_point, task):
             stop_at(run, task)
         try:
             state.complete(task, _visit_watched(run.compiled, task, tracer, parent))

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dtlpipe.graph import tracing
 from dtlpipe.graph.copies import copied
 from dtlpipe.graph.errors import BreakpointException, PipelineRuntimeError, PipelineValidationError
-from dtlpipe.graph.pipeline.halting import attach, stop_at
+from dtlpipe.graph.pipeline.halting import attach, is_at, stop_at
 from dtlpipe.graph.pipeline.running import Run, finish, refuse_blocked
 from dtlpipe.graph.pipeline.visiting import checked, component_span, logger, pipeline_span, raise_failure
 from dtlpipe.graph.task import Task
@@ -83,7 +83,7 @@ def _hand_out(run: Run, places: _Places) -> Task | None:
     state, break_point = run.state, run.break_point
     full = places.full
     while (task := state.next()) is not None:
-        if break_point is not None and (break_point.component_name, break_point.visit_count) == task.key:
+        if is_at(break_point, task):
             places.close()
             return task
         places.give(task)
@@ -174,13 +174,12 @@ class _Places:
         self._waiting.clear()
 
     async def wait(self) -> None:
-        """Wait until something has ended."""
-        if not self._over:
-            self._wake = self._loop.create_future()
-            try:
-                await self._wake
-            finally:
-                self._wake = None
+        """Wait until something ends that has not been taken."""
+        self._wake = self._loop.create_future()
+        try:
+            await self._wake
+        finally:
+            self._wake = None
 
     def take(self) -> tuple[Task, asyncio.Task[Mapping[str, Any]]] | None:
         """Return the next task that has ended, with what has become of it, or None."""

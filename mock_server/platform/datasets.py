@@ -132,6 +132,8 @@ class Datasets:
         def intent(tx: Tx) -> Document:
             document = require(tx, Kind.DATASET, dataset_id)
             if changes.get("name", document["name"]) != document["name"]:
+                if document.get("hidden"):
+                    raise _kept(document)
                 _check_free(tx, document["projects"][0], changes["name"])
             document = {**document, **changes, "updatedAt": now()}
             document["metadata"] = merged(document["metadata"], metadata)
@@ -140,9 +142,14 @@ class Datasets:
 
         return self._store.write(intent)
 
-    def delete(self, dataset_id: str) -> None:
-        """Its items first, then the dataset: cut short, it can be done again. Raises NotFound."""
-        self.get(dataset_id)
+    def delete(self, dataset_id: str, *, hidden: bool = False) -> None:
+        """Its items first, then the dataset: cut short, it can be done again.
+
+        Raises NotFound, and Forbidden for the hidden one of a project, unless that is asked for.
+        """
+        found = self.get(dataset_id)
+        if found.get("hidden") and not hidden:
+            raise _kept(found)
         mine = {"datasetId": dataset_id}
 
         def some(tx: Tx) -> bool:
@@ -184,6 +191,10 @@ def writable(reads: Reads, dataset_id: str) -> Document:
     if dataset.get("readonly"):
         raise Forbidden(f"dataset {dataset['name']!r} is read-only", hint="PATCH /datasets/<id>/unlock opens it")
     return dataset
+
+
+def _kept(dataset: Mapping[str, Any]) -> Forbidden:
+    return Forbidden(f"dataset {dataset['name']!r} keeps the code of its project, and goes with it")
 
 
 def _check_free(tx: Tx, project_id: str, dataset_name: str) -> None:

@@ -92,7 +92,7 @@ class Projects:
         for service in platform.store.iterate(Kind.SERVICE, where=mine):
             platform.services.delete(service["id"], force=True)
         for dataset in platform.store.iterate(Kind.DATASET, where=mine):
-            platform.datasets.delete(dataset["id"])
+            platform.datasets.delete(dataset["id"], hidden=True)
 
         def intent(tx: Tx) -> bool:
             for kind in (Kind.TRIGGER, Kind.PACKAGE):

@@ -95,16 +95,13 @@ class Worker:
     def submit(self, submission: Submission) -> Future[dict[str, Any] | None]:
         """Begins work, in one transaction. The future gives None, or the answer to an earlier request of the same key.
 
-        Raises BadRequest at once for a revision that cannot run; the future raises Conflict for a key used otherwise,
-        and whatever the submission's check raises.
+        Raises BadRequest at once for a revision that cannot run; the future raises Conflict for a key used otherwise.
         """
         runs = tuple((row, self.blueprint(row.revision_id)) for row in submission.runs)
 
         def intent(tx: Tx) -> dict[str, Any] | None:
-            if submission.idempotency is not None:
-                earlier = _earlier(tx, submission.idempotency)
-                if earlier is not None:
-                    return earlier
+            if submission.idempotency is not None and (earlier := _earlier(tx, submission.idempotency)) is not None:
+                return earlier
             if submission.check is not None:
                 submission.check(tx)
             if submission.command is not None:

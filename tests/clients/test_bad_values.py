@@ -150,6 +150,44 @@ def test_a_second_project_of_a_dataset_is_not_passed_over(there, world):
     assert "projects.1" in there.refused(400, "POST", "/datasets", json=body)["message"]
 
 
+@pytest.mark.usefixtures("unchanged")
+def test_what_is_neither_true_nor_false_is_not_taken_for_true(there, world):
+    items, clone = f"/datasets/{world.dataset['id']}/query", {"targetDatasetId": world.dataset["id"]}
+    recipe = there.ok("POST", "/ontologies", json={"title": "t"})["id"]
+    for value in ("false", 1, []):
+        system = {"systemSpace": value}
+        update = {**system, "update": {"metadata": {"system": {"a": 1}}}}
+        options = {**clone, "remoteFileName": "/c", "cloneDatasetParams": {"withMetadata": value}}
+        for method, path, body in (
+            ("POST", "/datasets/query", system),
+            ("POST", items, update),
+            ("POST", f"/items/{world.item['id']}/clone", options),
+            ("PATCH", f"/ontologies/{recipe}/labels", {"labelsNode": [{"tag": "x"}], "upsert": value}),
+        ):
+            assert "true or false" in there.refused(400, method, path, json=body)["message"]
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_the_dataset_that_keeps_a_project_s_code_goes_with_the_project_only(there, world):
+    query = {"systemSpace": True, "filter": {"hidden": True}, "context": {"projects": [world.project["id"]]}}
+    (hidden,) = there.ok("POST", "/datasets/query", json=query)["items"]
+    there.refused(403, "DELETE", f"/datasets/{hidden['id']}")
+    there.refused(403, "PATCH", f"/datasets/{hidden['id']}", json={"name": "other"})
+    assert there.ok("GET", f"/datasets/{hidden['id']}") == hidden
+
+
+def test_a_project_is_deleted_with_the_dataset_that_keeps_its_code(there):
+    project = there.ok("POST", "/projects", data={"name": f"short {uuid.uuid4().hex}"})
+    query = {"systemSpace": True, "filter": {"hidden": True}, "context": {"projects": [project["id"]]}}
+    (hidden,) = there.ok("POST", "/datasets/query", json=query)["items"]
+    there.ok("DELETE", f"/projects/{project['id']}")
+    there.refused(404, "GET", f"/datasets/{hidden['id']}")
+
+
+def test_labels_to_take_out_have_to_be_named(there, ontology):
+    assert "labelNames" in there.refused(400, "DELETE", f"/ontologies/{ontology['id']}/labels", json={})["message"]
+
+
 # --- members and keys --------------------------------------------------
 
 

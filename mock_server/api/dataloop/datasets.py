@@ -28,7 +28,9 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/datasets/query")
     def query_datasets() -> Any:
-        return paging.cursor(datasets.query(validation.query()), shown)
+        query = validation.query()
+        validation.truth(query, "systemSpace")
+        return paging.cursor(datasets.query(query), shown)
 
     @api.get("/datasets/<dataset_id>")
     def get_dataset(dataset_id: str) -> Any:
@@ -77,5 +79,5 @@ def _update_items(platform: Platform, dataset_id: str, body: dict[str, Any]) -> 
     patch = body["update"]
     if not isinstance(patch, dict):
         raise BadRequest('update: an object such as {"metadata": {"user": {...}}} is needed here')
-    system = bool(body.get("systemSpace"))
+    system = validation.truth(body, "systemSpace")
     return {"updated": platform.items.update_all(dataset_id, body, patch, caller().email, system=system)}

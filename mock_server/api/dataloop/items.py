@@ -55,7 +55,7 @@ def register(api: Blueprint, platform: Platform) -> None:
             caller().email,
             path=path,
             metadata=body.get("metadata"),
-            with_metadata=options.get("withMetadata") is not False,
-            with_annotations=options.get("withItemsAnnotations") is not False,
+            with_metadata=validation.truth(options, "withMetadata", default=True),
+            with_annotations=validation.truth(options, "withItemsAnnotations", default=True),
         )
         return shown(platform, "commands", command)

@@ -40,12 +40,12 @@ def register(api: Blueprint, platform: Platform) -> None:
         labels = body.get("labelsNode")
         if not isinstance(labels, list):
             raise BadRequest("", errors=[{"path": ["labelsNode"], "message": "a list of labels is needed here"}])
-        return shown(Kind.ONTOLOGY, recipes.set_labels(id, labels, upsert=bool(body.get("upsert"))))
+        return shown(Kind.ONTOLOGY, recipes.set_labels(id, labels, upsert=validation.truth(body, "upsert")))
 
     @api.delete("/ontologies/<id>/labels")
     def remove_labels(id: str) -> Any:
         body = validation.json_object(empty=True)
-        tags = body.get("labelNames", body.get("labels", []))
+        tags = body.get("labelNames", body.get("labels"))
         if not isinstance(tags, list):
             raise BadRequest("", errors=[{"path": ["labelNames"], "message": "a list of tags is needed here"}])
         return shown(Kind.ONTOLOGY, recipes.remove_labels(id, tags))

@@ -92,6 +92,14 @@ def text(data: dict[str, Any], key: str, *, longest: int = 4096) -> str:
     return value
 
 
+def truth(data: Mapping[str, Any], key: str, *, default: bool = False) -> bool:
+    """The truth value under the key; the default for null and for absence."""
+    value = data.get(key)
+    if not isinstance(value, bool | None):
+        raise BadRequest("", errors=[{"path": [key], "message": "true or false is needed here"}])
+    return default if value is None else value
+
+
 def checked_query(found: Mapping[str, Any]) -> None:
     """Raises BadRequest if the query's filter is none; for queries that are kept before they are asked."""
     compile_query(found.get("filter") or {})

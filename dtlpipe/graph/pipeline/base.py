@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from dtlpipe.graph.errors import DeserializationError, PipelineValidationError
-from dtlpipe.graph.pipeline import adding, connecting, describing, refusals
+from dtlpipe.graph.pipeline import adding, connecting, describing, guarding, refusals
 from dtlpipe.graph.pipeline.network import Network
 
 if TYPE_CHECKING:
     from dtlpipe.graph.pipeline.compiling import Compiled
+    from dtlpipe.graph.policies import Policy
     from dtlpipe.graph.serialization.components import DeserializationCallbacks
     from dtlpipe.graph.serialization.marshal import Marshaller
 
@@ -62,16 +63,30 @@ class PipelineBase:
 
     # ---- building ----------------------------------------------------------------------------------------------------
 
-    def add_component(self, name: str, instance: Any) -> Self:
+    def add_component(self, name: str, instance: Any, *, policy: Policy | None = None) -> Self:
         """Add a component under a name that no other has. The same one again, under the same name, changes nothing.
 
-        A function, a code node or a whole pipeline is made into a component.
+        A function, a code node or a whole pipeline is made into a component. `policy` as by `set_policy`.
 
         Raises:
             PipelineValidationError: the name is taken, reserved, empty or has a dot, or the object is no component.
             PipelineError: the instance is in this pipeline under another name, or in another pipeline.
         """
-        adding.add(self, adding.checked(self, [(name, instance)]))
+        wanted = adding.checked(self, [(name, instance)])
+        if policy is not None:
+            guarding.check_policy(name, wanted.get(name, instance), policy)
+        adding.add(self, wanted)
+        return self if policy is None else self.set_policy(name, policy)
+
+    def set_policy(self, name: str, policy: Policy | None) -> Self:
+        """Say how often a component is retried, how long it may take, where its failures go, whether it is cached.
+
+        None takes the component's policy away. See `dtlpipe.graph.policies.Policy`.
+
+        Raises:
+            PipelineValidationError: there is no such component, or its outputs are in the way.
+        """
+        guarding.set_policy(self.graph, name, policy)
         return self
 
     def add_components(self, components: Mapping[str, Any]) -> Self:

@@ -16,6 +16,7 @@ import attrs
 
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.pipeline.connecting import gathers
+from dtlpipe.graph.pipeline.guarding import runnable
 from dtlpipe.graph.pipeline.network import Network
 from dtlpipe.graph.plan import Plan, freeze
 from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
@@ -46,7 +47,8 @@ class Compiled:
 
     Attributes:
         plan: for `RunState`.
-        instances: the components, in plan order. Look `run` up at each call: people replace it.
+        instances: the components, or what guards them by their policy, in plan order. Look `run` up at each call:
+            people replace it.
         types: their classes, in plan order.
         supports_async: whether they have a usable `run_async`, in plan order.
         declared: the names of their outputs, in plan order.
@@ -146,7 +148,7 @@ def compile_network(network: Network) -> Compiled:
     input_dicts = tuple(data["input_sockets"] for data in nodes.values())
     return Compiled(
         plan=plan,
-        instances=instances,
+        instances=tuple(runnable(name, nodes[name]) for name in plan.names),
         types=tuple(map(type, instances)),
         supports_async=tuple(bool(getattr(i, "__haystack_supports_async__", False)) for i in instances),
         declared=tuple(frozenset(nodes[name]["output_sockets"]) for name in plan.names),

@@ -9,17 +9,21 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dtlpipe.graph.errors import DeserializationError, PipelineError
 from dtlpipe.graph.serialization.allowlist import (
     check_module,
     deserialization_context,
+    import_class_by_name,
     internal,
     our_name,
     registered,
 )
 from dtlpipe.graph.serialization.components import DeserializationCallbacks, component_from_dict, component_to_dict
+
+if TYPE_CHECKING:
+    from dtlpipe.graph.policies import Policy
 
 __all__ = ["pipeline_from_dict", "pipeline_to_dict"]
 
@@ -45,6 +49,8 @@ class _Pipeline(Protocol):
 
     def remove_component(self, name: str) -> Any: ...
 
+    def set_policy(self, name: str, policy: Policy) -> Any: ...
+
 
 P = TypeVar("P", bound=_Pipeline)
 
@@ -59,6 +65,7 @@ def pipeline_to_dict(pipeline: _Pipeline) -> dict[str, Any]:
         SerializationError: a component cannot be written.
     """
     network = pipeline.graph
+    policies = {name: own["policy"].to_dict() for name, own in network.nodes.items() if own.get("policy") is not None}
     return {
         "metadata": _copied(pipeline.metadata),
         "max_runs_per_component": pipeline._max_runs_per_component,  # noqa: SLF001 - Haystack has no public name for it
@@ -68,6 +75,7 @@ def pipeline_to_dict(pipeline: _Pipeline) -> dict[str, Any]:
             for sender, receiver, own in network.edges.data()
         ],
         "connection_type_validation": pipeline._connection_type_validation,  # noqa: SLF001
+        **({"policies": policies} if policies else {}),
     }
 
 
@@ -108,6 +116,8 @@ def pipeline_from_dict(
             for name, own in described.items():
                 instance = given[name] if name in given else _make(name, own, callbacks)
                 pipeline.add_component(name, instance)
+            for name, policy in _section(data, "policies", dict).items():
+                pipeline.set_policy(name, _policy(policy))
             for connection in _section(data, "connections", list):
                 pipeline.connect(*_ends(connection))
         except BaseException:
@@ -153,6 +163,12 @@ def _make(name: str, described: Any, callbacks: DeserializationCallbacks | None)
             f"Couldn't deserialize component '{name}' of class '{component_class.__name__}' "
             f"with the following data:\n{_shown(described)}\n\nOriginal error: {error}"
         ) from error
+
+
+def _policy(data: Any) -> Policy:
+    from dtlpipe.graph.policies import Policy
+
+    return Policy.from_dict(data, import_class_by_name)
 
 
 def _find_class(name: str, kind: Any) -> type:

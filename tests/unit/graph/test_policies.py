@@ -1,0 +1,606 @@
+"""Policies: retries, timeouts, error outputs and caches around components."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import itertools
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dtlpipe.graph import (
+    Breakpoint,
+    BreakpointException,
+    DeserializationError,
+    Pipeline,
+    PipelineRuntimeError,
+    PipelineValidationError,
+    SerializationError,
+    component,
+    policies,
+)
+from dtlpipe.graph.caching import DiskCache, MemoryCache
+from dtlpipe.graph.policies import ComponentFailure, ComponentTimeout, Guarded, Policy, Retry
+from dtlpipe.graph.serialization.allowlist import import_class_by_name
+
+AT_ONCE = Retry(attempts=3, delay=0)
+
+
+@component
+class Flaky:
+    """Fails at its first visits, as often as it is told, and keeps what it was given."""
+
+    def __init__(self, failures: int = 0, error: type[Exception] = ConnectionError) -> None:
+        self.failures = failures
+        self.error = error
+        self.seen: list[Any] = []
+
+    @component.output_types(value=int)
+    def run(self, items: list[int]):
+        self.seen.append(list(items))
+        items.append(99)
+        if len(self.seen) <= self.failures:
+            raise self.error(f"failure {len(self.seen)}")
+        return {"value": sum(items[:-1])}
+
+
+@component
+class FlakyAsync:
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.seen: list[Any] = []
+
+    @component.output_types(value=int)
+    def run(self, items: list[int]):
+        raise NotImplementedError
+
+    @component.output_types(value=int)
+    async def run_async(self, items: list[int]):
+        self.seen.append(list(items))
+        items.append(99)
+        if len(self.seen) <= self.failures:
+            raise ConnectionError(f"failure {len(self.seen)}")
+        return {"value": sum(items[:-1])}
+
+
+@component
+class Fallback:
+    @component.output_types(value=int)
+    def run(self, error: ComponentFailure):
+        return {"value": -error.attempts}
+
+
+@component
+class Counted:
+    """Counts its runs; in a class attribute, so that instances made from data count too."""
+
+    runs = 0
+
+    def __init__(self, factor: int = 1) -> None:
+        self.factor = factor
+
+    @component.output_types(value=int)
+    def run(self, number: Any):
+        type(self).runs += 1
+        return {"value": self.factor * (number if isinstance(number, int) else 0)}
+
+
+@pytest.fixture(autouse=True)
+def _count_anew():
+    Counted.runs = 0
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(policies.time, "sleep", found.append)
+    return found
+
+
+def one(instance: Any, policy: Policy | None) -> Pipeline:
+    return Pipeline().add_component("it", instance, policy=policy)
+
+
+def run(pipeline: Pipeline, data: dict[str, Any], *, asynchronous: bool = False) -> dict[str, Any]:
+    return asyncio.run(pipeline.run_async(data)) if asynchronous else pipeline.run(data)
+
+
+both = pytest.mark.parametrize("flaky", [Flaky, FlakyAsync])
+
+
+def is_async(flaky: type) -> bool:
+    return flaky is FlakyAsync
+
+
+# ---- retries ---------------------------------------------------------------------------------------------------------
+
+
+@both
+def test_a_component_that_fails_is_tried_again_with_inputs_as_they_were(flaky: Any):
+    instance = flaky(2)
+    given_items = [1, 2]
+    pipeline = one(instance, Policy(retry=AT_ONCE))
+    assert run(pipeline, {"it": {"items": given_items}}, asynchronous=is_async(flaky)) == {"it": {"value": 3}}
+    assert instance.seen == [[1, 2]] * 3
+    assert given_items == [1, 2]
+
+
+@both
+def test_after_the_last_attempt_the_error_leaves_and_says_how_often(flaky: Any):
+    instance = flaky(5)
+    with pytest.raises(PipelineRuntimeError, match="failure 3") as caught:
+        run(one(instance, Policy(retry=AT_ONCE)), {"it": {"items": []}}, asynchronous=is_async(flaky))
+    assert caught.value.component_name == "it"
+    assert caught.value.component_type is flaky
+    assert caught.value.__cause__.__notes__ == ["Component 'it' was tried 3 times."]
+
+
+@both
+def test_without_retries_a_component_is_tried_once(flaky: Any):
+    instance = flaky(1)
+    with pytest.raises(PipelineRuntimeError) as caught:
+        run(one(instance, Policy(timeout=60)), {"it": {"items": []}}, asynchronous=is_async(flaky))
+    assert len(instance.seen) == 1
+    assert not hasattr(caught.value.__cause__, "__notes__")
+
+
+@both
+def test_only_the_errors_that_are_named_are_worth_another_attempt(flaky: Any):
+    instance = flaky(1)
+    pipeline = one(instance, Policy(retry=Retry(attempts=3, delay=0, on=(KeyError, ZeroDivisionError))))
+    with pytest.raises(PipelineRuntimeError, match="failure 1"):
+        run(pipeline, {"it": {"items": []}}, asynchronous=is_async(flaky))
+    assert len(instance.seen) == 1
+
+
+@both
+def test_breakpoints_are_no_failures(flaky: Any):
+    """A component may be a pipeline of its own, which stops at a breakpoint."""
+
+    class Stopping(flaky):  # type: ignore[misc]
+        def run(self, items: list[int]):
+            self.seen.append(items)
+            raise BreakpointException("stop", break_point=Breakpoint("inner"))
+
+        async def run_async(self, items: list[int]):
+            return Stopping.run(self, items)
+
+    instance = Stopping()
+    guarded = Guarded("it", instance, Policy(retry=AT_ONCE, error_output="error"))
+    with pytest.raises(BreakpointException):
+        asyncio.run(guarded.run_async(items=[])) if is_async(flaky) else guarded.run(items=[])
+    assert len(instance.seen) == 1
+
+
+def test_each_delay_is_longer_up_to_the_longest(slept: list[float], caplog: pytest.LogCaptureFixture):
+    retry = Retry(attempts=5, delay=1, factor=3, max_delay=10, jitter=0)
+    one(Flaky(4), Policy(retry=retry)).run({"it": {"items": []}})
+    assert slept == [1, 3, 9, 10]
+    assert "Component 'it' failed at attempt 1 with ConnectionError: failure 1. It is tried again in 1 " in caplog.text
+
+
+def test_delays_on_the_event_loop_let_others_run(monkeypatch: pytest.MonkeyPatch):
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(delay: float) -> None:
+        slept.append(delay)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    pipeline = one(FlakyAsync(1), Policy(retry=Retry(attempts=2, delay=7, jitter=0)))
+    assert run(pipeline, {"it": {"items": [1]}}, asynchronous=True) == {"it": {"value": 1}}
+    assert slept == [7]
+
+
+def test_jitter_shortens_delays_by_up_to_its_part():
+    retry = Retry(attempts=200, delay=8, factor=1, jitter=0.25)
+    delays = list(retry.delays(random.Random(1).random))
+    assert len(delays) == 199
+    assert min(delays) < 6.2
+    assert max(delays) > 7.8
+    assert all(6 <= delay <= 8 for delay in delays)
+    assert list(Retry(attempts=3, delay=8, jitter=1).delays(lambda: 1.0)) == [0, 0]
+
+
+def test_delays_of_ever_so_many_attempts_stay_numbers():
+    assert set(itertools.islice(Retry(attempts=10_000, delay=1, jitter=0).delays(), 100, None)) == {30.0}
+
+
+def test_a_sync_component_of_an_async_run_is_retried_in_its_thread():
+    instance = Flaky(2)
+    pipeline = one(instance, Policy(retry=AT_ONCE))
+    assert run(pipeline, {"it": {"items": [1]}}, asynchronous=True) == {"it": {"value": 1}}
+    assert len(instance.seen) == 3
+
+
+# ---- timeouts --------------------------------------------------------------------------------------------------------
+
+
+@component
+class Stuck:
+    """Waits until it is let go, at its first visits as often as it is told."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.times = times
+        self.let_go = threading.Event()
+        self.threads: list[threading.Thread] = []
+
+    @component.output_types(value=int)
+    def run(self, number: int):
+        self.threads.append(threading.current_thread())
+        if len(self.threads) <= self.times:
+            self.let_go.wait()
+        return {"value": number}
+
+    def end(self) -> None:
+        self.let_go.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_component_that_takes_too_long_is_left_behind(asynchronous: bool):
+    instance = Stuck()
+    with pytest.raises(PipelineRuntimeError, match=r"'it'.*\n.*\n.*timeout of 0\.01 seconds") as caught:
+        run(one(instance, Policy(timeout=0.01)), {"it": {"number": 1}}, asynchronous=asynchronous)
+    assert isinstance(caught.value.__cause__, ComponentTimeout)
+    assert isinstance(caught.value.__cause__, TimeoutError)
+    assert instance.threads[0].daemon
+    instance.end()
+
+
+def test_a_timeout_is_for_one_attempt():
+    instance = Stuck(times=2)
+    pipeline = one(instance, Policy(timeout=0.05, retry=Retry(attempts=3, delay=0, on=TimeoutError)))
+    assert pipeline.run({"it": {"number": 1}}) == {"it": {"value": 1}}
+    instance.end()
+
+
+def test_a_coroutine_that_takes_too_long_is_cancelled():
+    cancelled: list[bool] = []
+
+    @component
+    class StuckAsync:
+        @component.output_types(value=int)
+        def run(self, number: int):
+            raise NotImplementedError
+
+        @component.output_types(value=int)
+        async def run_async(self, number: int):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(True)
+                raise
+
+    with pytest.raises(PipelineRuntimeError, match=r"timeout of 0\.01 seconds"):
+        run(one(StuckAsync(), Policy(timeout=0.01)), {"it": {"number": 1}}, asynchronous=True)
+    assert cancelled == [True]
+
+
+@component
+class OwnTimeout:
+    @component.output_types(value=int)
+    def run(self, number: int):
+        raise TimeoutError("the server's")
+
+    @component.output_types(value=int)
+    async def run_async(self, number: int):
+        raise TimeoutError("the server's")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_timeout_that_the_component_raises_is_its_own(asynchronous: bool):
+    with pytest.raises(PipelineRuntimeError, match="the server's") as caught:
+        run(one(OwnTimeout(), Policy(timeout=60)), {"it": {"number": 1}}, asynchronous=asynchronous)
+    assert type(caught.value.__cause__) is TimeoutError
+
+
+def test_a_component_in_time_keeps_its_result_and_its_context():
+    place = contextvars.ContextVar("place", default="nowhere")
+
+    @component
+    class Reader:
+        @component.output_types(place=str)
+        def run(self, self_: int = 0):
+            return {"place": place.get()}
+
+    place.set("here")
+    assert one(Reader(), Policy(timeout=60)).run({}) == {"it": {"place": "here"}}
+
+
+# ---- error outputs ---------------------------------------------------------------------------------------------------
+
+
+def with_fallback(instance: Any, policy: Policy) -> Pipeline:
+    pipeline = Pipeline().add_component("it", instance, policy=policy).add_component("fallback", Fallback())
+    return pipeline.connect("it.error", "fallback.error")
+
+
+@both
+def test_a_failure_leaves_by_the_error_output_when_all_attempts_have_failed(flaky: Any):
+    pipeline = with_fallback(flaky(5), Policy(retry=AT_ONCE, error_output="error"))
+    found = run(pipeline, {"it": {"items": [1]}}, asynchronous=is_async(flaky))
+    assert found == {"fallback": {"value": -3}}
+
+
+@both
+def test_the_fallback_does_not_run_when_all_went_well(flaky: Any):
+    pipeline = with_fallback(flaky(1), Policy(retry=AT_ONCE, error_output="error"))
+    assert run(pipeline, {"it": {"items": [1]}}, asynchronous=is_async(flaky)) == {"it": {"value": 1}}
+
+
+def test_a_failure_that_nobody_receives_is_an_output_of_the_pipeline():
+    found = one(Flaky(1, ValueError), Policy(error_output="error")).run({"it": {"items": [1, 2]}})
+    failure = found["it"]["error"]
+    assert failure == ComponentFailure("it", "ValueError", "failure 1", 1, {"items": [1, 2]})
+    assert isinstance(failure.error, ValueError)
+    assert ComponentFailure.from_dict(failure.to_dict()) == failure
+    assert "error" not in failure.to_dict()
+
+
+def test_the_component_itself_has_no_other_outputs_than_before():
+    instance = Flaky()
+    pipeline = one(instance, Policy(error_output="error"))
+    assert set(instance.__haystack_output__._sockets_dict) == {"value"}
+    assert set(pipeline.outputs()["it"]) == {"value", "error"}
+    assert pipeline.remove_component("it") is instance
+    assert set(Pipeline().add_component("it", instance).outputs()["it"]) == {"value"}
+
+
+def test_an_error_output_of_the_name_of_another_output_is_refused():
+    pipeline = Pipeline()
+    with pytest.raises(PipelineValidationError, match=r"'it' has an output 'value' of its own"):
+        pipeline.add_component("it", Flaky(), policy=Policy(error_output="value"))
+    assert len(pipeline.graph) == 0
+    pipeline.add_component("it", Flaky())
+    with pytest.raises(PipelineValidationError, match="of its own"):
+        pipeline.set_policy("it", Policy(error_output="value"))
+    assert set(pipeline.outputs()["it"]) == {"value"}
+
+
+def test_a_connected_error_output_cannot_go():
+    pipeline = with_fallback(Flaky(1), Policy(error_output="error"))
+    for policy in (None, Policy(), Policy(error_output="other")):
+        with pytest.raises(PipelineValidationError, match=r"'it\.error' is connected with \['fallback'\]"):
+            pipeline.set_policy("it", policy)
+    pipeline.set_policy("it", Policy(error_output="error", retry=AT_ONCE))
+    assert pipeline.run({"it": {"items": [1]}}) == {"it": {"value": 1}}
+    pipeline.remove_component("fallback")
+    assert set(pipeline.set_policy("it", None).outputs()["it"]) == {"value"}
+
+
+# ---- caches ----------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_cache_every_run_is_one():
+    pipeline = one(Counted(), None)
+    assert [pipeline.run({"it": {"number": 2}}) for _ in range(2)] == [{"it": {"value": 2}}] * 2
+    assert Counted.runs == 2
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_was_computed_is_not_computed_again(asynchronous: bool):
+    pipeline = one(Counted(), Policy(cache=MemoryCache()))
+    found = [run(pipeline, {"it": {"number": each}}, asynchronous=asynchronous) for each in (2, 3, 2)]
+    assert [each["it"]["value"] for each in found] == [2, 3, 2]
+    assert Counted.runs == 2
+
+
+def test_coroutines_are_cached_as_well():
+    instance = FlakyAsync()
+    pipeline = one(instance, Policy(cache=MemoryCache()))
+    for _ in range(2):
+        assert run(pipeline, {"it": {"items": [1]}}, asynchronous=True) == {"it": {"value": 1}}
+    assert len(instance.seen) == 1
+
+
+def test_a_cache_on_disk_serves_other_pipelines(tmp_path: Path):
+    for _ in range(2):
+        assert one(Counted(), Policy(cache=DiskCache(tmp_path))).run({"it": {"number": 2}}) == {"it": {"value": 2}}
+    assert Counted.runs == 1
+
+
+def test_another_parameter_is_another_component():
+    cache = MemoryCache()
+    instance = Counted()
+    pipeline = one(instance, Policy(cache=cache))
+    assert one(Counted(2), Policy(cache=cache)).run({"it": {"number": 2}}) == {"it": {"value": 4}}
+    assert pipeline.run({"it": {"number": 2}}) == {"it": {"value": 2}}
+    instance.factor = 3
+    assert pipeline.run({"it": {"number": 2}}) == {"it": {"value": 6}}
+
+
+def test_another_code_is_another_component(monkeypatch: pytest.MonkeyPatch):
+    pipeline = one(Counted(), Policy(cache=MemoryCache()))
+    assert pipeline.run({"it": {"number": 2}}) == {"it": {"value": 2}}
+    monkeypatch.setattr(Counted, "run", lambda self, number: {"value": -number})
+    assert pipeline.run({"it": {"number": 2}}) == {"it": {"value": -2}}
+
+
+def test_inputs_that_cannot_be_told_apart_are_not_cached():
+    pipeline = one(Counted(), Policy(cache=MemoryCache()))
+    for _ in range(2):
+        pipeline.run({"it": {"number": object()}})
+    assert Counted.runs == 2
+
+
+def test_components_that_cannot_be_described_are_not_cached():
+    instance = Counted()
+    instance.factor = threading.Lock()  # type: ignore[assignment]
+    cache = MemoryCache()
+    with pytest.raises(PipelineRuntimeError):
+        one(instance, Policy(cache=cache)).run({"it": {"number": 2}})
+    assert len(cache) == 0
+    lone = Guarded("it", Counted(), Policy(cache=cache))
+    assert [lone.run(number=2), lone.run(number=2)] == [{"value": 2}] * 2
+    assert len(cache) == 0
+
+
+def test_failures_are_not_cached():
+    cache = MemoryCache()
+    guarded = Guarded("it", Flaky(1), Policy(cache=cache, error_output="error"), lambda: {"type": "Flaky"})
+    assert set(guarded.run(items=[1])) == {"error"}
+    assert len(cache) == 0
+    assert guarded.run(items=[1]) == {"value": 1}
+    assert len(cache) == 1
+
+
+def test_outputs_that_are_no_mapping_are_neither_cached_nor_accepted():
+    @component
+    class Wrong:
+        def run(self, number: int):
+            return number
+
+    cache = MemoryCache()
+    with pytest.raises(PipelineRuntimeError, match="got int instead"):
+        one(Wrong(), Policy(cache=cache)).run({"it": {"number": 1}})
+    assert len(cache) == 0
+
+
+# ---- setting and writing policies ------------------------------------------------------------------------------------
+
+
+def test_a_guarded_component_is_the_component_in_all_else():
+    instance = Counted(5)
+    guarded = Guarded("it", instance, Policy())
+    assert guarded.factor == 5
+    assert guarded.__haystack_input__ is instance.__haystack_input__
+
+
+def test_inputs_may_have_any_name():
+    @component
+    class Odd:
+        def __init__(self) -> None:
+            for name in ("self", "run", "inputs", "timeout"):
+                component.set_input_type(self, name, int)
+
+        @component.output_types(total=int)
+        def run(this, /, **kwargs: int):
+            return {"total": sum(kwargs.values())}
+
+    data = {"it": {"self": 1, "run": 2, "inputs": 3, "timeout": 4}}
+    assert one(Odd(), Policy(timeout=60, retry=2)).run(data) == {"it": {"total": 10}}
+
+
+def test_a_policy_takes_effect_at_the_next_run_and_can_be_taken_away():
+    pipeline = one(Flaky(1), None)
+    pipeline.set_policy("it", Policy(retry=AT_ONCE))
+    assert pipeline.run({"it": {"items": [1]}}) == {"it": {"value": 1}}
+    pipeline.set_policy("it", None)
+    pipeline.get_component("it").seen.clear()
+    with pytest.raises(PipelineRuntimeError):
+        pipeline.run({"it": {"items": [1]}})
+
+
+def test_a_component_that_is_there_already_may_be_given_its_policy():
+    instance = Flaky(1)
+    pipeline = one(instance, None).add_component("it", instance, policy=Policy(retry=AT_ONCE))
+    assert pipeline.run({"it": {"items": [1]}}) == {"it": {"value": 1}}
+
+
+def test_a_policy_for_nobody_is_refused():
+    with pytest.raises(PipelineValidationError, match="nobody"):
+        Pipeline().set_policy("nobody", Policy())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Retry(attempts=0),
+        lambda: Retry(attempts=1.5),  # type: ignore[arg-type]
+        lambda: Retry(attempts=True),
+        lambda: Retry(delay=-1),
+        lambda: Retry(delay="1"),  # type: ignore[arg-type]
+        lambda: Retry(delay=float("nan")),
+        lambda: Retry(jitter=1.1),
+        lambda: Retry(on=(BaseException,)),  # type: ignore[arg-type]
+        lambda: Retry(on="ValueError"),
+        lambda: Policy(retry="3"),
+        lambda: Policy(retry=True),
+        lambda: Policy(timeout=0),
+        lambda: Policy(error_output="a.b"),
+        lambda: Policy(error_output=3),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(make: Any):
+    with pytest.raises(PipelineValidationError):
+        make()
+
+
+def test_a_number_of_retries_is_a_number_of_attempts():
+    assert Policy(retry=4).retry == Retry(attempts=4)
+
+
+def test_policies_are_written_only_when_they_are_set():
+    assert "policies" not in one(Counted(), None).to_dict()
+    assert "policies" not in one(Counted(), Policy()).set_policy("it", None).to_dict()
+
+
+def test_policies_come_back_as_they_were_written(tmp_path: Path):
+    policy = Policy(
+        retry=Retry(attempts=5, on=(TimeoutError, PipelineValidationError)),
+        timeout=2.5,
+        error_output="error",
+        cache=DiskCache(tmp_path),
+    )
+    pipeline = Pipeline().add_component("it", Counted(), policy=policy).add_component("fallback", Fallback())
+    pipeline.add_component("plain", Counted(), policy=Policy())
+    pipeline.connect("it.error", "fallback.error")
+    again = Pipeline.loads(pipeline.dumps(), allowed_modules=[__name__])
+    assert again == pipeline
+    assert again.graph.nodes["it"]["policy"] == policy
+    assert again.graph.nodes["plain"]["policy"] == Policy()
+    assert pipeline.to_dict()["policies"] == {
+        "it": {
+            "retry": {
+                "attempts": 5,
+                "delay": 0.5,
+                "factor": 2.0,
+                "max_delay": 30.0,
+                "jitter": 0.2,
+                "on": ["builtins.TimeoutError", "dtlpipe.graph.errors.PipelineValidationError"],
+            },
+            "timeout": 2.5,
+            "error_output": "error",
+            "cache": {"type": "disk", "path": str(tmp_path)},
+        },
+        "plain": {},
+    }
+
+
+def test_retries_in_data_are_for_all_errors_unless_they_name_some():
+    assert Policy.from_dict({"retry": {"attempts": 2}}, import_class_by_name) == Policy(retry=2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        3,
+        "text",
+        {"unknown": 1},
+        {"retry": 3.5},
+        {"retry": {"unknown": 1}},
+        {"retry": {"on": ["builtins.int"]}},
+        {"retry": {"on": ["builtins.Nothing"]}},
+        {"retry": {"on": ["os.system"]}},
+        {"timeout": -1},
+        {"cache": {"type": "redis"}},
+    ],
+)
+def test_data_that_describe_no_policy_are_refused(data: Any):
+    with pytest.raises(DeserializationError):
+        Policy.from_dict(data, import_class_by_name)
+
+
+def test_an_error_that_has_no_name_for_files_cannot_be_written():
+    class Local(Exception):
+        pass
+
+    with pytest.raises(SerializationError, match="Local"):
+        Policy(retry=Retry(on=Local)).to_dict()

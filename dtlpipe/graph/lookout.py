@@ -96,12 +96,10 @@ class Lookout:
 
     def _hear(self, node: int) -> None:
         inbox = self._inbox
-        now = BLOCKED
         if not inbox.missing[node] and (inbox.triggered[node] or node in self._unbegun):
             now = self._ready.rate(node)
-        if now != self._echo[node]:
-            self._echo[node] = now
-            if now != BLOCKED:
+            if now != self._echo[node]:
+                self._echo[node] = now
                 heappush(self._echoes[now], node)
 
     def _first_echo(self, priority: int) -> int | None:

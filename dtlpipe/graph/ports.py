@@ -73,14 +73,6 @@ class InputPort:
         return self.default_value is NO_DEFAULT
 
     @property
-    def is_lazy_variadic(self) -> bool:
-        return self.kind is PortKind.LAZY
-
-    @property
-    def is_greedy(self) -> bool:
-        return self.kind is PortKind.GREEDY
-
-    @property
     def is_variadic(self) -> bool:
         return self.kind in (PortKind.LAZY, PortKind.GREEDY)
 

@@ -138,3 +138,12 @@ def test_sockets_and_senders_that_the_plan_does_not_know():
     assert state.finished
     with pytest.raises(PipelineValidationError, match="no node 'who'"):
         RunState.from_entries(plan, {"b": {"x": [by("who", 1)]}}, visits={}, outputs={})
+
+
+def test_senders_survive_a_snapshot():
+    state = RunState(PLAN, {"s": {"x": 9}}, remember_senders=True)
+    a, b = ready(state)
+    state.complete(b, {"y": 1})
+    state.complete(a, {"y": 2})
+    restored = RunState.restore(PLAN, json.loads(json.dumps(state.snapshot())))
+    assert restored.entries() == state.entries()

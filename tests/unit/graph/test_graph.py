@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from dtlpipe.graph import Graph, InputPort, PipelineConnectError, PipelineValidationError, PortKind, freeze
+from dtlpipe.graph import (
+    NO_OUTPUT,
+    Graph,
+    InputPort,
+    PipelineConnectError,
+    PipelineValidationError,
+    PortKind,
+    RunState,
+    freeze,
+)
 from tests.unit.graph.machines import build, lazy, stream
 
 
@@ -129,3 +138,39 @@ def test_an_unknown_kind_of_socket_is_refused():
     with pytest.raises(ValueError, match="eager"):
         InputPort("x", kind="eager")
     assert InputPort("x", kind="lazy").kind is PortKind.LAZY
+
+
+def test_a_cycle_is_found_among_paths_that_meet_again():
+    graph = Graph()
+    for name in "abcd":
+        graph.add_node(name, [stream("x")], ["y"])
+    for left, right in ("ab", "ac", "bd", "cd", "da"):
+        graph.connect(left, "y", right, "x")
+    assert graph.find_cycle() == ("a", "b", "d")
+
+
+def test_a_plan_says_how_large_it_is_and_where_it_starts():
+    plan = build({"a": ([], ["y"]), "b": (["x"], [])}, ["a.y -> b.x"])
+    assert repr(plan) == "<Plan of 2 nodes, 1 edges>"
+    assert repr(plan.starting_at("b")) == "<Plan of 2 nodes, 1 edges, start='b'>"
+
+
+def test_visits_read_like_a_mapping():
+    state = RunState(build({"a": ([], []), "b": ([], [])}))
+    state.next()
+    assert state.visits == {"a": 1, "b": 0}
+    assert len(state.visits) == 2
+    assert repr(state.visits) == "{'a': 1, 'b': 0}"
+
+
+def test_a_node_that_received_nothing_blocks_nothing():
+    state = RunState(build({"a": (["x"], [])}))
+    assert state.finished
+    assert state.blocked() == []
+
+
+def test_sockets_say_what_they_are():
+    kinds = ("standard", "lazy", "greedy", "stream")
+    assert [InputPort("x", kind=kind).is_variadic for kind in kinds] == [False, True, True, False]
+    assert [InputPort("x", kind=kind).takes_many_senders for kind in kinds] == [False, True, True, True]
+    assert repr(NO_OUTPUT) == "<no output>"

@@ -20,7 +20,7 @@ from dtlpipe.graph import (
     freeze,
 )
 from dtlpipe.graph.drive import InvalidOutput, run_calls
-from tests.unit.graph.machines import build, greedy, lazy, optional
+from tests.unit.graph.machines import build, greedy, lazy, optional, stream
 from tests.unit.graph.random_graphs import Case, cases
 
 HAYSTACKS = ("standard", "lazy", "greedy")
@@ -317,3 +317,53 @@ def test_a_run_with_a_start_begins_there_whatever_the_node_has_received():
     received = []
     run_calls(state, [None, lambda **inputs: received.append(inputs) or {"y": 1}, lambda x: received.append(x) or {}])
     assert received == [{"o": 7}, [1]]
+
+
+def test_a_stream_gets_a_visit_for_each_value():
+    plan = build({"a": ([], ["y"]), "b": ([], ["y"]), "s": ([stream("x")], ["y"])}, ["a.y -> s.x", "b.y -> s.x"])
+    received = []
+    state = serial(plan)
+    run_calls(state, [lambda: {"y": 1}, lambda: {"y": 2}, lambda x: received.append(x) or {"y": x}])
+    assert received == [1, 2]
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_values_collect_beside_those_of_the_user(remembers):
+    plan = build(
+        {
+            "a": ([], ["y"]),
+            "b": ([], ["y"]),
+            "l": ([lazy("x")], []),
+            "m": ([lazy("x")], []),
+            "o": ([optional("x")], []),
+        },
+        ["a.y -> l.x", "b.y -> l.x", "a.y -> m.x", "b.y -> m.x", "a.y -> o.x"],
+    )
+    received = []
+
+    def note(x: Any) -> dict[str, Any]:
+        received.append(x)
+        return {}
+
+    state = serial(plan, {"l": {"x": 0}, "o": {"x": 0}}, remember_senders=remembers)
+    run_calls(state, [lambda: {"y": 1}, lambda: {"y": 2}, note, note, note])
+    assert received == [[0, 1, 2], [1, 2], 1]
+
+
+def test_a_later_value_replaces_one_that_no_visit_has_had():
+    plan = build(
+        {"a": ([], ["y"]), "b": ([], ["y"]), "g": (["k", greedy("x")], []), "k": (["x"], ["y"])},
+        ["a.y -> g.x", "b.y -> g.x", "b.y -> k.x", "k.y -> g.k"],
+    )
+    received = []
+    run_calls(
+        serial(plan),
+        [lambda: {"y": 1}, lambda: {"y": 2}, lambda **inputs: received.append(inputs) or {}, same],
+    )
+    assert received == [{"x": [2], "k": 2}]
+
+
+def test_a_conversion_is_not_asked_for_a_value_that_is_not_there():
+    state = serial(converting(int), {"a": {"x": 1}})
+    run_calls(state, [lambda x: {}, same])
+    assert state.not_run() == ("b",)

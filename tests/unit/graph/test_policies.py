@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import itertools
+import json
 import random
 import threading
 from pathlib import Path
@@ -18,6 +20,7 @@ from dtlpipe.graph import (
     DeserializationError,
     Pipeline,
     PipelineRuntimeError,
+    PipelineSnapshot,
     PipelineValidationError,
     SerializationError,
     component,
@@ -342,6 +345,20 @@ def test_a_failure_that_nobody_receives_is_an_output_of_the_pipeline():
     assert isinstance(failure.error, ValueError)
     assert ComponentFailure.from_dict(failure.to_dict()) == failure
     assert "error" not in failure.to_dict()
+
+
+def test_a_run_that_stopped_before_the_fallback_goes_on_with_the_failure():
+    pipeline = with_fallback(Flaky(5), Policy(error_output="error"))
+    with pytest.raises(BreakpointException) as caught:
+        pipeline.run({"it": {"items": [1]}}, break_point=Breakpoint("fallback"))
+    written = json.loads(json.dumps(caught.value.pipeline_snapshot.to_dict()))
+    snapshot = PipelineSnapshot.from_dict(written)
+    assert pipeline.run({}, pipeline_snapshot=snapshot) == {"fallback": {"value": -1}}
+
+
+def test_copies_of_a_pipeline_keep_its_policies():
+    pipeline = copy.deepcopy(with_fallback(Flaky(5), Policy(retry=AT_ONCE, error_output="error")))
+    assert pipeline.run({"it": {"items": [1]}}) == {"fallback": {"value": -3}}
 
 
 def test_the_component_itself_has_no_other_outputs_than_before():

@@ -21,7 +21,15 @@ from haystack.utils import ComponentDevice, Secret
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dtlpipe.graph import DeserializationCallbacks, component, component_to_dict, default_from_dict, default_to_dict
+from dtlpipe.graph import (
+    DeserializationCallbacks,
+    Pipeline,
+    SuperComponent,
+    component,
+    component_to_dict,
+    default_from_dict,
+    default_to_dict,
+)
 from dtlpipe.graph.errors import DeserializationError
 from dtlpipe.graph.pipeline.base import PipelineBase
 from dtlpipe.graph.serialization import allowlist
@@ -195,3 +203,27 @@ def test_without_haystack_loaded_there_is_nothing_to_trust_or_find(monkeypatch):
     assert integration.registry() == {}
     with integration.trusting(["x"], unsafe=True), integration.hooking_init(lambda cls, parameters: None):
         pass
+
+
+def wrapping(pipeline_class, super_class):
+    inner = pipeline_class()
+    inner.add_component("joiner", BranchJoiner(str))
+    inner.add_component("prompt", PromptBuilder("Hello {{ name }}"))
+    inner.connect("joiner.value", "prompt.name")
+    mappings = {"input_mapping": {"name": ["joiner.value"]}, "output_mapping": {"prompt.prompt": "greeting"}}
+    middle = pipeline_class()
+    middle.add_component("inner", super_class(inner, **mappings))
+    outer = pipeline_class()
+    outer.add_component("middle", super_class(middle))
+    return outer
+
+
+def test_super_components_load_of_each_other_also_nested():
+    ours, real = wrapping(Pipeline, SuperComponent), wrapping(haystack.Pipeline, haystack.SuperComponent)
+    assert ours.to_dict() == real.to_dict()
+    for text in (ours.dumps(), real.dumps()):
+        for pipeline_class in (Pipeline, haystack.Pipeline):
+            pipeline = pipeline_class.loads(text)
+            assert pipeline.run({"middle": {"name": "you"}}) == {"middle": {"greeting": "Hello you"}}
+            assert pipeline.to_dict() == real.to_dict()
+    assert type(Pipeline.loads(real.dumps()).get_component("middle")) is SuperComponent

@@ -21,7 +21,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, TypeVar
@@ -40,6 +40,7 @@ __all__ = [
     "import_function_by_name",
     "is_unsafe",
     "our_name",
+    "portable_name",
     "registered",
     "trusting_haystack",
 ]
@@ -73,6 +74,7 @@ _OUR_NAMES = {
     "haystack.core.pipeline.async_pipeline.AsyncPipeline": _PIPELINE,
     "haystack.core.pipeline.pipeline.Pipeline": _PIPELINE,
 }
+_THEIR_NAMES = {_SUPER_COMPONENT: "haystack.core.super_component.super_component.SuperComponent"}
 
 _REFUSED_BUILTINS = tuple(
     getattr(builtins, name)
@@ -99,6 +101,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class _Trust:
     patterns: tuple[str, ...] = ()
     unsafe: bool = False
+    is_haystacks: bool = False
 
 
 _trust: ContextVar[_Trust] = ContextVar("dtlpipe_deserialization_trust", default=_Trust())  # noqa: B039 - frozen
@@ -140,7 +143,8 @@ def deserialization_context(allowed_modules: Iterable[str] | None = None, *, uns
     outer = _trust.get()
     token = _trust.set(_Trust((*outer.patterns, *(allowed_modules or ())), outer.unsafe or unsafe))
     try:
-        yield
+        with trusting_haystack():
+            yield
     finally:
         _trust.reset(token)
 
@@ -148,12 +152,17 @@ def deserialization_context(allowed_modules: Iterable[str] | None = None, *, uns
 @internal
 @contextmanager
 def trusting_haystack() -> Iterator[None]:
-    """Let Haystack's own deserialization, if the program uses it, trust what was added to this list."""
-    with ExitStack() as stack:
-        if "haystack.core.serialization_security" in sys.modules:
-            added = (*_added, *_from_environment(), *_trust.get().patterns)
-            stack.enter_context(plugins.load("haystack").trusting(added, unsafe=is_unsafe()))
+    """Let Haystack's own deserialization, if the program has loaded it, trust what was added to this list."""
+    trust = _trust.get()
+    if trust.is_haystacks or "haystack.core.serialization_security" not in sys.modules:
         yield
+        return
+    token = _trust.set(attrs.evolve(trust, is_haystacks=True))
+    try:
+        with plugins.load("haystack").trusting((*_added, *_from_environment(), *trust.patterns), unsafe=is_unsafe()):
+            yield
+    finally:
+        _trust.reset(token)
 
 
 def is_unsafe() -> bool:
@@ -212,6 +221,11 @@ def our_name(name: str) -> str:
     return _OUR_NAMES.get(name, name)
 
 
+def portable_name(name: str) -> str:
+    """Return the name under which Haystack has what this engine calls `name`, so that either reads the data."""
+    return _THEIR_NAMES.get(name, name)
+
+
 def registered(name: str) -> type | None:
     """Return the component that this program has loaded under the name already, ours or Haystack's, or None."""
     from dtlpipe.graph.components.decorator import component
@@ -244,7 +258,7 @@ def import_class_by_name(fully_qualified_name: str) -> type[object]:
         raise ImportError(f"Could not import '{name}': {error}") from error
     if not is_unsafe():
         _check_belongs(found, module_name, name)
-        if not isinstance(found, type):
+        if not isinstance(found, type) and type(found).__module__ != "typing":  # typing.Optional and its like
             raise DeserializationError(f"Refusing to deserialize '{name}': it is no class. Name a class.")
     resolved: type[object] = found
     return resolved

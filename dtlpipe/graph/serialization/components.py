@@ -16,7 +16,13 @@ import attrs
 
 from dtlpipe.graph import plugins
 from dtlpipe.graph.errors import DeserializationError, SerializationError
-from dtlpipe.graph.serialization.allowlist import import_class_by_name, is_unsafe, our_name, trusting_haystack
+from dtlpipe.graph.serialization.allowlist import (
+    import_class_by_name,
+    is_unsafe,
+    our_name,
+    portable_name,
+    trusting_haystack,
+)
 
 __all__ = [
     "DeserializationCallbacks",
@@ -78,8 +84,8 @@ def component_to_dict(obj: Any, name: str) -> dict[str, Any]:
             f"Component '{name}' of type '{type(obj).__name__}' has {problem}. "
             "Give the class a method 'to_dict' that returns plain data."
         )
-    plain: dict[str, Any] = data
-    return plain
+    kind = data.get("type")
+    return {**data, "type": portable_name(kind)} if isinstance(kind, str) else {**data}
 
 
 def default_to_dict(obj: Any, **init_parameters: Any) -> dict[str, Any]:

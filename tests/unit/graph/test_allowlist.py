@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import typing
 
 import pytest
 
@@ -148,6 +149,8 @@ def test_types_of_the_standard_library_that_annotations_use_are_allowed():
     assert import_class_by_name("builtins.str") is str
     assert import_class_by_name("collections.deque") is collections.deque
     assert import_class_by_name("collections.abc.Mapping") is collections.abc.Mapping
+    assert import_class_by_name("typing.Optional") is typing.Optional
+    assert import_class_by_name("typing.Union") is typing.Union
 
 
 @pytest.mark.parametrize("name", ["builtins.eval", "builtins.open", "builtins.__import__", "typing.cast"])

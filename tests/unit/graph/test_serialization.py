@@ -179,7 +179,7 @@ def test_plain_data_of_all_kinds_passes():
         def to_dict(self):
             return data
 
-    assert component_to_dict(Fine(), "fine") is data
+    assert component_to_dict(Fine(), "fine") == data
 
 
 def test_parameters_that_can_write_themselves_are_written_and_restored():

@@ -31,6 +31,7 @@ _RESOURCES = {
 }
 _MAX_DEPTH = 60
 _MAX_OBJECTS = 5000  # in one query: each is looked at for each document
+_MAX_SORT = 20  # keys: each is one more sorting of all that is found
 _MAX_NUMBER = 1_000_000_000
 _CONTEXT = {"datasets": "datasetId", "projects": "projectId"}
 
@@ -139,6 +140,8 @@ def _sort(sort: Any) -> Sort:
         return ()
     if not isinstance(sort, Mapping):
         raise BadRequest(f"sort: an object such as {{'createdAt': 'descending'}}, not {type(sort).__name__}")
+    if len(sort) > _MAX_SORT:
+        raise BadRequest(f"sort: at most {_MAX_SORT} keys, not {len(sort)}")
     keys = []
     for path, direction in sort.items():
         descending = _DIRECTIONS.get(direction) if isinstance(direction, (str, int)) else None

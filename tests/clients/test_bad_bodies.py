@@ -65,6 +65,7 @@ WRONG_QUERIES = {
     "a page of nothing": ({"pageSize": 0}, "pageSize"),
     "a sort that is none": ({"sort": "name"}, "sort"),
     "a sort of no direction": ({"sort": {"name": "sideways"}}, "sort.name"),
+    "a sort by too much": ({"sort": {f"k{number}": 1 for number in range(1000)}}, "sort"),
     "a context that is none": ({"context": 1}, "context"),
 }
 

@@ -165,6 +165,8 @@ def ending(stage: Stage, run: Callable[[], Any]) -> tuple[Trace, Any]:
         kind = "ValueError" if isinstance(error, ValueError) else type(error).__name__
         if kind not in ERRORS:
             raise
+        if kind == "ValueError":
+            return stage.trace, kind  # of several things wrong with the inputs, either may be named
         named = getattr(error, "component_name", None)
         if not hasattr(error, "component_name") and (
             found := re.search(r"[Cc]omponent(?: named)?:? '(\w+)'", str(error))

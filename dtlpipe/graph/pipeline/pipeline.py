@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dtlpipe.graph.pipeline.inputs import Inputs
     from dtlpipe.graph.pipeline.running import Run
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle
+    from dtlpipe.graph.schedule import Mode
 
 __all__ = ["Pipeline"]
 
@@ -43,6 +44,7 @@ class Pipeline(PipelineBase):
         break_point: Breakpoint | None = None,
         pipeline_snapshot: PipelineSnapshot | None = None,
         snapshot_callback: SnapshotCallback | None = None,
+        parallel: int = 1,
     ) -> dict[str, Any]:
         """Run on this thread, one component at a time, and return the result; see the class.
 
@@ -52,6 +54,10 @@ class Pipeline(PipelineBase):
             break_point: stop before this visit of this component, with a snapshot.
             pipeline_snapshot: go on from here instead of beginning anew; `data` is ignored then.
             snapshot_callback: receives each snapshot that is made, instead of a file.
+            parallel: how many components may run at the same time. More than one: they run in threads, each at most
+                once at a time, and branches do not wait for each other. The result is the same, except for what
+                depends on who is first: the order within the lists of variadic inputs, and greedy inputs. Worth it
+                where components wait for others (networks, files).
 
         Raises:
             PipelineValidationError: the inputs do not fit the pipeline. It is a `ValueError`.
@@ -61,13 +67,19 @@ class Pipeline(PipelineBase):
             BreakpointException: the breakpoint was reached.
             PipelineInvalidPipelineSnapshotError: the snapshot does not fit the pipeline or the breakpoint.
         """
+        if parallel != 1:
+            from dtlpipe.graph.pipeline.running_threads import check_parallel
+
+            check_parallel(parallel)
         compiled = self._compile()
         stops = running.Stops(break_point, pipeline_snapshot, snapshot_callback)
         stops.check(compiled)
         if compiled.warm_ups:
             self.warm_up()
         inputs = prepare(compiled, data) if pipeline_snapshot is None else {}
-        return running.run_to_end(running.begin(self, compiled, inputs, include_outputs_from, stops, mode="serial"))
+        mode: Mode = "concurrent" if parallel > 1 else "serial"
+        run = running.begin(self, compiled, inputs, include_outputs_from, stops, mode=mode, dead_paths=parallel > 1)
+        return running.run_to_end(run, parallel)
 
     async def run_async_generator(
         self,

@@ -4,7 +4,8 @@ Law: a run owns its state and shares nothing but the compiled pipeline, which ne
 pipeline go on side by side.
 
 Which loop a run needs is decided once, at its beginning. The plain one does nothing but ask the machine, call the
-component and tell the machine. The watched one does the same with spans, log lines and a breakpoint around each visit.
+component and tell the machine. The watched one does the same with spans, log lines and a breakpoint around each visit;
+that of `running_threads` does so in several threads.
 """
 
 from __future__ import annotations
@@ -30,19 +31,20 @@ from dtlpipe.graph.pipeline.ending import warn_if_blocked
 from dtlpipe.graph.pipeline.halting import attach, is_at, stop_at
 from dtlpipe.graph.pipeline.inputs import Inputs, validate
 from dtlpipe.graph.pipeline.visiting import (
-    checked,
-    component_span,
     logger,
     pipeline_span,
     raise_failure,
+    visit,
+    visit_watched,
     warn_of_undeclared,
 )
 from dtlpipe.graph.schedule import Mode, RunState
-from dtlpipe.graph.tracing import Span, Tracer
+from dtlpipe.graph.tracing import Tracer
 
 if TYPE_CHECKING:
     from dtlpipe.graph.breakpoints import Breakpoint, PipelineSnapshot, SnapshotCallback
     from dtlpipe.graph.pipeline.base import PipelineBase
+    from dtlpipe.graph.pipeline.running_threads import Visit
     from dtlpipe.graph.task import Task
 
 __all__ = ["Outputs", "Run", "Stops", "begin", "finish", "refuse_blocked", "run_to_end"]
@@ -112,6 +114,7 @@ def begin(
     stops: Stops,
     *,
     mode: Mode,
+    dead_paths: bool = False,
 ) -> Run:
     """Begin a run with prepared inputs, or go on with one from a snapshot, which then says all about it.
 
@@ -135,34 +138,47 @@ def begin(
             max_runs_per_node=limit,
             include_outputs_from=wanted,
             remember_senders=stops.break_point is not None,
-            dead_paths=False,
+            dead_paths=dead_paths,
         )
     tracer = tracing.watching()
     return Run(compiled, state, data, wanted, pipeline.metadata, limit, tracer, stops.break_point, stops.callback)
 
 
-def run_to_end(run: Run) -> Outputs:
-    """Run to the end, one component at a time, in Haystack's order.
+def run_to_end(run: Run, parallel: int = 1) -> Outputs:
+    """Run to the end: one component at a time in Haystack's order, or several at a time in threads.
+
+    Args:
+        run: with a machine in serial mode, or in concurrent mode if `parallel` is more than 1.
+        parallel: how many components may run at the same time.
 
     Raises:
         PipelineRuntimeError: a component failed, or a value could not be converted.
         PipelineComponentsBlockedError: there are components, but none can run.
         PipelineMaxComponentRuns: a component was due more often than it may run.
+        BreakpointException: the run's breakpoint was reached.
     """
     if run.tracer is not None:
         with pipeline_span(run.tracer, run.data, run.metadata, run.limit, "sync") as span:
-            refuse_blocked(run)
-            _run_watched(run, run.tracer, span)
-            finish(run)
+            _run(run, parallel, partial(visit_watched, run.compiled, run.tracer, span))
             span.set_content_tag("haystack.pipeline.output_data", run.outputs)
-        return run.outputs
-    refuse_blocked(run)
-    if run.break_point is not None or logger.isEnabledFor(logging.INFO):
-        _run_watched(run, tracing.NullTracer(), tracing.NullSpan())
+    elif run.break_point is not None or parallel > 1 or logger.isEnabledFor(logging.INFO):
+        _run(run, parallel, partial(visit, run.compiled))
     else:
-        _run_plain(run)
-    finish(run)
+        _run(run, parallel, None)
     return run.outputs
+
+
+def _run(run: Run, parallel: int, visitor: Visit | None) -> None:
+    refuse_blocked(run)
+    if visitor is None:
+        _run_plain(run)
+    elif parallel > 1:
+        from dtlpipe.graph.pipeline.running_threads import run_parallel
+
+        run_parallel(run, parallel, visitor)
+    else:
+        _run_watched(run, visitor)
+    finish(run)
 
 
 def _run_plain(run: Run) -> None:
@@ -185,30 +201,16 @@ def _is_exhaustion(run: Run, error: Exception, task: Task) -> bool:
     return isinstance(error, PipelineMaxComponentRuns) and task.visit >= run.limit
 
 
-def _run_watched(run: Run, tracer: Tracer, parent: Span) -> None:
-    state, break_point = run.state, run.break_point
+def _run_watched(run: Run, visitor: Visit) -> None:
+    state = run.state
     while (task := state.next()) is not None:
-        if is_at(break_point, task):
+        if is_at(run.break_point, task):
             stop_at(run, task)
         try:
-            state.complete(task, _visit_watched(run.compiled, task, tracer, parent))
+            state.complete(task, visitor(task, copied(task.inputs)))
         except (PipelineRuntimeError, BreakpointException) as failure:
             attach(run, task, failure)
             raise
-
-
-def _visit_watched(compiled: Compiled, task: Task, tracer: Tracer, parent: Span) -> Mapping[str, Any]:
-    with component_span(tracer, compiled, task, parent) as span:
-        inputs = copied(task.inputs)  # before the tracer sees them, which might change them
-        span.set_content_tag("haystack.component.input", task.inputs)
-        logger.info("Running component %s", task.node)
-        try:
-            outputs = checked(compiled, task, compiled.instances[task.index].run(**inputs))
-        except Exception as error:  # noqa: BLE001 - components raise anything
-            raise_failure(compiled, task, error)
-        span.set_tag("haystack.component.visits", task.visit + 1)
-        span.set_content_tag("haystack.component.output", outputs)
-        return outputs
 
 
 def refuse_blocked(run: Run) -> None:

@@ -12,7 +12,6 @@ without a place wait their turn. A component with a filled greedy input runs alo
 from __future__ import annotations
 
 import contextvars
-import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager
@@ -101,14 +100,14 @@ def partial(run: Run, task: Task, outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Watch:
-    """Who watches a run, if anybody does: the tracer with the run's span open, or one that sees nothing, for the log.
+    """Who watches a run, if anybody does.
 
     The span is opened and closed in a context of its own, which the components inherit: between the steps of a
     generator its caller's context must not hold it, and the generator may be closed in another than it began in.
 
     Attributes:
-        tracer: None if the visits need not be watched.
-        span: the run's.
+        tracer: or None.
+        span: the run's; one that sees nothing without a tracer.
         context: what components run in, or None for the caller's.
     """
 
@@ -120,8 +119,6 @@ class _Watch:
         if run.tracer is not None:
             self.tracer = run.tracer
             self._manager = pipeline_span(run.tracer, run.data, run.metadata, run.limit, "async")
-        elif logger.isEnabledFor(logging.INFO):
-            self.tracer = tracing.NullTracer()
 
     def __enter__(self) -> Self:
         if self._manager is not None:
@@ -215,6 +212,7 @@ class _Places:
     async def _visit(self, task: Task, inputs: dict[str, Any]) -> Mapping[str, Any]:
         compiled, node = self._compiled, task.index
         instance = compiled.instances[node]
+        logger.info("Running component %s", task.node)
         try:
             if compiled.supports_async[node]:
                 outputs = await instance.run_async(**inputs)
@@ -227,7 +225,6 @@ class _Places:
     async def _visit_watched(self, task: Task, inputs: dict[str, Any], tracer: Tracer) -> Mapping[str, Any]:
         with component_span(tracer, self._compiled, task, self._watch.span) as span:
             span.set_content_tag("haystack.component.input", task.inputs)
-            logger.info("Running component %s", task.node)
             outputs = await self._visit(task, inputs)
             span.set_tag("haystack.component.visits", task.visit + 1)
             span.set_content_tag("haystack.component.output", outputs)

@@ -1,7 +1,7 @@
 """One visit of a component: what is around the call, whoever makes it.
 
-Law: nothing here decides what runs, and nothing here calls a component; the loops do. What a component raises leaves as
-a `PipelineRuntimeError` that names it, except for what such errors and breakpoints already say.
+Law: nothing here decides what runs, or knows of a run's state. What a component raises leaves as a
+`PipelineRuntimeError` that names it, except for what such errors and breakpoints already say.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from dtlpipe.graph.pipeline.compiling import Compiled
 from dtlpipe.graph.task import Task
 from dtlpipe.graph.tracing import Span, Tracer
 
-__all__ = ["checked", "component_span", "logger", "pipeline_span", "raise_failure", "warn_of_undeclared"]
+__all__ = [
+    "checked",
+    "component_span",
+    "logger",
+    "pipeline_span",
+    "raise_failure",
+    "visit",
+    "visit_watched",
+    "warn_of_undeclared",
+]
 
 logger = logging.getLogger("dtlpipe.graph.pipeline")
 """The logger of all runs. It says at INFO which component runs."""
@@ -62,6 +71,36 @@ def warn_of_undeclared(compiled: Compiled, name: str, keys: Sequence[str]) -> No
         set(keys),
         sorted(compiled.declared[node]),
     )
+
+
+def visit(compiled: Compiled, task: Task, inputs: dict[str, Any]) -> Mapping[str, Any]:
+    """Run a component on this thread and return its outputs.
+
+    Args:
+        compiled: the pipeline.
+        task: the visit.
+        inputs: copies of its inputs, for the component.
+
+    Raises:
+        PipelineRuntimeError: the component failed.
+    """
+    logger.info("Running component %s", task.node)
+    try:
+        return checked(compiled, task, compiled.instances[task.index].run(**inputs))
+    except Exception as error:  # noqa: BLE001 - components raise anything
+        raise_failure(compiled, task, error)
+
+
+def visit_watched(
+    compiled: Compiled, tracer: Tracer, parent: Span, task: Task, inputs: dict[str, Any]
+) -> Mapping[str, Any]:
+    """Do so within a span. The tracer sees the task's own inputs; what it does to them reaches no component."""
+    with component_span(tracer, compiled, task, parent) as span:
+        span.set_content_tag("haystack.component.input", task.inputs)
+        outputs = visit(compiled, task, inputs)
+        span.set_tag("haystack.component.visits", task.visit + 1)
+        span.set_content_tag("haystack.component.output", outputs)
+        return outputs
 
 
 def pipeline_span(

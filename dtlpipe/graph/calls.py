@@ -86,20 +86,24 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                 if visit >= limit and turn is batch:
                     state._check_limit(node)
                 inputs: dict[str, Any] = {}
+                is_deep = False
                 for slot, name, kind, default, _ in readings[node]:
                     value = values[slot]
-                    if kind != STANDARD:
-                        inputs = inbox.read(node)
-                        break
-                    if value is not EMPTY:
+                    if kind == STANDARD:
+                        if value is EMPTY:
+                            if default is NO_DEFAULT:
+                                continue
+                            value = default
                         inputs[name] = value
-                    elif default is not NO_DEFAULT:
-                        inputs[name] = default
-                for value in inputs.values():
-                    if type(value) not in ATOMIC:
-                        if shares_inputs is None or not shares_inputs[node]:
-                            inputs = copied(inputs)
+                    elif kind == GREEDY and value is not EMPTY:
+                        inputs[name] = [value]
+                    else:
+                        inputs, is_deep = inbox.read(node), True
                         break
+                    if type(value) not in ATOMIC:
+                        is_deep = True
+                if is_deep and (shares_inputs is None or not shares_inputs[node]):
+                    inputs = copied(inputs)
                 outputs = calls[node](**inputs)
                 if type(outputs) is not dict and not isinstance(outputs, Mapping):  # the first is many times cheaper
                     raise InvalidOutput(names[node], outputs)

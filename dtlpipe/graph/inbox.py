@@ -185,10 +185,22 @@ class Inbox:
                     arrived: list[Any] = [] if held is EMPTY else held
                     if slot in self.users:
                         arrived = [self.users[slot], *arrived]
-                    inputs[name] = list(chain.from_iterable(arrived)) if joins else arrived
+                    inputs[name] = self._joined(node, name, arrived) if joins else arrived
             elif default is not NO_DEFAULT:
                 inputs[name] = default if kind == STREAM else list(default)
         return inputs
+
+    def _joined(self, node: int, name: str, arrived: list[Any]) -> list[Any]:
+        try:
+            return list(chain.from_iterable(arrived))
+        except TypeError as error:
+            own, kinds = self._plan.names[node], ", ".join(sorted({type(value).__name__ for value in arrived}))
+            raise PipelineRuntimeError(
+                own,
+                None,
+                f"Input '{name}' of component '{own}' joins the lists of several senders, but received: {kinds}. "
+                "Send lists, or connect one sender only.",
+            ) from error
 
     def clear(self, node: int) -> None:
         """Take out what a visit of `node` has received."""

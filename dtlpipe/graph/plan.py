@@ -365,7 +365,7 @@ def _reset(intakes: tuple[Intake, ...]) -> Reset:
         links=links[0] if one_link else slice(min(links, default=0), max(links, default=-1) + 1),
         silence=0 if one_link else bytes(len(links)),
         missing_count=sum(intake.mandatory for intake in intakes),
-        unreported_count=sum(intake.counted * len(intake.links) for intake in intakes),
+        unreported_count=len(links),
     )
 
 

@@ -180,7 +180,7 @@ class RunState:
         node = self._choose()
         if node is None:
             return None
-        if self._lookout is None:
+        if self._lookout is None and (self._visits[node] >= self._limit or self._ready.priority[node] == DEFER):
             self._check_limit(node)
         return self._hand_out(node)
 
@@ -219,7 +219,9 @@ class RunState:
             TaskNotOutstanding: the task is not handed out; nothing has changed.
             PipelineRuntimeError: a value could not be converted for its receiver; nothing has changed.
         """
-        held = self._outstanding(task)
+        held = self._tasks.get(task.index) if type(task) is Task else None
+        if held is not task:
+            held = self._outstanding(task)
         node = held.index
         plan, inbox, ready = self._plan, self._inbox, self._ready
         gone = (
@@ -452,10 +454,6 @@ class RunState:
         raise error
 
     def _outstanding(self, task: Task | TaskKey) -> Task:
-        if type(task) is Task:
-            held = self._tasks.get(task.index)
-            if held is task:
-                return held
         name, visit = (task.node, task.visit) if isinstance(task, Task) else task
         held = self._tasks.get(self._plan.number(name))
         if held is None or held.visit != visit:

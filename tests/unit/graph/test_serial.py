@@ -126,3 +126,13 @@ def test_a_greedy_node_with_several_senders_never_knows_that_all_have_reported()
     )
     ran = trace(plan, {}, lambda t: {"y": 1} if t.node == "c" else {})
     assert ran[3:] == [("m", {"x": 1}), ("g", {"k": 1, "x": [0]})]
+
+
+def test_nor_does_it_in_later_visits():
+    plan = build(
+        {n: ([], ["y"]) for n in "ab"}
+        | {"g": ([optional("k"), greedy("x", default_value=0)], ["y"]), "late": (["x"], ["y"]), "m": (["x"], [])},
+        ["a.y -> g.x", "b.y -> g.x", "g.y -> late.x", "late.y -> g.k", "late.y -> m.x"],
+    )
+    ran = trace(plan, {}, lambda t: {"y": 1} if t.node != "g" or not t.visit else {})
+    assert [node for node, _ in ran] == ["a", "b", "g", "late", "m", "g"]

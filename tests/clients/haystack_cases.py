@@ -161,7 +161,11 @@ def ending(stage: Stage, run: Callable[[], Any]) -> tuple[Trace, Any]:
         return stage.trace, run()
     except IndexError:
         return stage.trace, "their bug"  # 3.4.0 looks for what blocks in a queue that it has emptied
+    except TypeError:
+        return stage.trace, "not joined"  # without checks of types, something else than lists may meet in a list
     except Exception as error:
+        if "joins the lists" in str(error):
+            return stage.trace, "not joined"
         kind = "ValueError" if isinstance(error, ValueError) else type(error).__name__
         if kind not in ERRORS:
             raise

@@ -340,18 +340,30 @@ def test_a_join_waits_for_all_its_inputs(way):
 
 
 def test_a_list_from_outside_joins_those_of_the_senders_for_this_run_only(way):
-    @component
-    class Count:
-        @component.output_types(items=list[int])
-        def run(self, items: list[int]):
-            return {"items": items}
-
     pipeline = Pipeline()
-    pipeline.add_components({"a": Count(), "b": Count()})
+    pipeline.add_components({"a": Items(), "b": Items()})
     pipeline.connect("a", "b")
     assert pipeline.run({"a": {"items": [1]}, "b": {"items": [2]}}) == {"b": {"items": [2, 1]}}
     assert pipeline.run({"a": {"items": [1]}}) == {"b": {"items": [1]}}
     assert not pipeline.get_component("b").__haystack_input__.items.is_lazy_variadic
+
+
+def test_what_is_no_list_cannot_be_joined_with_others(way):
+    pipeline = Pipeline(connection_type_validation=False)
+    pipeline.add_components({"a": Answer({"value": 1}), "b": Answer({"value": 2}), "items": Items()})
+    pipeline.connect_many([("a.value", "items.items"), ("b.value", "items.items")])
+    with pytest.raises(
+        PipelineRuntimeError, match=r"Input 'items' of component 'items' joins .* received: int\."
+    ) as caught:
+        pipeline.run({})
+    assert caught.value.component_name == "items"
+
+
+@component
+class Items:
+    @component.output_types(items=list[int])
+    def run(self, items: list[int]):
+        return {"items": items}
 
 
 @component

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dtlpipe.graph.breakpoints import PipelineSnapshot as PipelineSnapshot
     from dtlpipe.graph.breakpoints import PipelineState as PipelineState
     from dtlpipe.graph.breakpoints import load_pipeline_snapshot as load_pipeline_snapshot
+    from dtlpipe.graph.caching import DiskCache as DiskCache
+    from dtlpipe.graph.caching import MemoryCache as MemoryCache
     from dtlpipe.graph.components.decorator import Component as Component
     from dtlpipe.graph.components.decorator import component as component
     from dtlpipe.graph.components.sockets import GreedyVariadic as GreedyVariadic
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from dtlpipe.graph.components.sockets import OutputSocket as OutputSocket
     from dtlpipe.graph.components.sockets import Sockets as Sockets
     from dtlpipe.graph.components.sockets import Variadic as Variadic
+    from dtlpipe.graph.drawing import to_mermaid as to_mermaid
+    from dtlpipe.graph.drawing import to_svg as to_svg
     from dtlpipe.graph.drive import run as run
     from dtlpipe.graph.drive import run_async as run_async
     from dtlpipe.graph.drive import steps as steps
@@ -60,6 +64,10 @@ if TYPE_CHECKING:
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle as PipelineStreamHandle
     from dtlpipe.graph.plan import Plan as Plan
     from dtlpipe.graph.plan import freeze as freeze
+    from dtlpipe.graph.policies import ComponentFailure as ComponentFailure
+    from dtlpipe.graph.policies import ComponentTimeout as ComponentTimeout
+    from dtlpipe.graph.policies import Policy as Policy
+    from dtlpipe.graph.policies import Retry as Retry
     from dtlpipe.graph.ports import NO_DEFAULT as NO_DEFAULT
     from dtlpipe.graph.ports import NO_OUTPUT as NO_OUTPUT
     from dtlpipe.graph.ports import InputPort as InputPort
@@ -171,6 +179,20 @@ _HOME = {
             "InvalidMappingValueError",
             "SuperComponent",
             "super_component",
+        ),
+        "caching": (
+            "DiskCache",
+            "MemoryCache",
+        ),
+        "drawing": (
+            "to_mermaid",
+            "to_svg",
+        ),
+        "policies": (
+            "ComponentFailure",
+            "ComponentTimeout",
+            "Policy",
+            "Retry",
         ),
     }.items()
     for name in names

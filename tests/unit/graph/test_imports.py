@@ -7,25 +7,28 @@ import pytest
 
 import dtlpipe.graph
 
-HEAVY = ("flask", "httpx", "requests", "pydantic", "sqlalchemy", "asyncio", "logging", "networkx")
+HEAVY = {"flask", "httpx", "requests", "pydantic", "sqlalchemy", "asyncio", "networkx", "yaml", "haystack"}
 
 
 @pytest.mark.parametrize(
-    "statement", ["import dtlpipe.graph", "from dtlpipe.graph import *", "from dtlpipe.graph import RunState, freeze"]
+    ("statement", "heavy"),
+    [
+        ("import dtlpipe.graph", HEAVY | {"logging", "inspect"}),
+        ("from dtlpipe.graph import RunState, freeze", HEAVY | {"logging"}),
+        ("from dtlpipe.graph import *", HEAVY),
+    ],
 )
-def test_importing_the_engine_loads_nothing_heavy(statement):
-    code = f"import sys; {statement.replace('; ', chr(10))}\nprint([m for m in {HEAVY!r} if m in sys.modules])"
+def test_importing_the_engine_loads_nothing_heavy(statement, heavy):
+    code = f"import sys\n{statement}\nprint(*({heavy!r} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    assert found.stdout.split() == []
 
 
 def test_every_exported_name_exists_and_is_listed():
     for name in dtlpipe.graph.__all__:
-        assert (
-            getattr(dtlpipe.graph, name).__name__ == name
-            if name.isidentifier() and name[0].isupper() and not name.isupper()
-            else True
-        )
+        exported = getattr(dtlpipe.graph, name)
+        if isinstance(exported, type):
+            assert exported.__name__ == name
         assert name in dir(dtlpipe.graph)
 
 

@@ -29,6 +29,7 @@ ATOMIC = frozenset(
         type,
         types.FunctionType,
         types.BuiltinFunctionType,
+        types.MethodType,  # a callback that collects shall collect where its owner looks
         types.ModuleType,
     }
 )

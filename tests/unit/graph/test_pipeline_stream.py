@@ -118,6 +118,20 @@ async def test_a_callback_of_the_component_or_of_the_run_hears_the_chunks_too(ca
     assert caplog.text == ""
 
 
+async def test_a_callback_that_is_a_method_is_that_of_its_own_object():
+    class Collector:
+        def __init__(self):
+            self.chunks = []
+
+        async def collect(self, chunk):
+            self.chunks.append(chunk)
+
+    collector = Collector()
+    handle = one().stream({"llm": {"text": "a b", "streaming_callback": collector.collect}})
+    assert [chunk async for chunk in handle] == ["a", "b"]
+    assert collector.chunks == ["a", "b"]
+
+
 async def test_a_callback_that_is_no_coroutine_function_is_called_with_a_warning(caplog):
     heard = []
     assert [chunk async for chunk in one(streaming_callback=heard.append).stream({"text": "a b"})] == ["a", "b"]

@@ -66,12 +66,11 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
         raise PipelineValidationError("run_calls drives serial runs only. Make the RunState with mode='serial'.")
     plan, inbox, ready = state._plan, state._inbox, state._ready
     names, readings, resets, deliveries = plan.names, plan.readings, plan.resets, plan.deliveries
-    receivers, consumed, converts, special = plan.receivers, plan.consumed, plan.converts, plan.is_special
+    receivers, consumed, special, is_awkward = plan.receivers, plan.consumed, plan.is_special, plan.is_awkward
     values, users, senders, plain = inbox.values, inbox.users, inbox.senders, inbox.plain
     reported, unreported, missing, triggered = inbox.reported, inbox.unreported, inbox.missing, inbox.triggered
     visits, limit, priority, included = state._visits, state._limit, ready.priority, state._include
     touched, batch = state._touched, state._batch
-    streaming = plan.sends_to_stream
     node, is_moving = -1, False
     try:
         while (chosen := state._choose()) is not None:
@@ -113,7 +112,7 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                     if declared and not declared.keys() >= outputs.keys():
                         undeclared(names[node], [key for key in outputs if key not in declared])
                 is_moving = True
-                if node in converts or streaming[node]:
+                if is_awkward[node]:
                     inbox.write(node, outputs)
                 else:
                     for _, socket, kind, target, slot, link, mandatory, counted in deliveries[node]:
@@ -157,20 +156,25 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                 turn.pop()
                 visits[node] = visit + 1
                 priority[node] = BLOCKED
-                touched += receivers[node]
                 if included or not is_received:
                     state._keep(node, outputs)
+                following = receivers[node]
+                if turn or touched or len(following) != 1:
+                    touched += following
+                    is_moving = False
+                    continue
                 is_moving = False
-                if not turn and len(touched) == 1:
-                    node = touched[0]
-                    if missing[node] or not triggered[node]:
-                        continue
-                    if (ready.rate(node) == DEFER) if special[node] else unreported[node]:
-                        continue
-                    priority[node] = BATCHED
-                    touched.clear()
-                    turn = batch
-                    turn.append(node)
+                node = following[0]  # the next batch is this node, if it is anything above DEFER
+                if (
+                    missing[node]
+                    or not triggered[node]
+                    or (ready.rate(node) == DEFER if special[node] else unreported[node])
+                ):
+                    touched.append(node)
+                    continue
+                priority[node] = BATCHED
+                turn = batch
+                turn.append(node)
     except BaseException as error:
         if state._failed is None:  # otherwise the machine itself has refused to go on
             _note(state, node, error, is_moving=is_moving)

@@ -150,7 +150,7 @@ class Plan:
     unreported_count: tuple[int, ...]
     is_plain: bytes
     is_special: bytes
-    sends_to_stream: bytes
+    is_awkward: bytes
     greedy_slots: tuple[tuple[int, ...], ...]
     awaited_slots: tuple[tuple[int, ...], ...]
     streams: tuple[tuple[Intake, ...], ...]
@@ -318,7 +318,7 @@ def _compile(  # noqa: C901 - one table after the other
         unreported_count=tuple(sum(len(slot.senders) for slot in own.values() if slot.kind != STREAM) for own in slots),
         is_plain=bytes(all(slot.kind != STREAM for slot in own.values()) for own in slots),
         is_special=bytes(any(slot.kind in (GREEDY, STREAM) for slot in own.values()) for own in slots),
-        sends_to_stream=bytes(any(d.kind == STREAM for d in own) for own in deliveries),
+        is_awkward=bytes(i in converts or any(d.kind == STREAM for d in own) for i, own in enumerate(deliveries)),
         greedy_slots=tuple(tuple(i.slot for i in own if i.kind == GREEDY) for own in intakes),
         awaited_slots=tuple(tuple(i.slot for i in own if i.mandatory or i.links) for own in intakes),
         streams=tuple(tuple(i for i in own if i.kind == STREAM) for own in intakes),

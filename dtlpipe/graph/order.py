@@ -83,14 +83,13 @@ def cycle(successors: Adjacency, sources: Sequence[int]) -> list[int] | None:
         queue = [start]
         for node in queue:
             for receiver in successors[node]:
-                if receiver == start:
-                    path = [node]
-                    while path[-1] != start:
-                        path.append(came_from[path[-1]])
-                    return path[::-1]
                 if receiver in members and receiver not in came_from:
                     came_from[receiver] = node
                     queue.append(receiver)
+        path = [came_from[start]]
+        while path[-1] != start:
+            path.append(came_from[path[-1]])
+        return path[::-1]
     return None
 
 

@@ -322,3 +322,12 @@ def test_outputs_keep_the_last_visit_that_left_something():
         lambda task: {"y": task.visit} if task.node == "head" else ({"again": 1, "extra": 1} if not task.visit else {}),
     )
     assert state.outputs == {"head": {"y": 1}, "tail": {"extra": 1}}
+
+
+def test_a_dead_sender_with_two_connections_to_one_input_is_missed_once():
+    plan = build(
+        {"dead": (["x"], ["p", "q"]), "slow": ([], []), "z": (["k", lazy("x", default_value=0)], [])},
+        ["dead.p -> z.x", "dead.q -> z.x"],
+    )
+    state = RunState(plan, {"z": {"k": 1}})
+    assert [(t.node, t.inputs) for t in ready(state)] == [("slow", {}), ("z", {"k": 1, "x": [0]})]

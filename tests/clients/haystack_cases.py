@@ -181,40 +181,45 @@ def ending(stage: Stage, run: Callable[[], Any]) -> tuple[Trace, Any]:
 
 @st.composite
 def cases(draw: st.DrawFn, *, cyclic: bool | None = None, mishaps: tuple[int, ...] = (0, 0, 0, 2, 8)) -> Case:
-    count = draw(st.integers(1, 7))
+    is_dense = draw(st.booleans())  # small inputs and outputs, many connections: loops that turn
+    count = draw(st.integers(2, 5) if is_dense else st.integers(1, 7))
     letters = draw(st.permutations("abcdABC"))[:count]
-    whats = st.one_of(st.sampled_from(LIKELY), st.sampled_from(list(INPUTS)))
+    whats = st.sampled_from(LIKELY) if is_dense else st.one_of(st.sampled_from(LIKELY), st.sampled_from(list(INPUTS)))
+    is_mandatory = st.sampled_from([False, False, False, True]) if is_dense else st.booleans()
+    gives = ["text", "text", "text", "list"] if is_dense else ["text", "text", "text", "list", "message"]
     kinds = [
         Kind(
             f"{letter}{number}",
             {
                 f"i{place}": own
                 for place, own in enumerate(
-                    draw(st.lists(st.tuples(whats, st.booleans()), max_size=3, min_size=0 if number == 0 else 1))
+                    draw(st.lists(st.tuples(whats, is_mandatory), max_size=3, min_size=1 if is_dense or number else 0))
                 )
             },
             {
                 f"o{place}": what
                 for place, what in enumerate(
-                    draw(st.lists(st.sampled_from(["text", "text", "text", "list", "message"]), max_size=3))
+                    draw(st.lists(st.sampled_from(gives), min_size=1 if is_dense else 0, max_size=3))
                 )
             },
         )
         for number, letter in enumerate(letters)
     ]
-    is_cyclic = draw(st.booleans()) if cyclic is None else cyclic
+    is_cyclic = (is_dense or draw(st.booleans())) if cyclic is None else cyclic
     connections: list[tuple[str, str]] = []
     fed: Counter[tuple[str, str]] = Counter()
     checks_types = draw(st.integers(0, 9)) > 0
     numbers = st.integers(0, count - 1)
-    for source, target, out, into, bare in draw(
+    for source, target, place_out, place_in, bare in draw(
         st.lists(
             st.tuples(numbers, numbers, st.integers(0, 2), st.integers(0, 2), st.integers(0, 9)),
-            min_size=min(count - 1, 3),
-            max_size=5 * count,
+            min_size=4 * count if is_dense else min(count - 1, 3),
+            max_size=(10 if is_dense else 5) * count,
         )
     ):
         sender, receiver = kinds[source], kinds[target]
+        out = place_out % len(sender.outputs) if is_dense else place_out
+        into = place_in % len(receiver.inputs) if is_dense else place_in
         if (source >= target and not is_cyclic) or out >= len(sender.outputs) or into >= len(receiver.inputs):
             continue
         fed[receiver.name, f"i{into}"] += 1
@@ -232,15 +237,15 @@ def cases(draw: st.DrawFn, *, cyclic: bool | None = None, mishaps: tuple[int, ..
         mishaps=draw(st.sampled_from(mishaps)),
         salt=salt,
     )
-    if draw(st.integers(0, 7)) == 0:
-        data.update({f"i{n}": "flat" for n in range(3) if draw(st.booleans())})
+    if draw(st.integers(0, 11)) == 11:
+        data.update({f"i{n}": "flat" for n in range(3) if draw(st.integers(0, 9))})
         return case
     for kind in kinds:
         for name, (what, mandatory) in kind.inputs.items():
             is_fed = fed[kind.name, name] > 0
             wanted = 98 if mandatory and not is_fed else 30 if not is_fed else 15
             if what in ("text", "message", "anything", "maybe text") and is_fed:
-                wanted = 1
+                wanted = 0 if is_dense else 1
             if draw(st.integers(1, 100)) <= wanted:
                 data.setdefault(kind.name, {})[name] = given(what, f"user.{kind.name}.{name}")
     return case

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from haystack import Pipeline as TheirPipeline
 from haystack import component as their_component
-from hypothesis import HealthCheck, Phase, assume, given, note, settings
+from hypothesis import HealthCheck, Phase, assume, event, given, note, settings
 from hypothesis import strategies as st
 
 from dtlpipe.graph import Pipeline, component
@@ -61,6 +61,13 @@ def same(theirs: tuple[Any, Any], ours: tuple[Any, Any]) -> bool:
     return theirs[0] == ours[0] and (theirs[1] == ours[1] or (theirs[1] == "their bug" and isinstance(ours[1], dict)))
 
 
+def outcome(ended: tuple[Any, Any]) -> str:
+    """Return how a run ended, for `--hypothesis-show-statistics`."""
+    if isinstance(ended[1], dict):
+        return "outputs" if ended[1] else "nothing"
+    return ended[1] if isinstance(ended[1], str) else ended[1][0]
+
+
 @pytest.mark.parametrize("node", [OURS, THEIRS], ids=["our components", "their components"])
 @EXAMPLES
 @given(case=cases())
@@ -69,6 +76,8 @@ def test_a_run_here_is_a_run_there(node: Any, case: Case):
     ours = run_twice(case, Pipeline, node)
     note(f"theirs {theirs}\nours   {ours}")
     assert theirs[0] == ours[0]
+    event(f"ended with {outcome(ours[1])}")
+    event(f"{min(len(ours[1][0]), 20)} visits")
     assert same(theirs[1], ours[1])
     assert same(theirs[2], ours[2])
 
@@ -98,6 +107,7 @@ def test_an_asynchronous_run_here_is_one_there(case: Case, limit: int):
     ours = run_async(case, Pipeline, OURS_ASYNC, limit)
     note(f"theirs {theirs}\nours   {ours}")
     assert theirs[0] == ours[0]
+    event(f"ended with {outcome(ours[1])}")
     assert same(theirs[1], ours[1]) or fail_side_by_side(theirs[1], ours[1])
 
 

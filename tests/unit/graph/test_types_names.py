@@ -203,7 +203,11 @@ def test_a_type_that_no_file_can_find_again_is_not_written():
         serialize_type(list[Local])
 
 
-@pytest.mark.parametrize("type_", [Literal[Colour.RED], Annotated[int, 1.5], Annotated[int, object()]], ids=str)
+@pytest.mark.parametrize(
+    "type_",
+    [Literal[Colour.RED], Annotated[int, 1.5], Annotated[int, object()]],
+    ids=["a member", "a float", "an object"],
+)
 def test_literals_that_no_text_can_hold_are_not_written(type_):
     with pytest.raises(SerializationError, match="part of a type and cannot be written"):
         serialize_type(type_)

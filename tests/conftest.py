@@ -17,6 +17,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # Names by which dtlpipe and dtlpy take settings from the environment.
 OURS_AND_THEIRS = ("DTLPIPE_", "DTLPY_", "DATALOOP_", "INTERNAL_REQUESTS_URL", "AGENT_PROXY_MAIN_PORT")
 
+pytest_plugins = ["tests.postgres"]
+
 _home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -26,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     This must happen before any test module is imported: dtlpy reads its folders once, on import.
     """
     for name in list(os.environ):
-        if name.startswith(OURS_AND_THEIRS):
+        if name.startswith(OURS_AND_THEIRS) and not name.startswith("DTLPIPE_TEST_"):
             del os.environ[name]
     home = config.stash[_home] = tempfile.TemporaryDirectory(prefix="dtlpipe-tests-", ignore_cleanup_errors=True)
     for variable in ("DATALOOP_PATH", "DEFAULT_CACHE_PATH"):

@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from mock_server.store.base import Store
 
 
-def open_store(url_or_dir: str | Path, *, relaxed: bool = False) -> Store:
-    """Open, create or migrate the store in a folder.
+def open_store(data_dir: str | Path, url: str | None = None, *, relaxed: bool = False, standby: bool = False) -> Store:
+    """Open, create or migrate a store.
 
-    `relaxed` trades the last moments before a power cut for speed; a killed process loses nothing either way.
-    Raises ConfigurationError if another live platform holds the folder, or a newer version wrote it.
+    Args:
+        data_dir: the folder of everything, or with a `url`, of the files alone.
+        url: a PostgreSQL database (`postgresql://user@host/database`); SQLite in the folder without one.
+        relaxed: trades the last moments before a power cut for speed; a killed process loses nothing either way.
+        standby: wait for as long as another platform has the database, instead of refusing.
+
+    Raises ConfigurationError if another live platform holds the folder or the database, a newer version wrote it, or
+    the database cannot be reached.
     """
     from mock_server.store.sql import SqlStore
 
-    return SqlStore.open(url_or_dir, relaxed=relaxed)
+    return SqlStore.open(data_dir, url, relaxed=relaxed, standby=standby)
 
 
 def reset(data_dir: str | Path) -> None:

@@ -211,13 +211,19 @@ class Tx(Reads, Protocol):
     def delete(self, kind: Kind, id: str) -> bool: ...
 
     def insert_runs(self, rows: Iterable[RunRow]) -> None:
-        """Raises Conflict if an id exists."""
+        """Raises Conflict if an id exists, here or at the end of the intent."""
 
     def update_run(self, id: str, **columns: Any) -> bool:
         """Set the named RunRow fields, and nothing else (not even `updated_at`). False if there is no such run."""
 
+    def set_run(self, id: str, **columns: Any) -> None:
+        """As `update_run`, for a row that is known to be there: a distant database is then not waited for."""
+
     def insert_executions(self, rows: Iterable[ExecutionRow]) -> None:
-        """Raises Conflict if an id exists."""
+        """Raises Conflict if an id exists, here or at the end of the intent."""
+
+    def set_execution(self, id: str, **columns: Any) -> None:
+        """As `update_execution` without conditions, for a row that is known to be there."""
 
     def update_execution(
         self,
@@ -319,4 +325,4 @@ class Store(Reads, Protocol):
         """Call `fn` on the writer thread whenever a batch that had been applied was lost: memory must be rebuilt."""
 
     def close(self) -> None:
-        """Finish what was posted, then let go of the files. Further changes raise StoreError."""
+        """Finish what was posted, then let go of files and locks. Further changes raise StoreError."""

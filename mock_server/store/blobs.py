@@ -23,6 +23,7 @@ from dtlpipe.errors import BadRequest, InsufficientStorage, NotFound, PayloadToo
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
+_LEFTOVER = 24 * 3600.0  # seconds
 
 
 class Readable(Protocol):
@@ -32,16 +33,23 @@ class Readable(Protocol):
 
 
 class BlobStore:
-    """Blobs in a folder. Safe from many threads; one process at a time, which the data folder's lock sees to."""
+    """Blobs in a folder. Safe from many threads.
 
-    def __init__(self, root: Path, *, relaxed: bool = False) -> None:
+    One process at a time, which the data folder's lock sees to; several if `shared`, and then only what is a day old is
+    taken for a crash's leftover.
+    """
+
+    def __init__(self, root: Path, *, relaxed: bool = False, shared: bool = False) -> None:
         self._root = root
         self._tmp = root / "tmp"
         self._durable = not relaxed
         self._sweeping = Lock()
         self._tmp.mkdir(parents=True, exist_ok=True)
+        deadline = time.time() - _LEFTOVER if shared else None
         for leftover in self._tmp.iterdir():
-            leftover.unlink()
+            with suppress(FileNotFoundError):  # it was not one, or another process was faster
+                if deadline is None or leftover.stat().st_mtime < deadline:
+                    leftover.unlink()
 
     def put(self, data: bytes | Readable, limit: int | None = None) -> tuple[str, int]:
         """Keep the bytes; their sha256 and their number. Equal bytes are kept once.

@@ -7,6 +7,7 @@ driver: Core's own execution costs several times the statement itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import attrs
@@ -36,15 +37,41 @@ class Raw(Protocol):
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Cursor: ...
 
 
-@attrs.frozen
 class Db:
-    """One connection, by both its handles. Transactions are begun and ended through `raw`, never through `core`."""
+    """One connection, by both its handles. Transactions are begun and ended through `raw`, never through `core`.
 
-    core: sa.Connection
-    raw: Raw
+    `later`, `control` and `drop` are for databases that are far away: what nobody needs the answer of may be sent
+    together with the next statement that somebody does. Here, it is done at once.
+    """
+
+    def __init__(self, core: sa.Connection, raw: Raw) -> None:
+        self._core = core
+        self.raw = raw
+
+    @property
+    def core(self) -> sa.Connection:
+        return self._core
+
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Execute it before the next statement at the latest, whose error may then be this one's."""
+        self.raw.execute(sql, parameters)
+
+    def insert_later(self, sql: str, rows: Sequence[Sequence[Any]], refusal: Callable[[], Exception]) -> None:
+        """As `later`, once for each row; put off, a unique key that stands in the way raises the refusal."""
+        self.raw.executemany(sql, rows)
+
+    def control(self, sql: str) -> None:
+        """As `later`, for what begins and ends transactions and savepoints: `drop` spares it."""
+        self.raw.execute(sql)
+
+    def drop(self) -> None:
+        """Forget what is still to be executed."""
+
+    def commit(self) -> None:
+        self.raw.execute("COMMIT")
 
     def close(self) -> None:
-        self.core.close()
+        self._core.close()
 
 
 class Dialect(Protocol):
@@ -61,7 +88,21 @@ class Dialect(Protocol):
     def begin_read(self) -> str:
         """Begins a transaction that sees one snapshot."""
 
-    def connect(self, *, writer: bool) -> Db: ...
+    @property
+    def max_readers(self) -> int | None:
+        """How many may be open at a time."""
+
+    def connect(self, *, writer: bool) -> Db:
+        """Raises StoreError if the database cannot be reached, or, for a writer, if another platform has it."""
+
+    def stand_by(self) -> Db:
+        """The writer's connection, waiting for as long as another platform has it."""
+
+    def is_usable(self, db: Db) -> bool:
+        """Whether the connection still leads somewhere, as far as this side can tell without asking."""
+
+    def alone(self, db: Db) -> AbstractContextManager[None]:
+        """Within it, a statement that fails is undone alone, and does not take the intent with it."""
 
     def insert_or_nothing(self, table: sa.Table) -> Insert:
         """An insert that does nothing where a unique key exists."""

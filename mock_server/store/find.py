@@ -143,7 +143,8 @@ class Search:
         select = source.select.where(self.condition.sql).order_by(*order)
         if request.cursor is not None:
             select = select.where(_beyond(source, request.cursor))
-        rows: list[Values] = [*db.core.execute(select.limit(request.page_size).offset(start))]
+        offset = sa.bindparam(None, start, sa.BigInteger())  # beyond 32 bits for a page that nobody has
+        rows: list[Values] = [*db.core.execute(select.limit(request.page_size).offset(offset))]
         if request.cursor is None and len(rows) < request.page_size and (rows or not start):
             return Found(rows, start + len(rows), request, start)  # the last page knows the total
         total = _count(db, source, self.condition.sql)
@@ -187,9 +188,10 @@ class Search:
 
     def _matches(self, db: Db, select: sa.Select[Any]) -> Iterator[Values]:
         exact, test = self.condition.exact, self.test
-        for row in db.core.execute(select, execution_options={"yield_per": _STREAM}):
-            if exact or test(row):
-                yield row
+        with db.core.execute(select, execution_options={"yield_per": _STREAM}) as rows:
+            for row in rows:
+                if exact or test(row):
+                    yield row
 
     def chunk(self, db: Db, after: str, size: int) -> tuple[list[Values], str | None]:
         """The matches among the next `size` candidates by id, and the id to go on from; None at the end."""

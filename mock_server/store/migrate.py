@@ -34,6 +34,20 @@ def bring_up_to_date(db: Db, dialect: Dialect, *, versions: Path | None = None) 
     db.raw.execute("COMMIT")
 
 
+def check_version(db: Db) -> None:
+    """Raises ConfigurationError unless the schema is this version's: somebody newer may have migrated it meanwhile."""
+    current = _version(db)
+    if current != schema.HEAD:
+        raise _newer(current)
+
+
+def _newer(current: str | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"the data was written by a newer dtlpipe (its schema is {current!r}, this one knows {schema.HEAD!r})",
+        hint="install that dtlpipe or a later one, or choose another data folder",
+    )
+
+
 def _change(db: Db, versions: Path | None) -> None:
     current = _version(db)
     if current is None:
@@ -48,10 +62,7 @@ def _change(db: Db, versions: Path | None) -> None:
     elif current in schema.REVISIONS:
         _upgrade(db, versions)
     else:
-        raise ConfigurationError(
-            f"the data was written by a newer dtlpipe (its schema is {current!r}, this one knows {schema.HEAD!r})",
-            hint="install that dtlpipe or a later one, or choose another data folder",
-        )
+        raise _newer(current)
 
 
 def _version(db: Db) -> str | None:

@@ -135,18 +135,21 @@ def _equals(field: Field, value: Any) -> Condition:
         return _NONE
     if not _is_bindable(value):
         return _NONE if isinstance(value, str) else _UNKNOWN
+    if not _is_of_type(field, value):
+        return _UNKNOWN
     return Condition(field.column.is_(value) if isinstance(value, bool) else field.column == value)
 
 
 def _is_plain(field: Field, value: Any) -> bool:
     globs = isinstance(value, str) and "*" in value
-    return not globs and not isinstance(value, bool) and _fits(field, value) and _is_bindable(value)
+    plain = not globs and not isinstance(value, bool) and _fits(field, value) and _is_bindable(value)
+    return plain and _is_of_type(field, value)
 
 
 def _compare(field: Field, op: str, operand: Any) -> Condition:
     if not _fits(field, operand):
         return _NONE
-    if isinstance(operand, bool) or not _is_bindable(operand):
+    if isinstance(operand, bool) or not _is_bindable(operand) or not _is_of_type(field, operand):
         return _UNKNOWN
     column = field.column
     compared = {"$gt": column > operand, "$gte": column >= operand, "$lt": column < operand, "$lte": column <= operand}
@@ -200,6 +203,13 @@ def _fits(field: Field, value: Any) -> bool:
     if field.type is str:
         return isinstance(value, str)
     return isinstance(value, (int, float))
+
+
+def _is_of_type(field: Field, value: Any) -> bool:
+    """Whether the column's own type holds the value as it is: a database may round it to that type."""
+    if field.type is int:
+        return not isinstance(value, float) or value.is_integer()
+    return field.type is not float or float(value) == value
 
 
 def _is_bindable(value: Any) -> bool:

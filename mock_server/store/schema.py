@@ -159,7 +159,8 @@ def _over() -> sa.Column[Any]:
 
 
 def _partial_index(name: str, condition: sa.ColumnElement[bool], *columns: sa.Column[Any]) -> None:
-    sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+    # Without PostgreSQL's word for it, which would load its dialect: `postgres` adds that when it is there.
+    sa.Index(name, *columns, sqlite_where=condition)
 
 
 runs = sa.Table(

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -33,7 +34,7 @@ from mock_server.store.blobs import BlobStore
 from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.find import Search
 from mock_server.store.folder import DataFolder
-from mock_server.store.migrate import bring_up_to_date
+from mock_server.store.migrate import bring_up_to_date, check_version
 from mock_server.store.reads import SqlReads
 from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
 from mock_server.store.totals import Totals
@@ -42,21 +43,29 @@ from mock_server.store.writer import Probe, Writer
 
 _EVERYTHING: Mapping[str, Any] = {}
 _MAX_IDLE = 64  # readers kept open between reads
+_FOLDER = "store:folder"  # the setting that names the folder of the database's files
+_PATIENCE = 30.0  # seconds to wait for a reader's place
 
 
 class _Numbers:
     """Ids of events and log lines, counted by the one writer: a lost batch leaves a gap, never a repetition."""
 
-    def __init__(self, last_event: int, last_log_line: int) -> None:
-        self.next_event: Callable[[], int] = count(last_event + 1).__next__
-        self.next_log_line: Callable[[], int] = count(last_log_line + 1).__next__
+    def __init__(self, db: Db) -> None:
+        self.read(db)
+
+    def read(self, db: Db) -> None:
+        """Go on after what is there, whoever wrote it."""
+        self.next_event: Callable[[], int] = count((_last(db, events) or 0) + 1).__next__
+        self.next_log_line: Callable[[], int] = count((_last(db, log_lines) or 0) + 1).__next__
+        for table in (runs, executions, DOCUMENTS[Kind.ITEM]):
+            ids.start_after(_last(db, table) or "")
 
 
 class SqlStore:
     """See `base.Store`."""
 
     def __init__(
-        self, dialect: Dialect, blobs: BlobStore, *, release: Callable[[], None], probe: Probe | None = None
+        self, dialect: Dialect, db: Db, blobs: BlobStore, *, release: Callable[[], None], probe: Probe | None = None
     ) -> None:
         self._dialect = dialect
         self._statements = Statements(dialect)
@@ -65,49 +74,62 @@ class SqlStore:
         self._idle: deque[SqlReads] = deque()
         self._totals = Totals()
         self.blobs = blobs
-        with self._first_connection() as db:
+        self._places = None if dialect.max_readers is None else BoundedSemaphore(dialect.max_readers)
+        try:
             bring_up_to_date(db, dialect)
-            numbers = _Numbers(_last(db, events) or 0, _last(db, log_lines) or 0)
-            for table in (runs, executions, DOCUMENTS[Kind.ITEM]):
-                ids.start_after(_last(db, table) or "")
+            self._numbers = _Numbers(db)
+        except BaseException:
+            db.close()
+            raise
         self._writer = Writer(
-            lambda: dialect.connect(writer=True),
+            db,
+            self._connect_again,
             dialect,
-            lambda db: SqlTx(db, self._statements, dialect, numbers, self._totals.changed),
+            lambda db: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed),
             probe,
         )
         self._writer.on_rollback(self._totals.forget)
 
     @classmethod
-    def open(cls, url_or_dir: str | Path, *, relaxed: bool = False, probe: Probe | None = None) -> Self:
+    def open(
+        cls,
+        data_dir: str | Path,
+        url: str | None = None,
+        *,
+        relaxed: bool = False,
+        standby: bool = False,
+        probe: Probe | None = None,
+    ) -> Self:
         """See `mock_server.store.open_store`. `probe` is told of each point where a crash is worth trying."""
-        if isinstance(url_or_dir, str) and "://" in url_or_dir:
-            scheme = url_or_dir.partition("://")[0]
-            raise ConfigurationError(
-                f"the store cannot use {scheme!r} databases",
-                hint="give the path of a folder, to hold SQLite",
-            )
-        from mock_server.store.sqlite import Sqlite
-
-        folder = DataFolder.take(url_or_dir)
+        if isinstance(data_dir, str) and "://" in data_dir:
+            raise ConfigurationError("a URL is no data folder", hint="open_store(folder, url) takes both")
+        folder = DataFolder.take(data_dir, shared=url is not None)
         try:
-            blobs = BlobStore(folder.blobs, relaxed=relaxed)
-            dialect = Sqlite(folder.database, relaxed=relaxed)
-            return cls(dialect, blobs, release=folder.release, probe=probe)
+            blobs = BlobStore(folder.blobs, relaxed=relaxed, shared=url is not None)
+            dialect = _dialect(url, folder, relaxed=relaxed)
+            db = _first_connection(dialect, standby=standby)
+            store = cls(dialect, db, blobs, release=folder.release, probe=probe)
         except BaseException:
             folder.release()
             raise
+        try:
+            if url is not None:
+                _belong_together(store, folder)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
-    @contextmanager
-    def _first_connection(self) -> Iterator[Db]:
+    def _connect_again(self) -> Db:
+        """The writer's connection, after the last one was lost. Others may have written since."""
+        db = self._dialect.connect(writer=True)
         try:
-            db = self._dialect.connect(writer=True)
-        except Exception as error:
-            raise ConfigurationError(f"the database cannot be opened: {error}") from error
-        try:
-            yield db
-        finally:
+            check_version(db)
+            self._numbers.read(db)
+        except BaseException as error:
             db.close()
+            raise self._dialect.failure(error) or error from error
+        return db
 
     # -- changes
 
@@ -140,10 +162,33 @@ class SqlStore:
         """A reader of one's own; with `snapshot`, all that it reads is of one moment."""
         if self._closed:
             raise StoreError("the store is closed")
+        with self._place():
+            reads = self._reader()
+            yield from self._reading(reads, snapshot=snapshot)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the dialect's readers' places. Raises StoreError if none becomes free."""
+        if self._places is None:
+            yield
+            return
+        if not self._places.acquire(timeout=_PATIENCE):
+            raise StoreError(f"no connection of the store became free within {_PATIENCE:g} s", retry_after=1.0)
         try:
-            reads = self._idle.pop()
-        except IndexError:
-            reads = SqlReads(self._dialect.connect(writer=False), self._statements)
+            yield
+        finally:
+            self._places.release()
+
+    def _reader(self) -> SqlReads:
+        with suppress(IndexError):
+            while True:
+                reads = self._idle.pop()
+                if self._dialect.is_usable(reads.db):
+                    return reads
+                reads.db.close()
+        return SqlReads(self._dialect.connect(writer=False), self._statements)
+
+    def _reading(self, reads: SqlReads, *, snapshot: bool) -> Iterator[SqlReads]:
         raw = reads.db.raw
         try:
             if snapshot:
@@ -265,7 +310,7 @@ class SqlStore:
         until: datetime | None = None,
         function_name: str | None = None,
     ) -> list[LogLine]:
-        with self._reads() as reads:
+        with self._reads(snapshot=True) as reads:
             return reads.logs(
                 execution_ids=execution_ids,
                 run_id=run_id,
@@ -282,6 +327,51 @@ class SqlStore:
     def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:
         with self._reads() as reads:
             return reads.events(run_id, after_id, limit)
+
+
+def _dialect(url: str | None, folder: DataFolder, *, relaxed: bool) -> Dialect:
+    if url is None:
+        from mock_server.store.sqlite import Sqlite
+
+        return Sqlite(folder.database, relaxed=relaxed)
+    scheme = url.partition("://")[0]
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise ConfigurationError(
+            f"the store cannot use {scheme!r} databases",
+            hint="give postgresql://user@host/database; or nothing, for SQLite in the data folder",
+        )
+    try:
+        from mock_server.store.postgres import Postgres
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"PostgreSQL needs {error.name!r}, which is not installed", hint="pip install 'dtlpipe[postgres]'"
+        ) from error
+    return Postgres(url, relaxed=relaxed)
+
+
+def _first_connection(dialect: Dialect, *, standby: bool) -> Db:
+    try:
+        return dialect.stand_by() if standby else dialect.connect(writer=True)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        hint = getattr(error, "hint", None)
+        raise ConfigurationError(f"the database cannot be opened: {error}", hint=hint) from error
+
+
+def _belong_together(store: SqlStore, folder: DataFolder) -> None:
+    """See that the database's files are in this folder, and no other database's: each would sweep away the other's."""
+    found = store.get(Kind.SETTING, _FOLDER)
+    name = found["folder"] if found is not None else None
+    if name is None:
+        name = folder.adopt()
+        store.write(lambda tx: tx.insert(Kind.SETTING, {"id": _FOLDER, "folder": name}))
+    elif name != folder.name:
+        whose = "belongs to another database" if folder.name else "is not the one that this database's files are in"
+        raise ConfigurationError(
+            f"{folder.root} {whose}",
+            hint="give the folder that the database was first used with (--data), or a database of its own (--store)",
+        )
 
 
 def _last(db: Db, table: sa.Table) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ class Sqlite:
 
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
+    max_readers = None
 
     def __init__(self, path: Path, *, relaxed: bool = False) -> None:
         if sqlite3.sqlite_version_info < _MINIMUM:
@@ -80,6 +82,15 @@ class Sqlite:
         insert = sqlite.insert(table)
         new = {name: insert.excluded[name] for name in columns}
         return insert.on_conflict_do_update(index_elements=["id"], set_=new)
+
+    def stand_by(self) -> Db:
+        return self.connect(writer=True)  # the folder's lock has decided that already
+
+    def is_usable(self, db: Db) -> bool:
+        return True
+
+    def alone(self, db: Db) -> AbstractContextManager[None]:
+        return nullcontext()  # as SQLite has it anyway
 
     def in_transaction(self, raw: Raw) -> bool:
         return cast("sqlite3.Connection", raw).in_transaction

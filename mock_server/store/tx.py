@@ -16,7 +16,7 @@ from mock_server.store.codec import RowCodec, dumps, loads, time_text
 from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.documents import conflict, private_part, to_row
 from mock_server.store.reads import LOG_LINES, SqlReads
-from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
+from mock_server.store.schema import DOCUMENTS, SHAPES, events, executions, log_lines
 from mock_server.store.sources import EXECUTIONS, RUNS
 
 _PRIVATE = ("private", "blob")
@@ -80,7 +80,11 @@ class SqlTx(SqlReads):
         try:
             self._touched.add(kind)
             upsert = self._statements.upsert(table, keep=keep)
-            self._db.raw.execute(upsert.text, upsert.bind(row))
+            if SHAPES[kind].unique:
+                with self._dialect.alone(self._db):
+                    self._db.raw.execute(upsert.text, upsert.bind(row))
+            else:
+                self._db.later(upsert.text, upsert.bind(row))
         except Exception as error:
             if self._dialect.is_conflict(error):
                 raise Conflict(conflict(kind, doc)) from error
@@ -111,19 +115,31 @@ class SqlTx(SqlReads):
 
     def _insert_rows(self, noun: str, codec: RowCodec[Any], rows: Iterable[Any]) -> None:
         encoded = [codec.encode(row) for row in rows]
+        if not encoded:
+            return
+        refusal = partial(Conflict, f"one of {len(encoded)} {noun}s has an id that exists already")
         try:
-            self._db.raw.executemany(self._statements.insert(codec.table), encoded)
+            self._db.insert_later(self._statements.insert(codec.table), encoded, refusal)
         except Exception as error:
             if self._dialect.is_conflict(error):
-                raise Conflict(f"one of {len(encoded)} {noun}s has an id that exists already: {error}") from error
+                raise refusal() from error
             raise
 
     def update_run(self, id: str, **columns: Any) -> bool:
+        return self._db.raw.execute(*self._update(RUNS, id, columns)).rowcount > 0
+
+    def set_run(self, id: str, **columns: Any) -> None:
+        self._db.later(*self._update(RUNS, id, columns))
+
+    def set_execution(self, id: str, **columns: Any) -> None:
+        self._db.later(*self._update(EXECUTIONS, id, columns))
+
+    def _update(self, codec: RowCodec[Any], id: str, columns: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
         if not columns:
-            raise TypeError("update_run needs at least one field to set")
-        values = RUNS.encode_columns(columns)
-        update = self._statements.update(runs, tuple(values))
-        return self._db.raw.execute(update.text, update.bind(values | {"w_id": id})).rowcount > 0
+            raise TypeError("an update needs at least one field to set")
+        values = codec.encode_columns(columns)
+        update = self._statements.update(codec.table, tuple(values))
+        return update.text, update.bind(values | {"w_id": id})
 
     def update_execution(
         self,
@@ -156,13 +172,14 @@ class SqlTx(SqlReads):
     ) -> int:
         number = self._numbers.next_event()
         row = (number, run_id, execution_id, kind, time_text(at or times.now()), dumps(body))  # in the columns' order
-        self._db.raw.execute(self._statements.insert(events), row)
+        self._db.later(self._statements.insert(events), row)
         return number
 
     def append_logs(self, lines: Iterable[LogLine]) -> None:
-        rows = []
+        rows, insert = [], self._statements.insert(log_lines)
         for line in lines:
             if line.id is not None:
                 raise BadRequest("the store gives a log line its id; it cannot come with one")
             rows.append(LOG_LINES.encode(attrs.evolve(line, id=self._numbers.next_log_line())))
-        self._db.raw.executemany(self._statements.insert(log_lines), rows)
+        for row in rows:
+            self._db.later(insert, row)

@@ -6,7 +6,8 @@ There is no timer: a batch is whatever arrived while the last one was committed,
 thousand share one fsync. An intent that raises undoes itself alone. If the storage fails, in a statement or at COMMIT,
 the batch is lost as a whole: it is rolled back, the rollback listeners run (memory that ran ahead must be rebuilt from
 what is durable), and every future of the batch gets the refusal. It then makes no difference whether the COMMIT had
-reached the disk before it failed.
+reached the disk before it failed, and nothing is ever applied a second time. A connection that was lost is made again
+by the next batch, and memory is rebuilt then, too.
 """
 
 from __future__ import annotations
@@ -52,16 +53,23 @@ class _Outcome:
 
 
 class Writer:
-    """Runs intents. `probe` is called with the name of each point where a crash is worth trying: a seam for tests."""
+    """Runs intents.
+
+    Args:
+        db: the connection, which is the writer's from now on; `connect` gives another one if it is lost.
+        probe: called with the name of each point where a crash is worth trying: a seam for tests.
+    """
 
     def __init__(
         self,
+        db: Db,
         connect: Callable[[], Db],
         dialect: Dialect,
         transaction: Callable[[Db], SqlTx],
         probe: Probe | None = None,
     ) -> None:
-        self._db = connect()
+        self._db: Db | None = db
+        self._connect = connect
         self._dialect = dialect
         self._transaction = transaction
         self._probe = probe
@@ -118,18 +126,19 @@ class Writer:
             jobs = [job for job in batch if job is not None and job.future.set_running_or_notify_cancel()]
             if jobs:
                 self._run(jobs)
-        self._db.close()
+        self._disconnect()
 
     def _run(self, jobs: list[_Job]) -> None:
         applied = False
         try:
-            self._db.raw.execute(self._dialect.begin_write)
+            db = self._connected()
+            db.control(self._dialect.begin_write)
             applied = True
             callbacks: list[Callable[[], None]] = []
-            outcomes = [self._apply(job, callbacks) for job in jobs]
+            outcomes = [self._apply(db, job, callbacks) for job in jobs]
             if self._probe is not None:
                 self._probe("before commit")
-            self._db.raw.execute("COMMIT")
+            db.commit()
             if self._probe is not None:
                 self._probe("after commit")
         except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
@@ -141,35 +150,58 @@ class Writer:
         for outcome in outcomes:
             _call(outcome.tell, "future's")
 
-    def _apply(self, job: _Job, callbacks: list[Callable[[], None]]) -> _Outcome:
+    def _apply(self, db: Db, job: _Job, callbacks: list[Callable[[], None]]) -> _Outcome:
         """Run the intent in its savepoint. Raises only if the storage failed."""
-        raw = self._db.raw
-        raw.execute("SAVEPOINT intent")
-        tx = self._transaction(self._db)
+        db.control("SAVEPOINT intent")
+        tx = self._transaction(db)
         try:
             result = job.intent(tx)
+            db.raw.execute("RELEASE SAVEPOINT intent")  # what was put off fails here at the latest
         except BaseException as error:
             if self._dialect.failure(error) is not None:
                 raise
-            raw.execute("ROLLBACK TO SAVEPOINT intent")
-            outcome = _Outcome(job.future, error=error)
-        else:
-            callbacks += tx.callbacks
-            outcome = _Outcome(job.future, result)
+            db.drop()
+            db.control("ROLLBACK TO SAVEPOINT intent")
+            db.control("RELEASE SAVEPOINT intent")
+            return _Outcome(job.future, error=error)
         finally:
             tx.end()
-        raw.execute("RELEASE SAVEPOINT intent")
-        return outcome
+        callbacks += tx.callbacks
+        return _Outcome(job.future, result)
+
+    def _connected(self) -> Db:
+        """The connection; a new one if the last one is of no use any more. Raises StoreError."""
+        if self._db is not None and not self._dialect.is_usable(self._db):
+            self._disconnect()
+        if self._db is None:
+            db = self._connect()
+            self._db = db
+            # Others may have written in the meantime: whatever is remembered must be read again.
+            for listener in self._listeners:
+                _call(listener, "on_rollback")
+        return self._db
+
+    def _disconnect(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            try:
+                db.close()
+            except Exception:
+                logger.debug("a lost connection could not be closed", exc_info=True)
 
     def _lose(self, jobs: list[_Job], error: BaseException, *, applied: bool) -> None:
         failure = self._dialect.failure(error) or StoreError(f"a change could not be made durable: {error}")
         failure.__cause__ = error
         logger.error("a batch of %d changes was lost: %s", len(jobs), failure)
         try:
-            if self._dialect.in_transaction(self._db.raw):
-                self._db.raw.execute("ROLLBACK")
+            if self._db is not None:
+                self._db.drop()
+                if self._dialect.in_transaction(self._db.raw):
+                    self._db.raw.execute("ROLLBACK")
         except Exception:
             logger.exception("the lost batch could not be rolled back")
+        if self._db is not None and not self._dialect.is_usable(self._db):
+            self._disconnect()
         if applied:
             for listener in self._listeners:
                 _call(listener, "on_rollback")

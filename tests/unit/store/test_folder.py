@@ -72,8 +72,10 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
         open_store(tmp_path / "file")
 
 
-def test_other_databases_are_refused_by_name():
-    with pytest.raises(ConfigurationError, match="'postgresql'"):
+def test_other_databases_are_refused_by_name(tmp_path):
+    with pytest.raises(ConfigurationError, match="'mysql'"):
+        open_store(tmp_path, "mysql://localhost/x")
+    with pytest.raises(ConfigurationError, match="no data folder"):
         open_store("postgresql://localhost/x")
 
 

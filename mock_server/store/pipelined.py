@@ -1,0 +1,116 @@
+"""PostgreSQL's round trips, saved: what nobody needs the answer of is sent together with the next that somebody does.
+
+The law: nothing is put off beyond the end of its intent, whose last statement takes all of it along. So a change costs
+one round trip, whatever the number of its statements, and what fails still fails the intent that it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import attrs
+import psycopg
+import sqlalchemy as sa
+from psycopg import errors
+
+from mock_server.store.dialect import Cursor, Db
+
+
+@attrs.define(eq=False)
+class _Queued:
+    sql: str
+    parameters: Sequence[Any] | None
+    control: bool = False
+    refusal: Callable[[], Exception] | None = None
+
+
+class PipelinedRaw:
+    """The driver's connection. What was put off goes out before, and in one round trip with, what is asked for."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self._queue: list[_Queued] = []
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Cursor:
+        if not self._queue:
+            return self.connection.execute(cast("Any", sql), parameters or None)
+        self._queue.append(_Queued(sql, parameters or None))
+        return self.flush()
+
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Cursor:
+        self.flush()
+        cursor = self.connection.cursor()
+        cursor.executemany(cast("Any", sql), parameters)
+        return cursor
+
+    def put_off(self, queued: _Queued) -> None:
+        self._queue.append(queued)
+
+    def drop(self, *, all_: bool = False) -> None:
+        self._queue = [] if all_ else [each for each in self._queue if each.control]
+
+    def flush(self) -> Cursor:
+        """Executes what was put off; the cursor of the last. Raises what the first that failed raises."""
+        queue, self._queue = self._queue, []
+        if not queue:
+            return self.connection.cursor()
+        try:
+            return self._send(queue)
+        except errors.UniqueViolation as error:
+            refusal = self._refusal(queue, error)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    def _send(self, queue: list[_Queued]) -> Cursor:
+        if len(queue) == 1:
+            cursors = [self.connection.execute(cast("Any", queue[0].sql), queue[0].parameters)]
+        else:
+            with self.connection.pipeline():
+                cursors = [self.connection.execute(cast("Any", each.sql), each.parameters) for each in queue]
+        return cursors[-1]
+
+    @staticmethod
+    def _refusal(queue: list[_Queued], error: errors.UniqueViolation) -> Exception | None:
+        into = f"INSERT INTO {error.diag.table_name} "
+        return next((each.refusal() for each in queue if each.refusal and each.sql.startswith(into)), None)
+
+
+class PipelinedDb(Db):
+    """A connection that puts off what can be."""
+
+    def __init__(self, core: sa.Connection, raw: PipelinedRaw) -> None:
+        super().__init__(core, raw)
+        self._raw = raw
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        return self._raw.connection
+
+    @property
+    def core(self) -> sa.Connection:
+        self._raw.flush()
+        return self._core
+
+    def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        self._raw.put_off(_Queued(sql, parameters or None))
+
+    def insert_later(self, sql: str, rows: Sequence[Sequence[Any]], refusal: Callable[[], Exception]) -> None:
+        for row in rows:
+            self._raw.put_off(_Queued(sql, row, refusal=refusal))
+
+    def control(self, sql: str) -> None:
+        self._raw.put_off(_Queued(sql, None, control=True))
+
+    def drop(self) -> None:
+        self._raw.drop()
+
+    def commit(self) -> None:
+        cursor = cast("psycopg.Cursor[Any]", self._raw.execute("COMMIT"))
+        if cursor.statusmessage != "COMMIT":  # PostgreSQL answers the COMMIT of a failed transaction so, without error
+            raise errors.InFailedSqlTransaction(f"the transaction had failed, and was ended by {cursor.statusmessage}")
+
+    def close(self) -> None:
+        self._raw.drop(all_=True)
+        self._core.close()

@@ -10,6 +10,7 @@ TYPED := dtlpipe mock_server tests/typing
 # PYTEST_ARGS=... reaches pytest, e.g. make test PYTEST_ARGS="tests/unit -x"
 PYTEST_ARGS ?=
 WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test oldest lint format check bench clean
@@ -34,8 +35,14 @@ demo: $(READY)
 	@$(BIN)/python tools/fetch_photos.py .demo/photos
 	@$(BIN)/python examples/demo.py .demo/photos .demo/data
 
+# The engine's own tests run first and alone, since every branch of the engine has to be covered by them.
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+ifeq ($(PYTEST_ARGS),)
+	$(PYTEST) tests/unit/graph --cov=dtlpipe.graph --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
+	$(PYTEST) --ignore=tests/unit/graph
+else
+	$(PYTEST) $(PYTEST_ARGS)
+endif
 
 oldest:
 	uv venv --quiet --clear --python $(PYTHON) .venv-oldest

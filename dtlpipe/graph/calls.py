@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dtlpipe.graph.copies import ATOMIC, copied
-from dtlpipe.graph.errors import PipelineValidationError
+from dtlpipe.graph.errors import PipelineRuntimeError, PipelineValidationError
 from dtlpipe.graph.inbox import EMPTY, REPORTED
 from dtlpipe.graph.plan import GREEDY, LAZY, STANDARD
 from dtlpipe.graph.ports import NO_DEFAULT, NO_OUTPUT
@@ -187,6 +187,9 @@ def _note(state: RunState, node: int, error: BaseException, *, is_moving: bool) 
         # interrupted between two moves: nobody can say which half was made, so the run cannot go on
         state._failed = (Task(state._plan.names[node], node, state._visits[node], {}), error)
         return
-    task = state._hand_out(node)
+    try:
+        task = state._hand_out(node)
+    except PipelineRuntimeError:
+        return  # it is this very error: the inputs cannot be put together, and the machine has noted that
     if isinstance(error, Exception):
         state.fail(task, error)

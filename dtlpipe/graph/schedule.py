@@ -62,7 +62,13 @@ from typing import Any, Literal, Self
 
 from dtlpipe.graph import snapshots
 from dtlpipe.graph.entries import Entries, of_node
-from dtlpipe.graph.errors import PipelineMaxComponentRuns, PipelineValidationError, TaskNotOutstanding, TaskNotReady
+from dtlpipe.graph.errors import (
+    PipelineMaxComponentRuns,
+    PipelineRuntimeError,
+    PipelineValidationError,
+    TaskNotOutstanding,
+    TaskNotReady,
+)
 from dtlpipe.graph.inbox import Inbox
 from dtlpipe.graph.lookout import Lookout
 from dtlpipe.graph.plan import ByName, Plan
@@ -176,6 +182,7 @@ class RunState:
 
         Raises:
             PipelineMaxComponentRuns: the next node has run `max_runs_per_node` times already; the run has failed.
+            PipelineRuntimeError: values that arrived cannot be joined into one list; the run has failed.
         """
         node = self._choose()
         if node is None:
@@ -412,7 +419,12 @@ class RunState:
         return self._batch[-1] if self._batch else self._ready.head(DEFER)
 
     def _hand_out(self, node: int) -> Task:
-        ready, visit = self._ready, self._visits[node]
+        ready, visit, name = self._ready, self._visits[node], self._plan.names[node]
+        try:
+            inputs = self._inbox.read(node)
+        except PipelineRuntimeError as error:  # lists that are none cannot be joined
+            self._failed = (Task(name, node, visit, {}), error)
+            raise
         was = ready.priority[node]
         if was == BATCHED:
             self._batch.pop()
@@ -422,10 +434,9 @@ class RunState:
         if node == ready.forced:
             ready.forced = -1
         self._visits[node] = visit + 1
-        name = self._plan.names[node]
         if self._inbox.senders is not None:
             self._before[name] = of_node(self._plan, self._inbox, node)
-        task = self._tasks[node] = make_task(name, node, visit, self._inbox.read(node))
+        task = self._tasks[node] = make_task(name, node, visit, inputs)
         self._inbox.clear(node)
         if self._lookout is not None:
             self._lookout.started(node, visit)

@@ -367,3 +367,34 @@ def test_a_conversion_is_not_asked_for_a_value_that_is_not_there():
     state = serial(converting(int), {"a": {"x": 1}})
     run_calls(state, [lambda x: {}, same])
     assert state.not_run() == ("b",)
+
+
+@pytest.mark.parametrize("way", ["fast", "slow"])
+def test_lists_that_are_none_fail_their_receiver(way):
+    joined = lazy("x", wrap_input_in_list=False)
+    plan = build({"a": ([], ["y"]), "b": ([], ["y"]), "l": ([joined], [])}, ["a.y -> l.x", "b.y -> l.x"])
+    state = serial(plan)
+    with pytest.raises(PipelineRuntimeError, match="'l'"):
+        if way == "fast":
+            run_calls(state, [lambda: {"y": 1}, lambda: {"y": [2]}, same])
+        while (task := state.next()) is not None:
+            state.complete(task, {"y": 1})
+    assert state.failed[0].key == ("l", 0)
+    assert state.finished
+    assert state.visits["l"] == 0
+
+
+@pytest.mark.parametrize("way", ["fast", "slow"])
+def test_a_sender_of_two_values_reports_once_and_a_silent_one_leaves_the_users(way):
+    plan = build(
+        {"a": ([], ["p", "q", "r"]), "l": ([lazy("x")], []), "o": ([optional("x")], [])},
+        ["a.p -> l.x", "a.q -> l.x", "a.r -> o.x"],
+    )
+    state = serial(plan, {"o": {"x": "mine"}})
+    received = []
+    if way == "fast":
+        run_calls(state, [lambda: {"p": 1, "q": 2}, *[lambda x: received.append(x) or {}] * 2])
+    while (task := state.next()) is not None:
+        received += task.inputs.values()
+        state.complete(task, {"p": 1, "q": 2})
+    assert received == [[1, 2], "mine"]

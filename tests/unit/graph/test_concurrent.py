@@ -331,3 +331,10 @@ def test_a_dead_sender_with_two_connections_to_one_input_is_missed_once():
     )
     state = RunState(plan, {"z": {"k": 1}})
     assert [(t.node, t.inputs) for t in ready(state)] == [("slow", {}), ("z", {"k": 1, "x": [0]})]
+
+
+def test_a_sender_of_two_values_to_one_input_that_has_run_for_the_last_time_is_waited_for_once():
+    plan = build({"a": ([], ["p", "q"]), "l": ([lazy("x")], [])}, ["a.p -> l.x", "a.q -> l.x"])
+    state = RunState(plan)
+    state.complete(state.next(), {"p": 1, "q": 2})
+    assert [task.inputs for task in ready(state)] == [{"x": [1, 2]}]

@@ -198,3 +198,16 @@ def test_a_recorded_history_can_be_taken_again():
     for state in (original, replayed):
         state.complete(("a", 0), {"y": 1})
     assert replayed.snapshot() == original.snapshot()
+
+
+def test_a_look_survives_a_snapshot():
+    plan = build({"a": ([], ["y"]), "b": ([], ["y"]), "g": ([greedy("x")], [])}, ["a.y -> g.x"])
+    state = begin(plan)
+    a, b = ready(state)
+    state.complete(a, {"y": 1})
+    assert state.next() is None, "g waits for b"
+    restored = RunState.restore(plan, state.snapshot())
+    assert restored.snapshot() == state.snapshot()
+    for each in (state, restored):
+        each.complete(("b", b.visit), {})
+        assert names(ready(each)) == ["g"]

@@ -71,6 +71,9 @@ class Settings:
 
     Attributes:
         data_dir: the platform's folder; one live platform at a time.
+        store: a PostgreSQL database (`postgresql://user@host/database`) instead of SQLite in the folder, which then
+            holds files alone. One platform at a time writes to it.
+        standby: wait for as long as another platform has that database, instead of refusing to start.
         host: the address to bind; one that is not loopback exposes the platform and needs a `password`.
         port: 0 takes a free one.
         allowed_hosts: further names by which clients may call the platform (`Host` headers), such as a proxy's.
@@ -90,6 +93,8 @@ class Settings:
     """
 
     data_dir: Path = attrs.field(factory=default_data_dir, converter=_folder)
+    store: str | None = attrs.field(default=None, repr=False)  # it may hold a password
+    standby: bool = False
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     allowed_hosts: tuple[str, ...] = attrs.field(default=(), converter=tuple)
@@ -122,6 +127,10 @@ class Settings:
             raise ConfigurationError(f"port is {self.port}, but ports go up to 65535 (0 takes a free one)")
         if self.durability not in ("strict", "relaxed"):
             raise ConfigurationError(f"durability is {self.durability!r}, but there are 'strict' and 'relaxed'")
+        if self.standby and self.store is None:
+            raise ConfigurationError(
+                "a standby needs a store that platforms can share", hint="--store postgresql://user@host/database"
+            )
         if self.max_waiters >= self.threads:
             raise ConfigurationError(
                 f"max_waiters is {self.max_waiters} of {self.threads} threads: waiting requests would take them all",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import attrs
 
@@ -66,6 +66,7 @@ class Local:
         self._make_worker = worker
         self._stack: ExitStack | None = None
         self._platform: Platform | None = None
+        self._store: Store | None = None
         self._port = settings.port
 
     @property
@@ -91,6 +92,13 @@ class Local:
             platform.url, self.settings.data_dir, token=token, jwt_secret=self.settings.jwt_secret
         )
 
+    def open(self) -> None:
+        """Opens the store, as `start` does otherwise. A standby waits here, and may be interrupted by any exception."""
+        settings = self.settings
+        if self._store is None:
+            relaxed = settings.durability == "relaxed"
+            self._store = open_store(settings.data_dir, settings.store, relaxed=relaxed, standby=settings.standby)
+
     def start(self) -> None:
         """Returns when requests are answered. Raises ConfigurationError for a folder or a port that cannot be had."""
         from mock_server.app import create_app, error_body
@@ -100,9 +108,10 @@ class Local:
             return
         settings = self.settings
         with ExitStack() as stack:
-            store: Store = open_store(settings.data_dir, relaxed=settings.durability == "relaxed")
+            self.open()
+            store, self._store = cast("Store", self._store), None
             stack.callback(store.close)
-            stack.callback(_remove_state, settings.data_dir)
+            stack.callback(_remove_state, settings.data_dir, settings.store)
             platform = Platform(store, settings, hub=Hub(settings.max_waiters))
             server = Server(
                 create_app(platform),
@@ -118,8 +127,8 @@ class Local:
             platform.url = _url(settings.host, server.port)
             worker = self._make_worker(platform)
             stack.callback(worker.close, settings.grace)
-            worker.start()
             platform.scheduler = worker
+            worker.start()
             server.start()
             stack.enter_context(_sweeping(platform))
             _write_state(settings.data_dir, platform.url)
@@ -218,6 +227,9 @@ def _write_state(data_dir: Path, url: str) -> None:
     temporary.rename(path)
 
 
-def _remove_state(data_dir: Path) -> None:
+def _remove_state(data_dir: Path, store: str | None) -> None:
+    found = State.read(data_dir)
+    if store is not None and found is not None and found.pid != os.getpid():
+        return  # by another platform, which has taken over
     with suppress(FileNotFoundError):
         (data_dir / STATE_FILE).unlink()

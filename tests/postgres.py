@@ -12,7 +12,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -25,10 +27,10 @@ TOOL = Path(__file__).parent.parent / "tools" / "postgres.py"
 
 
 class Server:
-    """A server that databases can be made on. `data` and `binaries` are None for one that is not ours."""
+    """A server that databases can be made on; `control` (pg_ctl) and `become` (who may) are for one of ours."""
 
-    def __init__(self, url: str, data: Path | None = None, control: list[str] | None = None) -> None:
-        self.url, self.data, self.control = url, data, control
+    def __init__(self, url: str, control: Sequence[str] = (), become: dict[str, Any] | None = None) -> None:
+        self.url, self.control, self.become = url, control, become or {}
 
     @classmethod
     def start(cls, folder: Path, owner: int) -> Server:
@@ -49,7 +51,7 @@ class Server:
                     time.sleep(0.02)
                 process.returncode = 0  # it outlives us: nobody here waits for it
         found = json.loads(ready.read_text())
-        return cls(found["url"], Path(found["data"]), found["control"])
+        return cls(found["url"], found["control"], found["become"])
 
     def execute(self, sql: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:

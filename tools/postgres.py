@@ -87,8 +87,9 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def control(self) -> list[str]:
-        """The command that `pg_ctl` takes the place of: add `restart -m fast` and the like."""
-        return [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-w", "-l", str(self.folder / "log")]
+        """`pg_ctl` of this server, to be run as who `become` says: add `-m fast restart` and the like."""
+        log, options = str(self.folder / "log"), " ".join(self.options)
+        return [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-w", "-l", log, "-o", options]
 
     def _run(self, command: list[str]) -> None:
         program = [str(self.binaries / command[0]), *command[1:]]
@@ -127,7 +128,7 @@ def main() -> None:
     try:
         started = time.monotonic()
         server.start()
-        found = {"url": server.url, "data": str(server.data), "control": server.control()}
+        found = {"url": server.url, "control": server.control(), "become": server.become}
         text = json.dumps({**found, "seconds": round(time.monotonic() - started, 2)})
         if asked.announce is None:
             print(text, flush=True)

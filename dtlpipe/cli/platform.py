@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import threading
@@ -33,6 +34,17 @@ _data = click.option(
 )
 
 
+def _without_password(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Secrets come by variables: an argument could be read in the list of processes."""
+    typed = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+    if url and typed and re.search(r"://[^/@]*:[^/@]*@|[?&]password=", url):
+        raise click.BadParameter(
+            "a password in an argument can be read by others on this machine; "
+            "put the URL into DTLPIPE_STORE, the password into PGPASSWORD, or both into ~/.pgpass"
+        )
+    return url
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def platform() -> None:
     """Run a platform on this machine."""
@@ -40,6 +52,14 @@ def platform() -> None:
 
 @platform.command()
 @_data
+@click.option(
+    "--store",
+    metavar="URL",
+    envvar="DTLPIPE_STORE",
+    callback=_without_password,
+    help="postgresql://user@host/database instead of SQLite. [default: $DTLPIPE_STORE]",
+)
+@click.option("--standby", is_flag=True, help="Wait while another platform has the database.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8400]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address exposes it: needs a password.")
 @click.option("--password-env", metavar="NAME", help="The variable that holds the password, for when it is exposed.")
@@ -67,6 +87,7 @@ def start(log_level: str, **options: Any) -> None:
         from mock_server.local import Local
 
         local = Local(_settings(**options))
+        local.open()  # a standby waits here, and a signal ends it as it ends any program
         stop = _on_signals()
         local.start()
     try:
@@ -179,7 +200,7 @@ def _banner(settings: Settings, url: str) -> str:
     lines = [
         "dtlpipe platform",
         f"  address  {url}  ({reach})",
-        f"  data     {settings.data_dir}",
+        f"  data     {settings.data_dir}{' (files), PostgreSQL (everything else)' if settings.store else ''}",
         f"  workers  {settings.workers}",
         '  use it   eval "$(dtlpipe platform env)"  # points dtlpipe and dtlpy at it',
         "  stop it  Ctrl-C",

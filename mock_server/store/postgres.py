@@ -180,7 +180,11 @@ class Postgres:
                 if not self._relaxed:
                     self._insist_on_durability(db)
                 return
-        raise LeaderElsewhere(f"another platform has {self.place}: {self._leader(db)}", retry_after=1.0)
+        raise LeaderElsewhere(
+            f"another platform has {self.place}: {self._leader(db)}",
+            retry_after=1.0,
+            hint="stop that one, or start this one as its standby (--standby)",
+        )
 
     @staticmethod
     def _insist_on_durability(db: PipelinedDb) -> None:
@@ -256,11 +260,6 @@ class Postgres:
 
     def dispose(self) -> None:
         self._engine.dispose()
-
-
-def has_password(url: str) -> bool:
-    """Whether it holds a password, which a list of processes would show."""
-    return bool(conninfo_to_dict(f"postgresql://{url.partition('://')[2]}").get("password"))
 
 
 def _application_name() -> str:

@@ -190,8 +190,11 @@ class Writer:
                 logger.debug("a lost connection could not be closed", exc_info=True)
 
     def _lose(self, jobs: list[_Job], error: BaseException, *, applied: bool) -> None:
-        failure = self._dialect.failure(error) or StoreError(f"a change could not be made durable: {error}")
-        failure.__cause__ = error
+        if isinstance(error, StoreError):
+            failure = error
+        else:
+            failure = self._dialect.failure(error) or StoreError(f"a change could not be made durable: {error}")
+            failure.__cause__ = error
         logger.error("a batch of %d changes was lost: %s", len(jobs), failure)
         try:
             if self._db is not None:

@@ -185,10 +185,14 @@ class Worker:
         Not at once: when the disk is full, the attempt would fail as fast as it could be repeated.
         """
         self._stale = True
-        if not self._closing and (self._recovery is None or not self._recovery.is_alive()):
-            self._recovery = threading.Timer(RECOVERY, self._post, [lambda _tx: None])
+        if not self._closing and self._recovery is None:
+            self._recovery = threading.Timer(RECOVERY, self._recover)
             self._recovery.daemon = True
             self._recovery.start()
+
+    def _recover(self) -> None:
+        self._recovery = None  # so that the failure of this attempt makes another
+        self._post(lambda _tx: None)
 
     def _rebuild(self, tx: Tx) -> None:
         """Memory from rows: each open run replays its finished executions in the order in which they finished."""
@@ -204,6 +208,9 @@ class Worker:
             try:
                 event = messages.Resume(now, run, self.blueprint(run.revision_id), tuple(done), left)
                 self._step(tx, event)
+            except StoreError:  # says nothing about the run
+                self._stale = True
+                raise
             except Exception as error:  # one run that cannot go on must not keep the others from it
                 log.exception("run %s cannot be taken up again", run.id)
                 self._core.forget(run.id)
@@ -232,18 +239,17 @@ class Worker:
         for effect in effects:
             match effect:
                 case messages.UpdateExecution(id, columns):
-                    fence = columns.pop("fence", None)
-                    tx.update_execution(id, **columns, **({} if fence is None else {"new_fence": fence}))
+                    tx.set_execution(id, **columns)
                 case messages.Record(run_id, execution_id, kind, body, closes):
                     number = tx.append_event(run_id, execution_id, kind, body)
                     if closes and execution_id is not None:
-                        tx.update_execution(execution_id, seq=number)
+                        tx.set_execution(execution_id, seq=number)
                 case messages.InsertExecution(row):
                     tx.insert_executions([row])
                 case messages.InsertRun(row):
                     tx.insert_runs([row])
                 case messages.UpdateRun(id, columns):
-                    tx.update_run(id, **columns)
+                    tx.set_run(id, **columns)
                 case messages.Dispatch(execution_id, fence):
                     tx.after_commit(partial(self._dispatch, execution_id, fence))
                 case messages.Withdraw(execution_id, fence):
@@ -289,6 +295,8 @@ class Worker:
             error = future.exception()
             if error is not None and not self._closing:
                 log.error("the worker lost a step and recovers from the store: %s", error, exc_info=error)
+                if isinstance(error, StoreError):  # the storage never took the step: what it told of must be done again
+                    self._lost()
                 if otherwise is not None:
                     otherwise(error)
 
@@ -366,7 +374,7 @@ class Worker:
         row = execution.row
         row.percent = row.percent if report.progress is None else report.progress
         row.message = row.message if report.message is None else report.message
-        tx.update_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
+        tx.set_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
 
 
 def _refusal(error: BaseException) -> jobs.ErrorRecord:

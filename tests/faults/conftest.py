@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -25,40 +27,67 @@ class ServiceRunner(dl.BaseServiceRunner):
 class Killable:
     """`dtlpipe platform start` on a folder and a port, started again and again."""
 
-    def __init__(self, folder, port):
-        self.folder, self.port, self.process = folder, port, None
+    def __init__(self, folder, port, *options):
+        self.folder, self.port, self.options, self.process = folder, port, options, None
         self.api = f"http://127.0.0.1:{port}/api/v1"
+        self.errors = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - closed with the session
         self.session = requests.Session()
         self.session.trust_env = False
 
     def start(self):
-        command = [sys.executable, "-m", "dtlpipe.cli", "platform", "start"]
+        return self.launch().ready()
+
+    def launch(self):
+        command = [sys.executable, "-m", "dtlpipe.cli", "platform", "start", *self.options]
+        self.errors.truncate(0)
         self.process = subprocess.Popen(
             [*command, "--data", str(self.folder), "--port", str(self.port)],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self.errors,  # a pipe that nobody reads would stop a platform that has much to say
             env={**os.environ},
         )
+        return self
+
+    def ready(self):
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.process.stderr.read().decode()
-            try:
-                if self.session.get(f"http://127.0.0.1:{self.port}/health", timeout=5).status_code == 200:
-                    return self
-            except requests.ConnectionError:
-                time.sleep(0.05)
+            assert self.process.poll() is None, self.log()
+            if self.answers():
+                return self
+            time.sleep(0.05)
         raise AssertionError("the platform did not become ready")
+
+    def answers(self):
+        try:
+            return self.session.get(f"http://127.0.0.1:{self.port}/health", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def said(self, text):
+        """Returns once it has said so, on standard error."""
+        deadline = time.monotonic() + 30
+        while text not in self.log():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
+
+    def log(self):
+        """What it has said on standard error since it was started."""
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode()
 
     def kill(self):
         self.process.kill()
         self.process.wait(30)
-        self.process.stderr.close()
 
     def stop(self, by=signal.SIGTERM):
         self.process.send_signal(by)
-        code = self.process.wait(30)
-        self.process.stderr.close()
-        return code
+        return self.process.wait(30)
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        self.session.close()
+        self.errors.close()
 
     def ok(self, method, path, **more):
         answer = self.session.request(method, self.api + path, timeout=60, **more)
@@ -122,14 +151,26 @@ def _indented(body):
     return "\n".join(" " * 8 + line for line in body.strip("\n").splitlines())
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory):
-    """One a module: it is started again where it was stopped."""
+@contextmanager
+def _killable(folder, *options):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    found = Killable(tmp_path_factory.mktemp("faults") / "data", port).start()
-    yield found
-    found.session.close()
-    if found.process.poll() is None:
-        found.kill()
+    found = Killable(folder, port, *options)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def make_killable():
+    """`with make_killable(folder, *options) as platform:`, not yet started."""
+    return _killable
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    """One a module: it is started again where it was stopped."""
+    with _killable(tmp_path_factory.mktemp("faults") / "data") as found:
+        yield found.start()

@@ -1,0 +1,209 @@
+"""A platform on PostgreSQL: the platform killed, the database restarted, two platforms on one database."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import requests
+
+from tests.postgres import Server
+
+#: Two servers of one's own would cost each worker of the test run a start: all of this on one.
+pytestmark = pytest.mark.xdist_group("postgres faults")
+
+SLOW = """
+import os, time
+with open({log!r}, "a") as log:
+    log.write(f"{{x}} ")
+time.sleep(0.05)
+return x
+"""
+
+
+@pytest.fixture(scope="module")
+def server(private_server: Server):
+    return private_server
+
+
+@pytest.fixture
+def killable(server, make_killable, tmp_path):
+    """A platform on a database of its own, in a process of its own."""
+    name = f"t{time.time_ns()}"
+    with make_killable(tmp_path / "data", "--store", server.create(name)) as found:
+        found.start()
+        yield found
+    server.drop(name)
+
+
+def restart(server, mode="fast"):
+    """As an administrator does it: `pg_ctl restart`."""
+    subprocess.run(
+        [*server.control, "-m", mode, "-s", "restart"], check=True, stdin=subprocess.DEVNULL, **server.become
+    )
+
+
+def successes(killable, runs, nodes):
+    for run in runs:
+        ended = killable.settled(run)
+        assert ended["status"] == "success", ended["error"]
+        executions = [each for found in ended["executions"].values() for each in found]
+        assert len(executions) == nodes
+        assert all(each["latestStatus"]["status"] == "success" for each in executions)
+
+
+def test_runs_in_flight_survive_a_kill_of_the_platform(killable, tmp_path):
+    body = SLOW.format(log=str(tmp_path / "log"))
+    pipeline = killable.pipeline(killable.project(), body, body, body)
+    runs = []
+    for kill in range(2):
+        runs += [killable.execute(pipeline, x=10 * kill + number) for number in range(6)]
+        killable.kill()
+        killable.start()
+    successes(killable, runs, 3)
+
+
+@contextmanager
+def submitting(killable, pipeline):
+    """Somebody who goes on submitting: runs that were acknowledged, and the answers to all others."""
+    stop, runs, refusals = threading.Event(), [], []
+
+    def work(number):
+        with requests.Session() as session:
+            session.trust_env = False
+            step = 0
+            while not stop.is_set():
+                step += 1
+                answer = session.post(
+                    f"{killable.api}/pipelines/{pipeline['id']}/execute",
+                    json={"pipeline": {"input": {"x": step}}},
+                    headers={"Idempotency-Key": f"{number}-{step}"},
+                    timeout=60,
+                )
+                if answer.status_code < 300:
+                    runs.append((f"{number}-{step}", answer.json()))
+                else:
+                    refusals.append((answer.status_code, answer.headers.get("Retry-After"), answer.text))
+                    stop.wait(float(answer.headers.get("Retry-After", "1")) / 4)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield runs, refusals
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_restart_of_the_database_refuses_for_a_moment_and_loses_nothing(killable, server, mode):
+    pipeline = killable.pipeline(killable.project(), "return x", "return x + 1")
+    with submitting(killable, pipeline) as (runs, refusals):
+        for _ in range(2):
+            known = len(runs)
+            while len(runs) < known + 5:
+                time.sleep(0.01)
+            restart(server, mode)
+        known, deadline = len(runs), time.monotonic() + 30
+        while len(runs) < known + 5:
+            assert time.monotonic() < deadline, refusals[-1:]
+            time.sleep(0.01)
+    assert {(status, bool(retry)) for status, retry, _ in refusals} <= {(503, True)}, refusals
+    successes(killable, [run for _, run in runs], 2)
+    ids = [run["id"] for _, run in runs]
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_was_in_flight_goes_on_after_a_restart_without_anybody_asking(killable, server, tmp_path):
+    log = tmp_path / "log"
+    body = f"import time; open({str(log)!r}, 'a').write('x'); time.sleep(0.5); return x"
+    pipeline = killable.pipeline(killable.project(), body, "return x")
+    runs = [killable.execute(pipeline, x=number) for number in range(4)]
+    while not log.exists():
+        time.sleep(0.01)
+    subprocess.run([*server.control, "-m", "immediate", "-s", "stop"], check=True, **server.become)
+    time.sleep(2)  # the results come while nobody can take them
+    subprocess.run(
+        [*server.control, "-s", "start"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        **server.become,
+    )
+    with psycopg.connect(killable.options[1]) as connection:  # nobody asks the platform
+        deadline = time.monotonic() + 30
+        while True:
+            (left,) = connection.execute("SELECT count(*) FROM run WHERE NOT over").fetchone()
+            connection.rollback()
+            if not left:
+                break
+            assert time.monotonic() < deadline, killable.log()
+            time.sleep(0.05)
+    successes(killable, runs, 2)
+
+
+def test_a_second_platform_is_refused_and_a_standby_takes_over_when_the_first_is_killed(
+    killable, make_killable, tmp_path
+):
+    pipeline = killable.pipeline(killable.project(), "import time; time.sleep(0.2); return x", "return x")
+    command = [sys.executable, "-m", "dtlpipe.cli", "platform", "start", "--port", "0", "--data", str(killable.folder)]
+    refused = subprocess.run([*command, *killable.options], check=False, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1
+    assert "another platform has" in refused.stderr
+    assert f"process {killable.process.pid}" in refused.stderr
+    assert "--standby" in refused.stderr
+    with make_killable(killable.folder, *killable.options, "--standby") as standby:
+        standby.launch()
+        standby.said("standing by")
+        runs = [killable.execute(pipeline, x=number) for number in range(5)]
+        killable.kill()
+        standby.ready()
+        successes(standby, runs, 2)
+        successes(standby, [standby.execute(pipeline, x=9)], 2)
+        standby.process.send_signal(signal.SIGTERM)
+        assert standby.process.wait(30) == 0
+
+
+def test_a_standby_that_waits_ends_when_it_is_told_to(killable, make_killable):
+    with make_killable(killable.folder, *killable.options, "--standby") as standby:
+        standby.launch()
+        standby.said("standing by")
+        standby.process.send_signal(signal.SIGINT)
+        assert standby.process.wait(30) == 1
+    assert killable.project()
+
+
+def test_a_leader_whose_session_is_gone_cannot_write_while_another_leads(killable, make_killable):
+    """Both live: the first has lost its session, and the second has taken over before the first noticed."""
+    project = killable.project()
+    with make_killable(killable.folder, *killable.options, "--standby") as standby:
+        standby.launch()
+        standby.said("standing by")
+        with psycopg.connect(killable.options[1], autocommit=True) as connection:
+            deadline = time.monotonic() + 30
+            while not standby.answers():
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+                    "WHERE locktype = 'advisory' AND application_name LIKE %s",
+                    (f"%process {killable.process.pid} on%",),
+                )
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        answer = killable.session.post(
+            f"{killable.api}/projects", json={"name": "late"}, headers={"Idempotency-Key": "k"}, timeout=30
+        )
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["Retry-After"]
+        assert "another platform has" in answer.text
+        assert killable.ok("GET", f"/projects/{project['id']}")["id"] == project["id"]  # it still reads
+        assert standby.project()
+        standby.kill()
+        assert killable.project()  # nobody else has it now

@@ -20,6 +20,9 @@ from mock_server.store.ids import new_id
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
+#: The type of the commands that have runs begin again; see `passes`.
+RERUN = "pipelineRerun"
+
 #: Commands that one list shows.
 LISTED = 1000
 
@@ -48,6 +51,7 @@ def _calls(store: Store, batch_id: str) -> dict[str, int]:
 BATCHES: dict[str, Callable[[Store, str], dict[str, int]]] = {
     "pipelineExecuteBatch": lambda store, batch_id: store.run_counts(batch_id=batch_id),
     "serviceExecuteBatch": _calls,
+    "serviceRerunBatch": _calls,
 }
 
 

@@ -1,30 +1,32 @@
 """The states of work, and the only moves between them.
 
-Theory: work is *open* until it reaches one of the final states, and a final state is never left. A run is open while
-any of its executions is, or could still begin. An execution waits (`created`), runs (`in-progress`), may wait again (a
-retry, or a platform that was stopped), and ends once.
+Theory: work is *open* until it reaches one of the final states. An execution ends once; a run that has ended can be
+asked to run again, and is open anew. A run is open while any of its executions is, or could still begin. An execution
+waits (`created`), runs (`in-progress`), may wait again (a retry, or a platform that was stopped), and ends.
 
     run        pending ─────> in-progress ─────> success | failed | terminated
+                                  └──────── rerun <────────┘
     execution  created <────> in-progress ─────> success | failed | terminated
                   └──────────────────────────────────────> terminated
 
-`MOVES` is that picture as a table; `check` refuses everything else.
+`MOVES` is that picture as a table, without the way back, which `may_rerun` opens for runs alone.
 """
 
 from __future__ import annotations
 
 from dtlpipe.model.enums import ExecutionStatus as S
 
-PENDING, CREATED, RUNNING = S.PENDING.value, S.CREATED.value, S.IN_PROGRESS.value
+PENDING, CREATED, RUNNING, RERUN = S.PENDING.value, S.CREATED.value, S.IN_PROGRESS.value, S.RERUN.value
 SUCCESS, FAILED, TERMINATED = S.SUCCESS.value, S.FAILED.value, S.TERMINATED.value
 
-OPEN = frozenset({PENDING, CREATED, RUNNING})
+OPEN = frozenset({PENDING, CREATED, RUNNING, RERUN})
 FINAL = frozenset(each.value for each in S if each.is_terminal)
 
 MOVES: dict[str, frozenset[str]] = {
     PENDING: frozenset({RUNNING, SUCCESS, FAILED, TERMINATED}),
     CREATED: frozenset({RUNNING, FAILED, TERMINATED}),
     RUNNING: frozenset({CREATED, SUCCESS, FAILED, TERMINATED}),
+    RERUN: frozenset({RUNNING, SUCCESS, FAILED, TERMINATED}),
 }
 
 #: A node's state in a run, as the wire names it, from the states of its executions: the first that applies.
@@ -54,6 +56,11 @@ def is_final(status: str) -> bool:
 def may_move(before: str, after: str) -> bool:
     """Whether the table has this move."""
     return after in MOVES.get(before, frozenset())
+
+
+def may_rerun(status: str) -> bool:
+    """Whether a run in this state can be asked to run again."""
+    return status in FINAL
 
 
 def node_status(executions: list[str]) -> str:

@@ -5,17 +5,25 @@ place. Something happens (an event, with its time in it); the core changes its s
 data): rows to write, jobs to hand out, who to wake. It does no I/O, reads no clock and makes no id but through the
 `new_id` it was given, so equal histories give equal effects: a simulation may order events as it likes.
 
-| event     | says                                           | effects, besides those of `_fill`                     |
-| --------- | ---------------------------------------------- | ----------------------------------------------------- |
-| Begin     | runs and calls were accepted                   | their rows, and the executions of the first nodes     |
-| Succeeded | an execution returned, some connections closed | its end, the next nodes' executions, or the run's end |
-| Failed    | an execution did not                           | another attempt, or its end and in time the run's     |
-| Cancel    | a run or an execution shall end                | ends of all that is open in it, jobs withdrawn        |
-| Resume    | the platform was started on rows left open     | none: rows stay as they are, waiting for a place      |
+| event      | says                                           | effects, besides those of `_fill`                     |
+| ---------- | ---------------------------------------------- | ----------------------------------------------------- |
+| Begin      | runs and calls were accepted                   | their rows, and the executions of the first nodes     |
+| Succeeded  | an execution returned, some connections closed | its end, the next nodes' executions, or the run's end |
+| Failed     | an execution did not                           | another attempt, or its end and in time the run's     |
+| Cancel     | a run or an execution shall end                | ends of all that is open in it, jobs withdrawn        |
+| Rerun      | runs that are over are to begin again          | their status                                          |
+| BeginAgain | one of these does, with what is kept of it     | the executions that the kept ones lead to             |
+| CallOff    | some of these do not, after all                | the status that they had                              |
+| Resume     | the platform was started on rows left open     | none: rows stay as they are, waiting for a place      |
 
 After each event, `_fill` starts what waits, older runs first, while there are places. A report that carries an old
 fence, or comes for something that is over, has no effect: that is the fence. What a run has not started when a node of
 it has failed is never started; what runs goes on to its end, and then the run has failed.
+
+A run that begins again is a new engine state to which the kept executions are told once more, in their old order:
+what the engine then hands out, and has not been told, are its new executions.
+
+Longer than 400 lines because theory, table and all handlers of events stay together.
 """
 
 from __future__ import annotations
@@ -29,13 +37,15 @@ from typing import Any
 import attrs
 
 from dtlpipe.graph.errors import PipelineMaxComponentRuns
-from dtlpipe.graph.schedule import RunState, Task
+from dtlpipe.graph.schedule import RunState, Task, TaskKey
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
 from mock_server.runners.blueprint import Blueprint, NodeSpec
 from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.worker.messages import (
     Begin,
+    BeginAgain,
+    CallOff,
     Cancel,
     Dispatch,
     Effect,
@@ -45,6 +55,7 @@ from mock_server.worker.messages import (
     InsertRun,
     Notify,
     Record,
+    Rerun,
     Resume,
     Succeeded,
     UpdateExecution,
@@ -79,12 +90,13 @@ class OpenExecution:
 
 
 class Core:
-    """See the module. `places` is how many executions may be handed out at a time."""
+    """See the module. `places` is how many executions may be handed out at a time; `again` has the runs to come."""
 
     def __init__(self, new_id: Callable[[], str], places: int) -> None:
         self.new_id = new_id
         self.places = places
         self.runs: dict[str, OpenRun] = {}
+        self.again: dict[str, RunRow] = {}
         self.executions: dict[str, OpenExecution] = {}
         self.batches: Counter[str] = Counter()
         self._ready: list[tuple[int, int, str]] = []
@@ -104,6 +116,12 @@ class Core:
             self._failed(event)
         elif isinstance(event, Cancel):
             self._cancel(event)
+        elif isinstance(event, Rerun):
+            self._rerun(event)
+        elif isinstance(event, BeginAgain):
+            self._begin_again(event)
+        elif isinstance(event, CallOff):
+            self._call_off(event)
         else:
             self._resume(event)
             return self._effects
@@ -117,7 +135,8 @@ class Core:
         return self._effects
 
     def forget(self, run_id: str) -> None:
-        """Drops a run that could not be resumed, without effects."""
+        """Drops a run that could not be resumed or begun again, without effects."""
+        self.again.pop(run_id, None)
         run = self.runs.pop(run_id, None)
         if run is not None:
             for each in run.open:
@@ -161,6 +180,47 @@ class Core:
             self._end_run(run, at)
         elif run.error is not None:
             self._wind_up(run, at)
+
+    # --- beginning again ----------------------------------------------------------------------------------------------
+
+    def _rerun(self, event: Rerun) -> None:
+        for row in event.runs:
+            self.again[row.id] = row
+            if row.status != lifecycle.RERUN:  # it is after a restart
+                if not lifecycle.may_rerun(row.status):
+                    raise ValueError(f"run {row.id} is {row.status}; it can be run again when it is over")
+                self._move_run(row, event.at, lifecycle.RERUN)
+                self._effects.append(Record(row.id, None, "run.rerun", {}))
+
+    def _begin_again(self, event: BeginAgain) -> None:
+        row = self.again.pop(event.run_id, None)
+        if row is None:
+            return
+        columns = {"error": None, "started_at": event.at, "ended_at": None}
+        self._move_run(row, event.at, lifecycle.RUNNING, **columns)
+        run = self._open(row, event.blueprint)
+        tasks = _handed_out(run)
+        for kept in event.kept:
+            _replay(run, kept, tasks)
+        self._effects.append(Record(row.id, None, "run.started", {"kept": len(event.kept)}))
+        for task in tasks.values():
+            self._enqueue(self._execution(run, task, event.at))
+        self._advance(run, event.at)
+
+    def _call_off(self, event: CallOff) -> None:
+        for id in event.run_ids:
+            row = self.again.pop(id, None)
+            if row is not None:
+                self._move_run(row, event.at, _status_before(row))
+                self._effects.append(Notify(id))
+
+    def _move_run(self, row: RunRow, at: datetime, status: str, **columns: Any) -> None:
+        columns |= {"status": status, "updated_at": at}
+        for name, value in columns.items():
+            setattr(row, name, value)
+        self._effects.append(UpdateRun(row.id, columns))
+
+    # --- executions ---------------------------------------------------------------------------------------------------
 
     def _execution(self, run: OpenRun, task: Task, at: datetime) -> OpenExecution:
         spec, row = run.blueprint.nodes[task.node], run.row
@@ -274,10 +334,7 @@ class Core:
         row = run.row
         del self.runs[row.id]
         status = status or (lifecycle.SUCCESS if run.error is None else lifecycle.FAILED)
-        row.status, row.error, row.ended_at, row.updated_at = status, run.error, at, at
-        self._effects.append(
-            UpdateRun(row.id, {"status": status, "error": run.error, "ended_at": at, "updated_at": at})
-        )
+        self._move_run(row, at, status, error=run.error, ended_at=at)
         self._effects.append(Record(row.id, None, "run.ended", {"status": status}))
         self._left(row.id, row.batch_id)
 
@@ -333,6 +390,11 @@ class Core:
                 self._drop(each, event.at, event.reason)
             run.error = {"type": "Canceled", "message": event.reason, "cause": "canceled"}
             self._end_run(run, event.at, lifecycle.TERMINATED)
+        elif event.run_id is not None and (row := self.again.pop(event.run_id, None)) is not None:
+            error = {"type": "Canceled", "message": event.reason, "cause": "canceled"}
+            self._move_run(row, event.at, lifecycle.TERMINATED, error=error, ended_at=event.at)
+            self._effects.append(Record(row.id, None, "run.ended", {"status": lifecycle.TERMINATED}))
+            self._effects.append(Notify(row.id))
         elif event.execution_id is not None and (execution := self.executions.get(event.execution_id)) is not None:
             self._drop(execution, event.at, event.reason)
             if (of := execution.run) is not None:
@@ -353,13 +415,11 @@ class Core:
         for row in event.done:
             if row.node_id is None:
                 continue
-            task = tasks.pop((row.node_id, row.visit))
-            spec = run.blueprint.nodes[row.node_id]
             if row.status == lifecycle.SUCCESS:
-                run.state.complete(task, sockets(spec, row.output or {}), row.closed or ())
-                tasks |= _handed_out(run)
+                _replay(run, row, tasks)
             else:
-                execution = OpenExecution(row, run, spec, task)
+                task = tasks.pop((row.node_id, row.visit))
+                execution = OpenExecution(row, run, run.blueprint.nodes[row.node_id], task)
                 self._fail_run(execution, run, row.error or {"message": "it did not end well"})
         for row in event.waiting:
             if row.node_id is not None:
@@ -377,8 +437,30 @@ class Core:
         self._wait(execution)
 
 
-def _handed_out(run: OpenRun) -> dict[tuple[str, int], Task]:
+def _handed_out(run: OpenRun) -> dict[TaskKey, Task]:
     found = {}
     while (task := run.state.next()) is not None:
         found[task.key] = task
     return found
+
+
+def _replay(run: OpenRun, row: ExecutionRow, tasks: dict[TaskKey, Task]) -> None:
+    """Tells the engine once more what it was told, and adds to the tasks what it hands out upon that.
+
+    A deferred node may not be among them: it is handed out when nothing else runs, and in a run that begins again
+    there is always something that does, which was not told yet.
+    """
+    if row.node_id is None:
+        raise ValueError(f"execution {row.id} belongs to no node")
+    key = (row.node_id, row.visit)
+    task = tasks.pop(key, None) or run.state.take(*key)
+    run.state.complete(task, sockets(run.blueprint.nodes[row.node_id], row.output or {}), row.closed or ())
+    tasks |= _handed_out(run)
+
+
+def _status_before(row: RunRow) -> str:
+    """How a run ended that is to begin again: until it does, its row keeps the error that it ended with."""
+    if row.error is None:
+        return lifecycle.SUCCESS
+    ended_by_hand = row.error.get("cause") == "canceled" and "nodeId" not in row.error
+    return lifecycle.TERMINATED if ended_by_hand else lifecycle.FAILED

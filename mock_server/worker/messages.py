@@ -55,8 +55,37 @@ class Cancel:
 
 
 @attrs.frozen
+class Rerun:
+    """Runs that are over are to begin again; or were to, when the platform was stopped."""
+
+    at: datetime
+    runs: tuple[RunRow, ...]
+
+
+@attrs.frozen
+class BeginAgain:
+    """A run that is to begin again does. `kept` are the executions that count as done, in the order of their ends."""
+
+    at: datetime
+    run_id: str
+    blueprint: Blueprint
+    kept: tuple[ExecutionRow, ...] = ()
+
+
+@attrs.frozen
+class CallOff:
+    """Runs that were to begin again stay as they are."""
+
+    at: datetime
+    run_ids: tuple[str, ...]
+
+
+@attrs.frozen
 class Resume:
-    """`done` are a run's executions in the order in which they finished, `waiting` those that were not over."""
+    """`done` are a run's executions in the order in which they finished, `waiting` those that were not over.
+
+    Executions that a rerun has replaced are not among them.
+    """
 
     at: datetime
     run: RunRow | None
@@ -65,7 +94,7 @@ class Resume:
     waiting: tuple[ExecutionRow, ...] = ()
 
 
-Event = Begin | Succeeded | Failed | Cancel | Resume
+Event = Begin | Succeeded | Failed | Cancel | Rerun | BeginAgain | CallOff | Resume
 
 # --- effects --------------------------------------------------
 

@@ -2,155 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import itertools
 import random
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mock_server.platform import lifecycle
-from mock_server.runners.blueprint import compile_revision
-from mock_server.store.base import ExecutionRow, RunRow
-from mock_server.worker import core as c
 from mock_server.worker import messages as m
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def port(name, **more):
-    return {"portId": more.pop("id", name), "name": name, "type": "Json", **more}
-
-
-def node(id, inputs=("x",), outputs=("y",), config=None, ports=()):
-    return {
-        "id": id,
-        "name": f"node {id}",
-        "type": "code",
-        "inputs": [*(port(each, id=f"{id}.{each}") for each in inputs), *ports],
-        "outputs": [port(each, id=f"{id}.{each}") for each in outputs],
-        "namespace": {"functionName": "run"},
-        "metadata": {"serviceConfig": config or {}},
-    }
-
-
-def edge(source, target, **more):
-    (a, b), (x, y) = source.split("."), target.split(".")
-    return {"src": {"nodeId": a, "portId": f"{a}.{b}"}, "tgt": {"nodeId": x, "portId": f"{x}.{y}"}, **more}
-
-
-def blueprint(nodes, edges, root="a", variables=()):
-    return compile_revision(
-        {
-            "id": "r1",
-            "pipelineId": "p1",
-            "nodes": nodes,
-            "connections": edges,
-            "startNodes": [{"nodeId": root, "type": "root"}],
-            "variables": list(variables),
-        }
-    )
-
-
-DIAMOND = [node("a"), node("b"), node("c"), node("d", inputs=("left", "right"))]
-DIAMOND_EDGES = [edge("a.y", "b.x"), edge("a.y", "c.x"), edge("b.y", "d.left"), edge("c.y", "d.right")]
-
-
-class Sim:
-    """Applies effects to rows in memory, as the worker applies them to the store."""
-
-    def __init__(self, places=10):
-        self.numbers = itertools.count(1)
-        self.places = places
-        self.core = self.new_core()
-        self.runs: dict[str, RunRow] = {}
-        self.rows: dict[str, ExecutionRow] = {}
-        self.jobs: dict[str, int] = {}
-        self.notified: list[str] = []
-        self.withdrawn: list[str] = []
-        self.at = START
-        self.seq = 0
-
-    def new_core(self):
-        return c.Core(lambda: f"{next(self.numbers):024x}", self.places)
-
-    def now(self):
-        self.at += timedelta(seconds=1)
-        return self.at
-
-    def apply(self, effects):
-        for effect in effects:
-            match effect:
-                case m.InsertRun(row):
-                    assert row.id not in self.runs
-                    self.runs[row.id] = copy.copy(row)
-                case m.InsertExecution(row):
-                    assert row.id not in self.rows
-                    self.rows[row.id] = copy.copy(row)
-                case m.UpdateRun(id, columns):
-                    for name, value in columns.items():
-                        setattr(self.runs[id], name, value)
-                case m.UpdateExecution(id, columns):
-                    assert not lifecycle.is_final(self.rows[id].status)
-                    for name, value in columns.items():
-                        setattr(self.rows[id], name, value)
-                case m.Record(_, execution_id, _, _, closes):
-                    self.seq += 1
-                    if closes:
-                        self.rows[execution_id].seq = self.seq
-                case m.Dispatch(execution_id, fence):
-                    self.jobs[execution_id] = fence
-                case m.Withdraw(execution_id, _):
-                    self.withdrawn.append(execution_id)
-                    self.jobs.pop(execution_id, None)
-                case m.Notify(key):
-                    self.notified.append(key)
-
-    def begin(self, plan, inputs=None, start=None, batch=None, id=None):
-        row = RunRow(
-            id=id or f"run{next(self.numbers)}",
-            pipeline_id="p1",
-            project_id="",
-            revision_id="r1",
-            status=lifecycle.PENDING,
-            creator="me",
-            created_at=self.at,
-            updated_at=self.at,
-            inputs=inputs or {},
-            start_node=start,
-            batch_id=batch,
-        )
-        self.apply(self.core.step(m.Begin(self.now(), ((row, plan),))))
-        return row.id
-
-    def job(self, node_id):
-        return next(id for id in self.jobs if self.rows[id].node_id == node_id)
-
-    def done(self, node_id, closed=(), **outputs):
-        id = self.job(node_id)
-        self.apply(self.core.step(m.Succeeded(self.now(), id, self.jobs.pop(id), outputs or {"y": 1}, closed)))
-
-    def fail(self, node_id, cause="exception"):
-        id = self.job(node_id)
-        error = {"type": "ValueError", "message": "no", "cause": cause}
-        self.apply(self.core.step(m.Failed(self.now(), id, self.jobs.pop(id), error)))
-
-    def running(self):
-        return sorted(self.rows[id].node_id for id in self.jobs)
-
-    def restart(self, plan):
-        """A new core on the same rows, as after a kill."""
-        self.core, self.jobs = self.new_core(), {}
-        for run in list(self.runs.values()):
-            if run.status not in lifecycle.OPEN:
-                continue
-            rows = [copy.copy(row) for row in self.rows.values() if row.run_id == run.id]
-            finished = sorted((r for r in rows if lifecycle.is_final(r.status)), key=lambda r: r.seq)
-            left = [r for r in rows if not lifecycle.is_final(r.status)]
-            self.apply(self.core.step(m.Resume(self.now(), copy.copy(run), plan, tuple(finished), tuple(left))))
-        self.apply(self.core.wake(self.now()))
+from tests.unit.worker.playing import DIAMOND, DIAMOND_EDGES, Sim, blueprint, edge, node, port
 
 
 def test_a_run_of_one_node_starts_at_once_and_ends_with_it():

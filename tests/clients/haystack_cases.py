@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import re
 import selectors
 import zlib
@@ -16,9 +17,27 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported
+
+from haystack import Pipeline as TheirPipeline
+from haystack import component as their_component
 from haystack.core.component.types import GreedyVariadic, Variadic
 from haystack.dataclasses import ChatMessage
 from hypothesis import strategies as st
+
+__all__ = [
+    "Case",
+    "Kind",
+    "Stage",
+    "TheirPipeline",
+    "TurnedClock",
+    "build",
+    "cases",
+    "component_class",
+    "ending",
+    "their_component",
+]
 
 INPUTS: dict[str, Any] = {
     "text": str,

@@ -5,9 +5,13 @@ No annotations from the future here: Haystack does not see a `GreedyVariadic` in
 
 import asyncio
 import contextlib
+import os
 from typing import Any
 
 import pytest
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when haystack is imported
+
 from haystack import Pipeline as TheirPipeline
 from haystack import component as their_component
 from haystack import tracing as their_tracing

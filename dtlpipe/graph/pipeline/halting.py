@@ -1,6 +1,7 @@
 """Runs that stop before their end: at a breakpoint, or because a component failed.
 
-Law: what stops a run takes a snapshot along, from which the run can go on. Making it changes nothing about the run.
+Law: what stops a run takes a snapshot along, from which the run can go on. Making it changes nothing about the run, and
+never hides why a run failed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from dtlpipe.graph.errors import BreakpointException, PipelineRuntimeError
+from dtlpipe.graph.pipeline.visiting import logger
 
 if TYPE_CHECKING:
     from dtlpipe.graph.breakpoints import Breakpoint
@@ -46,13 +48,19 @@ def attach(run: Run, task: Task, error: BreakpointException | PipelineRuntimeErr
     from dtlpipe.graph.breakpoints import save_snapshot
     from dtlpipe.graph.stopping import create_snapshot, failure_break_point
 
-    stands_at = run.break_point if is_at(run.break_point, task) else None
-    snapshot = create_snapshot(
-        run.state,
-        break_point=stands_at or failure_break_point(task),
-        original_input_data=run.data,
-        include_outputs_from=run.include,
-    )
-    error.pipeline_snapshot = snapshot
     is_failure = isinstance(error, PipelineRuntimeError)
+    stands_at = run.break_point if is_at(run.break_point, task) else None
+    try:
+        snapshot = create_snapshot(
+            run.state,
+            break_point=stands_at or failure_break_point(task),
+            original_input_data=run.data,
+            include_outputs_from=run.include,
+        )
+    except Exception:
+        if not is_failure:
+            raise
+        logger.exception("No snapshot could be made of the run that '%s' has failed; its error follows.", task.node)
+        return
+    error.pipeline_snapshot = snapshot
     error.pipeline_snapshot_file_path = save_snapshot(snapshot, callback=run.callback, is_failure=is_failure)

@@ -137,7 +137,7 @@ def begin(
             mode=mode,
             max_runs_per_node=limit,
             include_outputs_from=wanted,
-            remember_senders=stops.break_point is not None,
+            remember_senders=dead_paths or stops.break_point is not None,  # snapshots cannot infer them there
             dead_paths=dead_paths,
         )
     tracer = tracing.watching()

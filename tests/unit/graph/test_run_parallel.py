@@ -158,6 +158,28 @@ def test_a_run_stops_at_a_breakpoint_and_goes_on(way):
         assert result == {"check": {"above": 3}}
 
 
+def test_a_failure_after_a_branch_was_given_up_carries_a_snapshot(way):
+    fails = [True]
+
+    def fail(value):
+        if fails:
+            raise KeyError("not yet")
+        return {"value": value}
+
+    pipeline = Pipeline()
+    pipeline.add_components({"check": Threshold(), "idle": Add(), "sum": Sum(), "last": Call(fail)})
+    pipeline.connect_many(
+        [("check.above", "idle.value"), ("check.below", "sum.values"), ("idle.value", "sum.values"), ("sum", "last")]
+    )
+    with pytest.raises(PipelineRuntimeError) as caught:
+        pipeline.run({"check": {"value": 1}}, parallel=2)
+    fails.clear()
+    for parallel in (1, 2):
+        assert pipeline.run({}, pipeline_snapshot=caught.value.pipeline_snapshot, parallel=parallel) == {
+            "last": {"value": 1}
+        }
+
+
 def test_what_a_run_within_threads_does_is_recorded_within_its_span():
     with tracing.recording() as trace:
         side_by_side(*[lambda value: chain(Add()).run({"value": 1})["c0"]] * 3).run({}, parallel=3)

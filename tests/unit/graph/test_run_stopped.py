@@ -126,6 +126,19 @@ def test_what_a_callback_raises_does_not_hide_the_failure(way, caplog):
         chain(Add()).run({"value": 0}, break_point=Breakpoint("c0"), snapshot_callback=broken)
 
 
+def test_a_snapshot_that_cannot_be_made_does_not_hide_the_failure(way, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise RuntimeError("no snapshot")
+
+    monkeypatch.setattr("dtlpipe.graph.stopping.create_snapshot", broken)
+    with pytest.raises(PipelineRuntimeError, match="not yet") as caught:
+        chain(Once()).run({"value": 0})
+    assert caught.value.pipeline_snapshot is None
+    assert "No snapshot could be made" in caplog.text
+    with pytest.raises(RuntimeError, match="no snapshot"):
+        chain(Add()).run({"value": 0}, break_point=Breakpoint("c0"))
+
+
 def test_the_component_does_not_run_before_the_stop(way):
     calls = []
     with pytest.raises(BreakpointException):

@@ -88,22 +88,24 @@ class Compiled:
     def gathering(self, sockets: Collection[tuple[str, str]]) -> Compiled:
         """Return the same, with standard inputs that join the lists of several senders, for one run's inputs."""
         wanted = frozenset(sockets)
-        if wanted not in self._variants:
-            graph = Graph()
-            for name, node in self._graph.nodes.items():
-                ports = [
-                    attrs.evolve(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (name, own) in wanted else port
-                    for own, port in node.inputs.items()
-                ]
-                graph.add_node(name, ports, node.outputs.values())
-            for edge in self._graph.edges:
-                graph.connect(
-                    edge.source, edge.source_socket, edge.target, edge.target_socket, key=edge.key, convert=edge.convert
-                )
-            if len(self._variants) >= _VARIANTS:  # the inputs of runs, not the pipeline, decide how many there are
-                self._variants.clear()
-            self._variants[wanted] = attrs.evolve(self, plan=freeze(graph), graph=graph)
-        return self._variants[wanted]
+        found = self._variants.get(wanted)  # once, since other threads may clear them at any time
+        if found is not None:
+            return found
+        graph = Graph()
+        for name, node in self._graph.nodes.items():
+            ports = [
+                attrs.evolve(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (name, own) in wanted else port
+                for own, port in node.inputs.items()
+            ]
+            graph.add_node(name, ports, node.outputs.values())
+        for edge in self._graph.edges:
+            graph.connect(
+                edge.source, edge.source_socket, edge.target, edge.target_socket, key=edge.key, convert=edge.convert
+            )
+        if len(self._variants) >= _VARIANTS:  # the inputs of runs, not the pipeline, decide how many there are
+            self._variants.clear()
+        made = self._variants[wanted] = attrs.evolve(self, plan=freeze(graph), graph=graph)
+        return made
 
 
 def compile_network(network: Network) -> Compiled:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
+from dtlpipe.model.enums import TriggerAction as Action
+from dtlpipe.model.enums import TriggerResource
 from mock_server.platform.datasets import writable
 from mock_server.platform.documents import merged, now, require
 from mock_server.store.base import Document, Kind, Page, Query, Tx
@@ -22,6 +24,7 @@ class Annotations:
     """The verbs of annotations. A document is the wire's annotation, without its urls."""
 
     def __init__(self, platform: Platform) -> None:
+        self._platform = platform
         self._store = platform.store
 
     def create(self, item_id: str, bodies: Sequence[Any], creator: str) -> list[Document]:
@@ -35,15 +38,16 @@ class Annotations:
 
         def intent(tx: Tx) -> list[Document]:
             item = require(tx, Kind.ITEM, item_id)
-            writable(tx, item["datasetId"])
+            dataset = writable(tx, item["datasetId"])
             at = now()
             made = [_new(body, item_id, item["datasetId"], creator, at) for body in bodies]
             for each in made:
                 tx.insert(Kind.ANNOTATION, each)
             _recount(tx, item)
+            self._tell(tx, dataset, made, Action.CREATED)
             return made
 
-        return self._store.write(intent)
+        return self._platform.write(intent)
 
     def get(self, annotation_id: str) -> Document:
         """Raises NotFound."""
@@ -67,38 +71,48 @@ class Annotations:
 
         def intent(tx: Tx) -> Document:
             document = require(tx, Kind.ANNOTATION, annotation_id)
-            writable(tx, document["datasetId"])
+            dataset = writable(tx, document["datasetId"])
             document = merged(document, changes) | {"updatedAt": now(), "updatedBy": editor}
             tx.put(Kind.ANNOTATION, document)
+            self._tell(tx, dataset, [document], Action.UPDATED)
             return document
 
-        return self._store.write(intent)
+        return self._platform.write(intent)
 
     def delete(self, annotation_id: str) -> None:
         """Raises NotFound."""
 
         def intent(tx: Tx) -> None:
             document = require(tx, Kind.ANNOTATION, annotation_id)
-            writable(tx, document["datasetId"])
+            dataset = writable(tx, document["datasetId"])
             tx.delete(Kind.ANNOTATION, annotation_id)
             item = tx.get(Kind.ITEM, document["itemId"])
             if item is not None:
                 _recount(tx, item)
+            self._tell(tx, dataset, [document], Action.DELETED)
 
-        self._store.write(intent)
+        self._platform.write(intent)
 
-    def copy(self, tx: Tx, item_id: str, to_item_id: str, to_dataset_id: str) -> dict[str, Any]:
-        """Copies an item's annotations to another, within a change; what the other then says of them."""
-        found = tx.find(Kind.ANNOTATION, {"pageSize": _ALL}, where={"itemId": item_id}).items
+    def copy(self, tx: Tx, item_id: str, to_item_id: str, dataset: Document) -> dict[str, Any]:
+        """Copies an item's annotations to another one, in that dataset, within a change; what it then says of them."""
+        found = [
+            {**each, "id": new_id(), "itemId": to_item_id, "datasetId": dataset["id"]}
+            for each in tx.find(Kind.ANNOTATION, {"pageSize": _ALL}, where={"itemId": item_id}).items
+        ]
         for each in found:
-            tx.insert(Kind.ANNOTATION, {**each, "id": new_id(), "itemId": to_item_id, "datasetId": to_dataset_id})
+            tx.insert(Kind.ANNOTATION, each)
+        self._tell(tx, dataset, found, Action.CREATED, Action.CLONE)
         return {"annotated": bool(found), "annotationsCount": len(found)}
 
-    def remove_of(self, tx: Tx, item_id: str) -> None:
-        """Deletes all of an item's, within a change."""
+    def remove_of(self, tx: Tx, item_id: str, dataset: Document) -> None:
+        """Deletes all of an item's, which is in the dataset, within a change."""
         while found := tx.find(Kind.ANNOTATION, {"pageSize": _ALL}, where={"itemId": item_id}).items:
             for each in found:
                 tx.delete(Kind.ANNOTATION, each["id"])
+            self._tell(tx, dataset, found, Action.DELETED)
+
+    def _tell(self, tx: Tx, dataset: Document, annotations: list[Document], *actions: Action) -> None:
+        self._platform.firing.tell(tx, TriggerResource.ANNOTATION, dataset, annotations, *actions)
 
 
 _TYPES: dict[str, tuple[type, str]] = {

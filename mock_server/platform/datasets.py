@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, Forbidden
+from dtlpipe.model.enums import TriggerAction as Action
+from dtlpipe.model.enums import TriggerResource
 from mock_server.platform.documents import merged, name, now, object_at, require
 from mock_server.platform.recipes import Recipes, new_ontology, new_recipe
 from mock_server.store.base import Document, Kind, Page, Query, Reads, Tx
@@ -70,8 +72,9 @@ class Datasets:
                 tx.insert(Kind.ONTOLOGY, ontology)
                 tx.insert(Kind.RECIPE, recipe)
             tx.insert(Kind.DATASET, dataset)
+            self._tell(tx, dataset, Action.CREATED)
 
-        self._store.write(intent)
+        self._platform.write(intent)
         return dataset
 
     def new(self, dataset_name: str, project_id: str, creator: str, *, hidden: bool = False) -> Document:
@@ -138,9 +141,10 @@ class Datasets:
             document = {**document, **changes, "updatedAt": now()}
             document["metadata"] = merged(document["metadata"], metadata)
             tx.put(Kind.DATASET, document)
+            self._tell(tx, document, Action.UPDATED)
             return document
 
-        return self._store.write(intent)
+        return self._platform.write(intent)
 
     def delete(self, dataset_id: str, *, hidden: bool = False) -> None:
         """Its items first, then the dataset: cut short, it can be done again.
@@ -153,17 +157,25 @@ class Datasets:
         mine = {"datasetId": dataset_id}
 
         def some(tx: Tx) -> bool:
-            for kind in (Kind.ANNOTATION, Kind.ITEM):
+            dataset = tx.get(Kind.DATASET, dataset_id)
+            for kind, resource in ((Kind.ANNOTATION, TriggerResource.ANNOTATION), (Kind.ITEM, TriggerResource.ITEM)):
                 found = tx.find(kind, {"pageSize": _CHUNK}, where=mine).items
                 for each in found:
                     tx.delete(kind, each["id"])
                 if found:
+                    if dataset is not None:
+                        self._platform.firing.tell(tx, resource, dataset, found, Action.DELETED)
                     return True
-            tx.delete(Kind.DATASET, dataset_id)
+            if dataset is not None:
+                tx.delete(Kind.DATASET, dataset_id)
+                self._tell(tx, dataset, Action.DELETED)
             return False
 
-        while self._store.write(some):
+        while self._platform.write(some):
             pass
+
+    def _tell(self, tx: Tx, dataset: Document, action: Action) -> None:
+        self._platform.firing.tell(tx, TriggerResource.DATASET, dataset, [dataset], action)
 
     def tree(self, dataset_id: str) -> Document:
         """Its folders as `{"value": <folder's item>, "children": [...]}`, from the root down."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
-from mock_server.platform import lifecycle
+from mock_server.platform import ledger, lifecycle
 from mock_server.platform.documents import require
+from mock_server.platform.execution_views import execution
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
 from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import normalised
-from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Tx
+from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Reads, Tx
 from mock_server.store.ids import new_id
 from mock_server.store.request import read
 
@@ -91,11 +92,27 @@ class Executions:
         earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request, check=check))
         return self._platform.commands.get((earlier or command)["id"])
 
-    def _ready(self, service_id: str, function_name: str | None) -> tuple[Document, Document]:
+    def row(
+        self,
+        service_id: str,
+        function_name: str | None,
+        inputs: Callable[[list[tuple[str, str | None]]], dict[str, Any]],
+        creator: str,
+        *,
+        reads: Reads,
+    ) -> ExecutionRow:
+        """A call that is not begun yet; `inputs` makes its input of the function's ports. Raises as `start`."""
+        service, function = self._ready(service_id, function_name, reads)
+        return _row(service, function["name"], inputs(_ports(function)), None, creator)
+
+    def _ready(
+        self, service_id: str, function_name: str | None, reads: Reads | None = None
+    ) -> tuple[Document, Document]:
         """The service, and its function of that name; the only one it has, if none is named `run`."""
-        service = self._platform.services.get(service_id)
+        reads = reads or self._platform.store
+        service = require(reads, Kind.SERVICE, service_id)
         _refuse_paused(service)
-        package = self._platform.store.get(Kind.PACKAGE, service.get("packageId") or "") or {}
+        package = reads.get(Kind.PACKAGE, service.get("packageId") or "") or {}
         functions = [
             each
             for module in package.get("modules") or ()
@@ -129,7 +146,7 @@ class Executions:
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of executions, newest first unless sorted otherwise."""
         rows, total = self._platform.store.find_executions(body)
-        return page([self._render(row) for row in rows], total, body, default_size=100)
+        return page(self._render_all(rows), total, body, default_size=100)
 
     def resource_query(self, body: Mapping[str, Any]) -> Document:
         """The executions that had an entity as an input: `filter` names it as `resources.id` or `itemId`.
@@ -141,7 +158,7 @@ class Executions:
         rows, _ = self._platform.store.find_executions({"pageSize": 1000})
         found = [row for row in rows if wanted & _mentioned(row.input)] if wanted else rows
         start = asked.page * asked.page_size
-        shown = [self._render(row) for row in found[start : start + asked.page_size]]
+        shown = self._render_all(found[start : start + asked.page_size])
         return page(shown, len(found), {"page": asked.page, "pageSize": asked.page_size}, default_size=1000)
 
     def count_attempt(self, execution_id: str) -> int:
@@ -150,7 +167,11 @@ class Executions:
         return self._platform.work.count_attempt(execution_id).result()
 
     def _render(self, row: ExecutionRow) -> Document:
-        return execution(row, self._platform.api_url)
+        return self._render_all([row])[0]
+
+    def _render_all(self, rows: Sequence[ExecutionRow]) -> list[Document]:
+        began = ledger.triggers_of(self._platform.store, rows)
+        return [execution(row, self._platform.api_url, began.get(row.id)) for row in rows]
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
@@ -325,65 +346,3 @@ def _row(
         input=inputs,
         batch_id=batch_id,
     )
-
-
-def _output(row: ExecutionRow) -> Any:
-    """What the function returned: the one port's value, or the values of all ports by name."""
-    if isinstance(row.output, dict) and len(row.output) == 1:
-        return next(iter(row.output.values()))
-    return row.output
-
-
-def _latest(row: ExecutionRow) -> Document:
-    return {
-        "timestamp": times.to_wire(row.updated_at),
-        "status": row.status,
-        "message": row.message or (row.error or {}).get("message") or "",
-        "percentComplete": row.percent or 0,
-        "error": row.error,
-        "output": _output(row),
-    }
-
-
-def _duration(start: datetime | None, end: datetime | None) -> float | None:
-    return (end - start) / timedelta(seconds=1) if start and end else None
-
-
-def partial_execution(row: ExecutionRow) -> Document:
-    """A node's execution as a run shows it."""
-    return {
-        "_id": row.id,
-        "id": row.id,
-        "nodeId": row.node_id,
-        "serviceId": row.service_id,
-        "serviceName": row.service_name,
-        "functionName": row.function_name,
-        "visit": row.visit,
-        "attempts": row.attempt,
-        "status": row.status,
-        "latestStatus": _latest(row),
-        "input": row.input,
-        "output": _output(row),
-        "createdAt": times.to_wire(row.created_at),
-        "updatedAt": times.to_wire(row.updated_at),
-        "duration": _duration(row.started_at, row.ended_at),
-    }
-
-
-def execution(row: ExecutionRow, base: str) -> Document:
-    """An execution as the wire shows it."""
-    of_node = {"id": row.pipeline_id, "nodeId": row.node_id, "executionId": row.run_id} if row.run_id else None
-    return {
-        **partial_execution(row),
-        "creator": row.creator,
-        "projectId": row.project_id,
-        "maxAttempts": row.max_attempts,
-        "toTerminate": row.to_terminate,
-        "status": [{"timestamp": times.to_wire(row.created_at), "status": lifecycle.CREATED}, *row.log],
-        "statusLog": [{"timestamp": times.to_wire(row.created_at), "status": lifecycle.CREATED}, *row.log],
-        "startedAt": times.to_wire(row.started_at) if row.started_at else None,
-        "endedAt": times.to_wire(row.ended_at) if row.ended_at else None,
-        "batchId": row.batch_id,
-        "pipeline": of_node,
-        "url": f"{base}/executions/{row.id}",
-    }

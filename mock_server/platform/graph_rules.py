@@ -15,10 +15,17 @@ import attrs
 from dtlpipe.errors import BadRequest
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.ports import InputPort, PortKind
-from dtlpipe.model.enums import ENTITY_TYPES, PackageInputType, PipelineNodeType
+from dtlpipe.model.enums import (
+    ENTITY_TYPES,
+    PackageInputType,
+    PipelineNodeType,
+    TriggerExecutionMode,
+    TriggerResource,
+)
 from dtlpipe.model.query import compile_query
 from mock_server.platform import json_text
 from mock_server.platform.existing_data import LOADS
+from mock_server.platform.schedules import Schedule
 from mock_server.platform.service_config import config_errors
 from mock_server.store.base import Document
 
@@ -30,6 +37,8 @@ NODE_TYPES = frozenset(each.value for each in PipelineNodeType)
 PORT_TYPES = frozenset(each.value for each in PackageInputType)
 START_TYPES = ("root", "trigger")
 TRIGGER_TYPES = ("Event", "Cron")
+TRIGGER_RESOURCES = tuple(each.value for each in TriggerResource)
+TRIGGER_MODES = tuple(each.value for each in TriggerExecutionMode)
 
 Definition = Mapping[str, Any]
 
@@ -322,7 +331,7 @@ def _trigger(trigger: Any, node: Definition, path: tuple[str | int, ...]) -> Ite
         yield Problem(f"the trigger of node {label(node)!r} is wrong: {said}", path, node=label(node))
 
 
-def trigger_fault(trigger: Any) -> str | None:
+def trigger_fault(trigger: Any) -> str | None:  # noqa: PLR0911 - one line a fault
     """What is wrong with `{"type": "Event" | "Cron", "spec": {...}}`; None if nothing is."""
     if not isinstance(trigger, Mapping):
         return "a trigger is an object {'type', 'spec'}"
@@ -331,11 +340,17 @@ def trigger_fault(trigger: Any) -> str | None:
         return f"its type is {trigger.get('type')!r}; there are {' and '.join(TRIGGER_TYPES)}"
     if not isinstance(spec, Mapping):
         return "its spec is not an object"
+    if not isinstance(spec.get("input"), Mapping | None):
+        return f"its input is {spec['input']!r:.80}; an object of inputs by name is wanted"
     if trigger["type"] == "Cron":
-        cron = spec.get("cron")
-        if not isinstance(cron, str) or len(cron.split()) not in (5, 6):
-            return f"its cron expression is {cron!r}; five fields are wanted: minute hour day month weekday"
+        try:
+            Schedule.read(spec)
+        except ValueError as error:
+            return str(error)
         return None
+    for key, known in (("resource", TRIGGER_RESOURCES), ("executionMode", TRIGGER_MODES)):
+        if spec.get(key) is not None and spec[key] not in known:
+            return f"its {key} is {spec[key]!r}; there are {', '.join(known)}"
     actions = spec.get("actions")
     if actions is not None and not (isinstance(actions, list) and all(isinstance(each, str) for each in actions)):
         return f"its actions are {actions!r}; a list of names is wanted"

@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
-from mock_server.store.base import Document, ExecutionRow, RunRow, Tx
+from dtlpipe.errors import Conflict
+from dtlpipe.model import times
+from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 
 
 @attrs.frozen
@@ -33,3 +35,29 @@ class Submission:
     command: Document | None = None
     idempotency: Idempotency | None = None
     check: Callable[[Tx], None] | None = None
+
+
+def earlier_answer(tx: Tx, request: Idempotency) -> dict[str, Any] | None:
+    """The answer that this request was given before, if it was; otherwise it is noted as given."""
+    id = f"idempotency:{request.key}"
+    seen = tx.get(Kind.SETTING, id)
+    if seen is None:
+        now = times.to_wire(times.now())
+        tx.insert(
+            Kind.SETTING,
+            {
+                "id": id,
+                "fingerprint": request.fingerprint,
+                "answer": request.answer,
+                "createdAt": now,
+                "updatedAt": now,
+            },
+        )
+        return None
+    if seen["fingerprint"] != request.fingerprint:
+        raise Conflict(
+            f"the idempotency key {request.key.rpartition(':')[2]!r} was used for another request",
+            hint="send a new key with each new request; repeat a key only to repeat the same request",
+        )
+    answer: dict[str, Any] = seen["answer"]
+    return answer

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from dtlpipe.errors import BadRequest, NotFound
+from dtlpipe.model.enums import TriggerAction as Action
+from dtlpipe.model.enums import TriggerResource
 from mock_server.platform import links_in_files, paths
 from mock_server.platform.annotations import Annotations
 from mock_server.platform.datasets import writable
@@ -138,9 +140,10 @@ class Items:
             if upload.description is not None:
                 item["description"] = upload.description
             tx.put(Kind.ITEM, {**item, BLOB: blob.digest})
+            self._tell(tx, dataset, [item], Action.CREATED if found is None else Action.UPDATED)
             return item, "created" if found is None else "overwrite"
 
-        return self._store.write(intent)
+        return self._platform.write(intent)
 
     def make_folder(self, dataset_id: str, path: str, creator: str) -> Document:
         """The folder, made if need be with those above it. Raises BadRequest if a file is in the way."""
@@ -197,13 +200,14 @@ class Items:
             item["srcItem"] = item_id
             item["description"] = source.get("description")
             if with_annotations:
-                item |= self.annotations.copy(tx, item_id, item["id"], dataset_id)
+                item |= self.annotations.copy(tx, item_id, item["id"], dataset)
             tx.insert(Kind.ITEM, {**item, BLOB: source.get(BLOB)})
+            self._tell(tx, dataset, [item], Action.CREATED, Action.CLONE)
             command = self._platform.commands.made("CloneItem", creator, {"returnedModelId": [item["id"]]})
             tx.insert(Kind.COMMAND, command)
             return command
 
-        return self._store.write(intent)
+        return self._platform.write(intent)
 
     def place(self, item_id: str, dataset_id: str, folder: str | None, creator: str) -> str:
         """The id of the item in that dataset and folder: its own if it is there, else its copy's, made if need be."""
@@ -260,9 +264,10 @@ class Items:
             if change.path is not None and change.path != document["filename"]:
                 self._move(tx, dataset, document, change.path, editor)
             tx.put(Kind.ITEM, document)
+            self._tell(tx, dataset, [document], Action.UPDATED)
             return document
 
-        return self._store.write(intent)
+        return self._platform.write(intent)
 
     def update_all(
         self, dataset_id: str, query: Query, patch: Mapping[str, Any], editor: str, *, system: bool = False
@@ -273,10 +278,11 @@ class Items:
             raise BadRequest("items of a query cannot all be moved to one path", hint="move them one by one")
 
         def intent(tx: Tx, ids: list[str]) -> int:
-            writable(tx, dataset_id)
-            found = [document for each in ids if (document := tx.get(Kind.ITEM, each)) is not None]
+            dataset = writable(tx, dataset_id)
+            found = [change.apply(each, editor) for each in _present(tx, ids)]
             for document in found:
-                tx.put(Kind.ITEM, change.apply(document, editor))
+                tx.put(Kind.ITEM, document)
+            self._tell(tx, dataset, found, Action.UPDATED)
             return len(found)
 
         return self._in_chunks(dataset_id, query, intent)
@@ -289,17 +295,15 @@ class Items:
             self.delete_all(item["datasetId"], {"filter": {"filename": below}})
 
         def intent(tx: Tx) -> None:
-            writable(tx, item["datasetId"])
-            self._remove(tx, item_id)
+            self._remove(tx, writable(tx, item["datasetId"]), [item_id])
 
-        self._store.write(intent)
+        self._platform.write(intent)
 
     def delete_all(self, dataset_id: str, query: Query) -> int:
         """Every match; how many there were. Cut short, those gone stay gone."""
 
         def intent(tx: Tx, ids: list[str]) -> int:
-            writable(tx, dataset_id)
-            return sum(self._remove(tx, each) for each in ids)
+            return self._remove(tx, writable(tx, dataset_id), ids)
 
         return self._in_chunks(dataset_id, query, intent)
 
@@ -315,12 +319,19 @@ class Items:
         done = 0
         matches = self._store.iterate(Kind.ITEM, query, where={"datasetId": dataset_id})
         for ids in _chunks(each["id"] for each in matches):
-            done += self._store.write(partial(_swapped, intent, ids))
+            done += self._platform.write(partial(_swapped, intent, ids))
         return done
 
-    def _remove(self, tx: Tx, item_id: str) -> bool:
-        self.annotations.remove_of(tx, item_id)
-        return tx.delete(Kind.ITEM, item_id)
+    def _remove(self, tx: Tx, dataset: Document, ids: list[str]) -> int:
+        found = _present(tx, ids)
+        for each in found:
+            self.annotations.remove_of(tx, each["id"], dataset)
+            tx.delete(Kind.ITEM, each["id"])
+        self._tell(tx, dataset, found, Action.DELETED)
+        return len(found)
+
+    def _tell(self, tx: Tx, dataset: Document, items: list[Document], *actions: Action) -> None:
+        self._platform.firing.tell(tx, TriggerResource.ITEM, dataset, items, *actions)
 
     def _move(self, tx: Tx, dataset: Document, document: Document, path: str, editor: str) -> None:
         if document["type"] == "dir":
@@ -341,6 +352,10 @@ class _Named:
 
     def __contains__(self, digest: object) -> bool:
         return self.stop() or self.store.count(Kind.ITEM, {BLOB: digest}) > 0
+
+
+def _present(tx: Tx, ids: list[str]) -> list[Document]:
+    return [found for each in ids if (found := tx.get(Kind.ITEM, each)) is not None]
 
 
 def _swapped(intent: Callable[[Tx, list[str]], int], ids: list[str], tx: Tx) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model.enums import CompositionStatus, PipelineResumeOption
 from dtlpipe.model.shipping import PYTHON
-from mock_server.platform import deployment, existing_data, triggers
+from mock_server.platform import deployment, existing_data, ledger, triggers
 from mock_server.platform.definitions import (
     LISTS,
     completed,
@@ -154,7 +154,8 @@ class Pipelines:
         def drop(tx: Tx) -> None:
             deployment.remove_all(tx, pipeline_id)
             for each in triggers.of_pipeline(tx, pipeline_id):
-                tx.delete(Kind.TRIGGER, each["id"])
+                triggers.drop(tx, each["id"])
+            ledger.take_held(tx, pipeline_id)
             tx.delete(Kind.PIPELINE, pipeline_id)
 
         self._platform.store.write(close)  # from here on nothing new begins, so that ending what is open ends all
@@ -178,7 +179,9 @@ class Pipelines:
             refuse(self._problems(pipeline), "Failed to install pipeline")  # before anything is ended for it
             self._platform.runs.stop_open(pipeline_id, f"the pipeline was installed anew by {user}")
         doing = "Failed to install pipeline"
-        installed = self._change(pipeline_id, lambda current: {**current, "status": INSTALLED}, user, doing)
+        installed = self._change(
+            pipeline_id, lambda current: {**current, "status": INSTALLED}, user, doing, installing=True
+        )
         commands = existing_data.load(self._platform, installed, user)
         if not commands:
             return installed
@@ -237,7 +240,7 @@ class Pipelines:
             def intent(tx: Tx, seen: Document = seen) -> Document:
                 latest = require(tx, Kind.PIPELINE, seen["id"], private=True)
                 if latest == seen:
-                    latest = _revise(tx, latest)
+                    latest = revise(tx, latest)
                     tx.put(Kind.PIPELINE, latest)
                 return latest
 
@@ -245,8 +248,16 @@ class Pipelines:
 
     # --- changes ------------------------------------------------------------------------------------------------------
 
-    def _change(self, pipeline_id: str, edit: Callable[[Document], Document], user: str, doing: str) -> Document:
-        """What `edit` makes of the pipeline, checked and stored, with its services if it is installed."""
+    def _change(
+        self,
+        pipeline_id: str,
+        edit: Callable[[Document], Document],
+        user: str,
+        doing: str,
+        *,
+        installing: bool = False,
+    ) -> Document:
+        """What `edit` makes of the pipeline, checked and stored, with its services and triggers if it is installed."""
         while True:
             seen = self._find(pipeline_id)
             if seen["status"] == TERMINATING:
@@ -265,15 +276,18 @@ class Pipelines:
                 if wanted["status"] == INSTALLED:
                     plan = deployment.Deployment(pipeline, project.get("name"), user, at)
                     pipeline["nodes"] = plan.apply(tx)
-                    triggers.install(tx, pipeline, user, at)
+                    triggers.install(tx, pipeline, user, at, wake=installing)
+                    tx.after_commit(self._platform.schedules_changed)
                 same = running_part(pipeline) == running_part(seen)
                 pipeline["_revisionId"] = seen.get("_revisionId") if same else None
                 if wanted["status"] == INSTALLED:
-                    pipeline = _revise(tx, pipeline)
+                    pipeline = revise(tx, pipeline)
                 tx.put(Kind.PIPELINE, pipeline)
+                if installing:
+                    self._platform.firing.release(tx, pipeline)
                 return pipeline
 
-            changed = self._platform.store.write(intent)
+            changed = self._platform.write(intent)
             if changed is not None:
                 return self._shown(changed)
 
@@ -311,7 +325,7 @@ def _deleted(pipeline: Mapping[str, Any]) -> Conflict:
     return Conflict(f"pipeline {pipeline['name']!r} is being deleted", hint="delete it again if that was interrupted")
 
 
-def _revise(tx: Tx, pipeline: Document) -> Document:
+def revise(tx: Tx, pipeline: Document) -> Document:
     """The pipeline with the id of a revision that is what it runs; one is made if there is none."""
     revision_id = pipeline.get("_revisionId")
     if revision_id and tx.get(Kind.REVISION, revision_id) is not None:

@@ -5,8 +5,8 @@ A surface under `api/` calls these verbs and nothing below them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
@@ -15,6 +15,7 @@ from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
 from mock_server.platform.environment import client_environment
 from mock_server.platform.executions import Executions
+from mock_server.platform.firing import Firing
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
 from mock_server.platform.packages import Packages
@@ -31,13 +32,21 @@ if TYPE_CHECKING:
 
     from mock_server.config import Settings
     from mock_server.platform.intents import Submission
-    from mock_server.store.base import Document, Store
+    from mock_server.store.base import Document, Store, Tx
+
+T = TypeVar("T")
 
 
 class Scheduler(Protocol):
     """What the verbs need of the worker: work goes in, and is acknowledged after COMMIT."""
 
     def submit(self, submission: Submission) -> Future[dict[str, Any] | None]: ...
+
+    def guarded(self, intent: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        """The intent of a change in which work may begin."""
+
+    def begin(self, tx: Tx, submission: Submission) -> None:
+        """Begins work within a change that is `guarded`. Raises BadRequest, with nothing done, for what cannot run."""
 
     def cancel_run(self, run_id: str, reason: str) -> Future[bool]: ...
 
@@ -48,7 +57,11 @@ class Scheduler(Protocol):
 
 @attrs.define
 class Platform:
-    """`scheduler` is set by the application once the worker stands on the same store."""
+    """`scheduler` is set by the application once the worker stands on the same store.
+
+    Attributes:
+        schedules_changed: called, after COMMIT, when cron triggers may have changed.
+    """
 
     store: Store
     settings: Settings
@@ -56,6 +69,7 @@ class Platform:
     scheduler: Scheduler | None = None
     url: str = ""
     stopping: bool = False
+    schedules_changed: Callable[[], None] = attrs.field(default=lambda: None, eq=False)
     tokens: Tokens = attrs.field(init=False)
     projects: Projects = attrs.field(init=False)
     datasets: Datasets = attrs.field(init=False)
@@ -67,6 +81,7 @@ class Platform:
     commands: Commands = attrs.field(init=False)
     runs: Runs = attrs.field(init=False)
     executions: Executions = attrs.field(init=False)
+    firing: Firing = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tokens = Tokens(self.settings)
@@ -80,6 +95,7 @@ class Platform:
         self.commands = Commands(self)
         self.runs = Runs(self)
         self.executions = Executions(self)
+        self.firing = Firing(self)
 
     @property
     def api_url(self) -> str:
@@ -99,6 +115,10 @@ class Platform:
         if self.scheduler is None:
             raise Unavailable("the platform is not ready to run anything", hint="try again in a moment")
         return self.scheduler
+
+    def write(self, intent: Callable[[Tx], T]) -> T:
+        """As the store's, for a change that triggers may listen to."""
+        return self.store.write(intent if self.scheduler is None else self.scheduler.guarded(intent))
 
     def submit(self, submission: Submission) -> dict[str, Any] | None:
         """Begins work and returns once it is on disk; gives the earlier answer to a request that is a repetition."""

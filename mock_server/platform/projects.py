@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
+from mock_server.platform import triggers
 from mock_server.platform.documents import merged, name, now, object_at, require
 from mock_server.store.base import Document, Kind, Query, Tx
 from mock_server.store.ids import new_uuid
@@ -95,9 +96,10 @@ class Projects:
             platform.datasets.delete(dataset["id"], hidden=True)
 
         def intent(tx: Tx) -> bool:
-            for kind in (Kind.TRIGGER, Kind.PACKAGE):
-                for each in tx.find(kind, {"pageSize": _ALL}, where=mine).items:
-                    tx.delete(kind, each["id"])
+            for each in tx.find(Kind.TRIGGER, {"pageSize": _ALL}, where=mine).items:
+                triggers.drop(tx, each["id"])
+            for each in tx.find(Kind.PACKAGE, {"pageSize": _ALL}, where=mine).items:
+                tx.delete(Kind.PACKAGE, each["id"])
             rest = (Kind.TRIGGER, Kind.PACKAGE, Kind.DATASET, Kind.PIPELINE, Kind.SERVICE)
             if any(tx.find(kind, {"pageSize": 1}, where=mine).items for kind in rest):
                 return False

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
-from mock_server.platform import lifecycle
+from mock_server.platform import ledger, lifecycle
 from mock_server.platform.documents import require
-from mock_server.platform.executions import partial_execution
+from mock_server.platform.execution_views import partial_execution
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
@@ -158,8 +158,11 @@ class Runs:
     def _render(self, rows: Sequence[RunRow]) -> list[Document]:
         executions = self._platform.store.executions_of([row.id for row in rows])
         revisions = self._platform.store.get_many(Kind.REVISION, {row.revision_id for row in rows})
-        base = self._platform.api_url
-        return [cycle(row, executions[row.id], revisions.get(row.revision_id, {}), base) for row in rows]
+        base, began = self._platform.api_url, ledger.triggers_of(self._platform.store, rows)
+        return [
+            cycle(row, executions[row.id], revisions.get(row.revision_id, {}), base) | {"triggerId": began.get(row.id)}
+            for row in rows
+        ]
 
     # --- ending -------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
+from mock_server.platform import triggers
 from mock_server.platform.definitions import refuse_types
 from mock_server.platform.documents import now, require
 from mock_server.platform.links import shown, shown_page
@@ -177,7 +178,7 @@ def remove(tx: Tx, service_id: str) -> None:
     """Deletes a service, what triggers it, and its package if it was made for this service alone."""
     service = tx.get(Kind.SERVICE, service_id)
     for trigger in tx.find(Kind.TRIGGER, {"pageSize": 1000}, where={"serviceId": service_id}).items:
-        tx.delete(Kind.TRIGGER, trigger["id"])
+        triggers.drop(tx, trigger["id"])
     if service is not None and tx.delete(Kind.SERVICE, service_id) and service.get("pipelineId"):
         tx.delete(Kind.PACKAGE, service.get("packageId") or "")
 

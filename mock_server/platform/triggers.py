@@ -1,7 +1,8 @@
 """Triggers: what is to start a service or a pipeline, and when.
 
 Law: a pipeline's triggers follow its start nodes. They are made at install, put to rest at pause, and an edit of one is
-an edit of its start node, so that the next install says the same. This module keeps the documents; it fires nothing.
+an edit of its start node, so that the next install says the same. This module keeps the documents; `firing` acts on
+them. A cron trigger's private `_until` is up to when its hours were seen to; without it, they begin to count anew.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, NotFound
+from mock_server.platform import ledger
 from mock_server.platform.documents import name, now, require
 from mock_server.platform.graph_rules import trigger_fault
 from mock_server.platform.links import shown, shown_page
@@ -64,6 +66,7 @@ class Triggers:
 
         def intent(tx: Tx) -> None:
             tx.insert(Kind.TRIGGER, doc)
+            tx.after_commit(self._platform.schedules_changed)
 
         self._platform.store.write(intent)
         return shown(self._platform, "triggers", doc)
@@ -81,8 +84,11 @@ class Triggers:
                 operation = current["spec"]["operation"]  # what it starts is not up for change
                 doc["spec"] = {**current["spec"], **changes["spec"], "operation": operation}
             _check(doc)
+            if doc["spec"] != current["spec"] or not current["active"]:
+                doc["_until"] = None
             tx.put(Kind.TRIGGER, doc)
             _mirror(tx, doc, _start_trigger(doc))
+            tx.after_commit(self._platform.schedules_changed)
             return doc
 
         return shown(self._platform, "triggers", self._platform.store.write(intent))
@@ -92,10 +98,16 @@ class Triggers:
 
         def intent(tx: Tx) -> None:
             current = require(tx, Kind.TRIGGER, trigger_id)
-            tx.delete(Kind.TRIGGER, trigger_id)
+            drop(tx, trigger_id)
             _mirror(tx, current, None)
 
         self._platform.store.write(intent)
+
+
+def drop(tx: Tx, trigger_id: str) -> None:
+    """Deletes a trigger, and what is noted for it alone."""
+    tx.delete(Kind.TRIGGER, trigger_id)
+    ledger.forget_trigger(tx, trigger_id)
 
 
 def _check(trigger: Mapping[str, Any]) -> None:
@@ -136,8 +148,8 @@ def trigger_document(
 # --- of pipelines -----------------------------------------------------------------------------------------------------
 
 
-def install(tx: Tx, pipeline: Mapping[str, Any], creator: str, at: str) -> None:
-    """Makes the pipeline's triggers what its start nodes say, and active."""
+def install(tx: Tx, pipeline: Mapping[str, Any], creator: str, at: str, *, wake: bool) -> None:
+    """Makes the pipeline's triggers what its start nodes say. With `wake`, those that rest become active."""
     existing = {each["startNodeId"]: each for each in of_pipeline(tx, pipeline["id"]) if each.get("startNodeId")}
     for start in pipeline["startNodes"]:
         trigger = start.get("trigger")
@@ -148,10 +160,12 @@ def install(tx: Tx, pipeline: Mapping[str, Any], creator: str, at: str) -> None:
         if known is None:
             body = {"type": trigger["type"], "spec": spec, "startNodeId": start["id"]}
             tx.insert(Kind.TRIGGER, trigger_document(_name(pipeline, start), pipeline["projectId"], body, creator, at))
-        elif not known["active"] or known["spec"] != spec or known["type"] != trigger["type"]:
-            tx.put(Kind.TRIGGER, {**known, "type": trigger["type"], "spec": spec, "active": True, "updatedAt": at})
+        elif (wake and not known["active"]) or known["spec"] != spec or known["type"] != trigger["type"]:
+            active = wake or known["active"]
+            changed = {"type": trigger["type"], "spec": spec, "active": active, "updatedAt": at, "_until": None}
+            tx.put(Kind.TRIGGER, {**known, **changed})
     for left in existing.values():
-        tx.delete(Kind.TRIGGER, left["id"])
+        drop(tx, left["id"])
 
 
 def rest(tx: Tx, pipeline_id: str, at: str) -> None:
@@ -195,4 +209,5 @@ def _mirror(tx: Tx, trigger: Mapping[str, Any], said: Document | None) -> None:
             starts.append({**start, "trigger": said})
         elif start.get("type") == "root":
             starts.append({key: value for key, value in start.items() if key != "trigger"})
-    tx.put(Kind.PIPELINE, {**pipeline, "startNodes": starts, "updatedAt": now(), "_revisionId": None})
+    if starts != pipeline["startNodes"]:
+        tx.put(Kind.PIPELINE, {**pipeline, "startNodes": starts, "updatedAt": now(), "_revisionId": None})

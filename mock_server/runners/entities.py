@@ -1,6 +1,7 @@
 """Entities as values: on the way they are references (`{"item_id": ...}`); here is what they refer to.
 
-A reference is an id, `{"<type>_id": id}`, possibly with other ids beside it, or the entity's whole JSON.
+A reference is an id, `{"<type>_id": id}`, possibly with other ids beside it, or the entity's whole JSON. One to what
+was deleted, as the platform itself makes them, carries the last JSON of it: `{"item_id": ..., "deleted": {...}}`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from mock_server.store.base import Kind
 
 if TYPE_CHECKING:
     from mock_server.store.base import Document, Reads
+
+#: The key under which a reference carries an entity that is gone.
+DELETED = "deleted"
 
 #: The kinds of documents that values can refer to, by port type.
 KINDS = {
@@ -62,7 +66,8 @@ def lookup(reads: Reads, type: str | None, value: Any) -> Any:
     if many:
         return [lookup(reads, name, each) for each in value] if isinstance(value, list) else None
     id = reference_id(name, value)
-    return None if id is None else reads.get(KINDS[name], id)
+    found = None if id is None else reads.get(KINDS[name], id)
+    return value.get(DELETED) if found is None and isinstance(value, Mapping) else found
 
 
 def document(reads: Reads, type: str | None, value: Any) -> Document:

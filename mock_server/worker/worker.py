@@ -14,24 +14,27 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dtlpipe.errors import Conflict, DtlpipeError, NotFound
+from dtlpipe.errors import DtlpipeError, NotFound
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
 from mock_server.executors.process import ProcessExecutor
 from mock_server.platform import lifecycle, views
+from mock_server.platform.intents import earlier_answer
 from mock_server.runners import dataset
 from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
 from mock_server.runners.code import Setting
 from mock_server.runners.registry import INLINE, Runners
-from mock_server.store.base import Kind, LogLine, StoreError, Tx
+from mock_server.store.base import Kind, LogLine, Reads, StoreError, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core, messages
+from mock_server.worker.ticker import SystemClock, Ticker
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Executor
-    from mock_server.platform.intents import Idempotency, Submission
+    from mock_server.platform.intents import Submission
     from mock_server.platform.platform import Platform
+    from mock_server.worker.ticker import Clock
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ BLUEPRINTS = 256
 class Worker:
     """One for a store. `start` takes up whatever an earlier platform left open; `close` leaves it for the next."""
 
-    def __init__(self, platform: Platform, executor: Executor | None = None) -> None:
+    def __init__(self, platform: Platform, executor: Executor | None = None, clock: Clock | None = None) -> None:
         settings = platform.settings
         self._platform = platform
         self._store = platform.store
@@ -63,6 +66,7 @@ class Worker:
                 memory_limit=settings.node_memory_limit,
             )
         )
+        self._ticker = Ticker(platform, clock or SystemClock())
         self._core = self._new_core()
         self._stale = True
         self._touched = False
@@ -80,10 +84,12 @@ class Worker:
         self._store.on_rollback(self._lost)
         self._executor.start()
         self._inline.start()
-        self._store.write(self._guarded(lambda _tx: None))
+        self._store.write(self.guarded(lambda _tx: None))
+        self._ticker.start()
 
     def close(self, grace: float = 0.0) -> None:
         """Gives running node code `grace` seconds; what is still open then stays open in the store."""
+        self._ticker.close()
         self._executor.close(grace)
         self._inline.close(grace)
         self._closing = True
@@ -97,19 +103,28 @@ class Worker:
 
         Raises BadRequest at once for a revision that cannot run; the future raises Conflict for a key used otherwise.
         """
-        runs = tuple((row, self.blueprint(row.revision_id)) for row in submission.runs)
+        for row in submission.runs:
+            self.blueprint(row.revision_id)
 
         def intent(tx: Tx) -> dict[str, Any] | None:
-            if submission.idempotency is not None and (earlier := _earlier(tx, submission.idempotency)) is not None:
-                return earlier
-            if submission.check is not None:
-                submission.check(tx)
-            if submission.command is not None:
-                tx.insert(Kind.COMMAND, submission.command)
-            self._step(tx, messages.Begin(times.now(), runs, submission.calls))
-            return None
+            earlier = None if submission.idempotency is None else earlier_answer(tx, submission.idempotency)
+            if earlier is None:
+                self.begin(tx, submission)
+            return earlier
 
-        return self._store.post(self._guarded(intent))
+        return self._store.post(self.guarded(intent))
+
+    def begin(self, tx: Tx, submission: Submission) -> None:
+        """Begins work in a change that is `guarded`; its idempotency is not asked.
+
+        Raises BadRequest for a revision that cannot run, and what its check raises, with nothing begun.
+        """
+        runs = tuple((row, self.blueprint(row.revision_id, tx)) for row in submission.runs)
+        if submission.check is not None:
+            submission.check(tx)
+        if submission.command is not None:
+            tx.insert(Kind.COMMAND, submission.command)
+        self._step(tx, messages.Begin(times.now(), runs, submission.calls))
 
     def cancel_run(self, run_id: str, reason: str) -> Future[bool]:
         """The future says whether the run was open."""
@@ -119,7 +134,7 @@ class Worker:
             self._step(tx, messages.Cancel(times.now(), reason, run_id=run_id))
             return found
 
-        return self._store.post(self._guarded(intent))
+        return self._store.post(self.guarded(intent))
 
     def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]:
         """The future says whether the execution was open."""
@@ -129,7 +144,7 @@ class Worker:
             self._step(tx, messages.Cancel(times.now(), reason, execution_id=execution_id))
             return found
 
-        return self._store.post(self._guarded(intent))
+        return self._store.post(self.guarded(intent))
 
     def count_attempt(self, execution_id: str) -> Future[int]:
         """The future says how many attempts there are now; what counts towards `maxAttempts` is counted too."""
@@ -144,27 +159,28 @@ class Worker:
             tx.update_execution(execution_id, attempt=row.attempt, updated_at=times.now())
             return row.attempt
 
-        return self._store.post(self._guarded(intent))
+        return self._store.post(self.guarded(intent))
 
-    def blueprint(self, revision_id: str) -> Blueprint:
+    def blueprint(self, revision_id: str, reads: Reads | None = None) -> Blueprint:
         """The compiled revision. Raises BadRequest if it cannot run, KeyError if there is none."""
         found = self._blueprints.get(revision_id)
         if found is None:
-            revision = self._store.get(Kind.REVISION, revision_id)
+            reads = reads or self._store
+            revision = reads.get(Kind.REVISION, revision_id)
             if revision is None:
                 raise KeyError(f"there is no revision {revision_id}")
             if len(self._blueprints) >= BLUEPRINTS:
                 self._blueprints.clear()
             names = [(node.get("namespace") or {}).get("serviceName") for node in revision.get("nodes") or ()]
-            named = self._store.find(Kind.SERVICE, {"pageSize": 1000}, where={"name": [each for each in names if each]})
+            named = reads.find(Kind.SERVICE, {"pageSize": 1000}, where={"name": [each for each in names if each]})
             services = {each["name"]: each["id"] for each in named.items}
             found = self._blueprints[revision_id] = compile_revision(revision, services)
         return found
 
     # --- memory and rows ----------------------------------------------------------------------------------------------
 
-    def _guarded(self, intent: Callable[[Tx], T]) -> Callable[[Tx], T]:
-        """The intent, on fresh memory; what undoes it after it changed the core makes memory stale."""
+    def guarded(self, intent: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        """The intent, which may begin work, on fresh memory; what undoes it once the core changed makes that stale."""
 
         def guarded(tx: Tx) -> T:
             if self._stale:
@@ -301,7 +317,7 @@ class Worker:
                     otherwise(error)
 
         if not self._closing:
-            self._store.post(self._guarded(intent)).add_done_callback(settled)
+            self._store.post(self.guarded(intent)).add_done_callback(settled)
 
     def _succeeded(self, report: jobs.Succeeded, tx: Tx) -> None:
         execution = self._core.executions.get(report.execution_id)
@@ -380,29 +396,3 @@ class Worker:
 def _refusal(error: BaseException) -> jobs.ErrorRecord:
     message = getattr(error, "message", None) or str(error)
     return {"type": type(error).__name__, "message": message, "traceback": "", "cause": "code"}
-
-
-def _earlier(tx: Tx, request: Idempotency) -> dict[str, Any] | None:
-    """The answer that this request was given before, if it was; otherwise it is noted as given."""
-    id = f"idempotency:{request.key}"
-    seen = tx.get(Kind.SETTING, id)
-    if seen is None:
-        now = times.to_wire(times.now())
-        tx.insert(
-            Kind.SETTING,
-            {
-                "id": id,
-                "fingerprint": request.fingerprint,
-                "answer": request.answer,
-                "createdAt": now,
-                "updatedAt": now,
-            },
-        )
-        return None
-    if seen["fingerprint"] != request.fingerprint:
-        raise Conflict(
-            f"the idempotency key {request.key.rpartition(':')[2]!r} was used for another request",
-            hint="send a new key with each new request; repeat a key only to repeat the same request",
-        )
-    answer: dict[str, Any] = seen["answer"]
-    return answer

@@ -21,14 +21,17 @@ class Idle:
         self.store = store
         self.cancelled = []
 
-    def submit(self, submission):
-        def intent(tx):
-            tx.insert_runs(submission.runs)
-            tx.insert_executions(submission.calls)
-            if submission.command is not None:
-                tx.insert("command", submission.command)
+    def guarded(self, intent):
+        return intent
 
-        return self.store.post(intent)
+    def begin(self, tx, submission):
+        tx.insert_runs(submission.runs)
+        tx.insert_executions(submission.calls)
+        if submission.command is not None:
+            tx.insert("command", submission.command)
+
+    def submit(self, submission):
+        return self.store.post(lambda tx: self.begin(tx, submission))
 
     def cancel_run(self, run_id, reason):
         self.cancelled.append((run_id, reason))

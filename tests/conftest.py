@@ -1,4 +1,6 @@
-"""What holds for every test: the person's own settings are out of reach, and Hypothesis does not race the clock."""
+"""What holds for every test: the person's own settings are out of reach, Hypothesis does not race the clock, and
+nobody is told of the runs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Read by Haystack once, on import; here, since plugins and conftests of folders import it before any hook is called.
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 # Deadlines are off: on a shared machine a slow example says nothing about the code. `thorough` is for nights.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])

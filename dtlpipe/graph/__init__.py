@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from dtlpipe.graph.breakpoints import load_pipeline_snapshot as load_pipeline_snapshot
     from dtlpipe.graph.caching import DiskCache as DiskCache
     from dtlpipe.graph.caching import MemoryCache as MemoryCache
+    from dtlpipe.graph.components.code_nodes import CodeNodeComponent as CodeNodeComponent
     from dtlpipe.graph.components.decorator import Component as Component
     from dtlpipe.graph.components.decorator import component as component
+    from dtlpipe.graph.components.functions import FunctionComponent as FunctionComponent
     from dtlpipe.graph.components.sockets import GreedyVariadic as GreedyVariadic
     from dtlpipe.graph.components.sockets import InputSocket as InputSocket
     from dtlpipe.graph.components.sockets import OutputSocket as OutputSocket
@@ -90,6 +92,12 @@ if TYPE_CHECKING:
     from dtlpipe.graph.super_components import InvalidMappingValueError as InvalidMappingValueError
     from dtlpipe.graph.super_components import SuperComponent as SuperComponent
     from dtlpipe.graph.super_components import super_component as super_component
+    from dtlpipe.graph.tracing import Span as Span
+    from dtlpipe.graph.tracing import Tracer as Tracer
+    from dtlpipe.graph.tracing import disable_tracing as disable_tracing
+    from dtlpipe.graph.tracing import enable_tracing as enable_tracing
+    from dtlpipe.graph.tracing import is_tracing_enabled as is_tracing_enabled
+    from dtlpipe.graph.tracing import recording as recording
 
 _HOME = {
     name: f"dtlpipe.graph.{module}"
@@ -100,10 +108,12 @@ _HOME = {
             "PipelineState",
             "load_pipeline_snapshot",
         ),
+        "components.code_nodes": ("CodeNodeComponent",),
         "components.decorator": (
             "Component",
             "component",
         ),
+        "components.functions": ("FunctionComponent",),
         "components.sockets": (
             "GreedyVariadic",
             "InputSocket",
@@ -179,6 +189,14 @@ _HOME = {
             "InvalidMappingValueError",
             "SuperComponent",
             "super_component",
+        ),
+        "tracing": (
+            "Span",
+            "Tracer",
+            "disable_tracing",
+            "enable_tracing",
+            "is_tracing_enabled",
+            "recording",
         ),
         "caching": (
             "DiskCache",

@@ -127,7 +127,7 @@ class PipelineRuntimeError(DtlpipeError):
             "The following component failed to run:\n"
             f"Component name: '{component_name}'\n"
             f"Component type: '{component_type.__name__}'\n"
-            f"Error: {type(error).__name__}: {error}",
+            f"Error: {error} ({type(error).__name__})",
         )
 
     @classmethod
@@ -139,8 +139,8 @@ class PipelineRuntimeError(DtlpipeError):
             "The following component returned an invalid output:\n"
             f"Component name: '{component_name}'\n"
             f"Component type: '{component_type.__name__}'\n"
-            f"Expected a dictionary of output sockets and values, but got {type(output).__name__} instead. "
-            "Return a dict, empty if there is nothing to pass on.",
+            f"Expected a dictionary, but got {type(output).__name__} instead. "
+            "Return a dict of outputs by name, empty if there is nothing to pass on.",
         )
 
 

@@ -162,7 +162,7 @@ class Inbox:
                         f"Sender socket: '{edge.source_socket}'\n"
                         f"Receiver component: '{edge.target}'\n"
                         f"Receiver socket: '{edge.target_socket}'\n"
-                        f"Error: {type(error).__name__}: {error}. Change the output, or the type of the input.",
+                        f"Error: {error} ({type(error).__name__})\nChange the output, or the type of the input.",
                     ) from error
         return converted
 

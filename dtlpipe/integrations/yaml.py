@@ -68,7 +68,7 @@ def dump(data: Any, *, sort_keys: bool = True) -> str:
     except yaml.representer.RepresenterError as error:
         value = error.args[1] if len(error.args) > 1 else error
         raise YamlWriteError(
-            "Error dumping pipeline to YAML - only basic Python types can be written, "
+            "Error dumping pipeline to YAML - Ensure that all pipeline components only serialize basic Python types, "
             f"not this {type(value).__module__}.{type(value).__qualname__}: {value!r:.100}"
         ) from error
     return text
@@ -111,8 +111,8 @@ def load(text: str | bytes) -> Any:
 
 
 def _refuse(mark: Any, problem: str) -> NoReturn:
-    where = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-    raise YamlReadError(f"Error loading pipeline from YAML{where}: {problem}")
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+    raise YamlReadError(f"Error loading pipeline from YAML - {problem}{where}")
 
 
 class _Reader:
@@ -254,7 +254,8 @@ class _Reader:
         frame.merged.extend(others)
 
     def _refuse_tag(self, event: Any, tag: str) -> NoReturn:
-        _refuse(event.start_mark, f"the tag '{tag}' is not allowed: only basic Python types can be read")
+        problem = f"Ensure that all pipeline components only serialize basic Python types; '{tag}' is not allowed"
+        _refuse(event.start_mark, problem)
 
     def _refuse_depth(self, event: Any) -> NoReturn:
         _refuse(event.start_mark, f"collections are nested more than {MAX_DEPTH} deep")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from types import MethodType
 from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload, runtime_checkable
 
 import attrs
@@ -84,6 +85,18 @@ class ComponentMeta(type):
         _set_outputs(cls, instance, has_async=has_async)
         _put(instance, OWNER, None)
         return instance
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What making an instance takes: for `inspect.signature`, which would show that of `__call__`."""
+        own = cls.__dict__.get("__signature__")
+        if isinstance(own, inspect.Signature):
+            return own
+        for name in ("__init__", "__new__"):
+            maker: Any = getattr(cls, name)
+            if maker is not getattr(object, name):
+                return inspect.signature(MethodType(maker, cls)).replace(return_annotation=inspect.Signature.empty)
+        return inspect.Signature()
 
 
 def _put(instance: Any, name: str, value: Any) -> None:

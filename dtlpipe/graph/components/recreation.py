@@ -35,6 +35,7 @@ def recreated(
         if name not in ("__dict__", "__weakref__") and not _is_slot(value, cls)
     }
     namespace["__qualname__"] = cls.__qualname__
+    _carry(namespace, attributes)
     if "__slots__" in namespace:
         slots = namespace["__slots__"]
         names = [slots] if isinstance(slots, str) else list(slots)
@@ -53,6 +54,27 @@ def recreated(
     for cell in _cells_of(cls):
         cell.cell_contents = new
     return new
+
+
+def _carry(namespace: dict[str, Any], attributes: tuple[str, ...]) -> None:
+    """Let the state that attrs and dataclasses write for copies and pickles, fields alone, hold the attributes too."""
+    fields: Any = namespace.get("__getstate__")
+    set_fields: Any = namespace.get("__setstate__")
+    if getattr(fields, "__name__", None) not in _GENERATED:
+        return
+
+    def getstate(self: Any) -> tuple[Any, dict[str, Any]]:
+        return fields(self), {name: getattr(self, name) for name in attributes if hasattr(self, name)}
+
+    def setstate(self: Any, state: tuple[Any, dict[str, Any]]) -> None:
+        set_fields(self, state[0])
+        for name, value in state[1].items():
+            object.__setattr__(self, name, value)
+
+    namespace["__getstate__"], namespace["__setstate__"] = getstate, setstate
+
+
+_GENERATED = ("slots_getstate", "_dataclass_getstate")
 
 
 def _filler(namespace: dict[str, Any]) -> Any:

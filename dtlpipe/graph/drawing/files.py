@@ -82,7 +82,8 @@ def show(
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if not hasattr(shell, "kernel"):
         raise PipelineDrawingError(
-            "This is not a Jupyter notebook. Use Pipeline.draw(path='pipeline.svg') to write the picture to a file."
+            "This method is only supported in Jupyter notebooks, and this is none. "
+            "Use Pipeline.draw(path='pipeline.svg') to write the picture to a file."
         )
     theme: Theme = "dark" if (params or {}).get("theme") == "dark" else "auto"
     text = to_svg(pipeline, theme=theme, super_component_expansion=super_component_expansion)

@@ -118,10 +118,10 @@ def _refuse_owned(pipeline: PipelineBase, name: str, instance: Any) -> None:
         return
     if owner is pipeline:
         raise PipelineError(
-            f"Component '{name}' has already been added to this Pipeline under the name "
-            f"'{pipeline.get_component_name(instance)}'. A component instance can only be added once: create another."
+            f"'{name}': Component has already been added to this Pipeline under the name "
+            f"'{pipeline.get_component_name(instance)}'. A component instance can only be added once. Create another."
         )
     raise PipelineError(
-        f"Component '{name}' has already been added in another Pipeline. Components can't be shared between "
+        f"'{name}': Component has already been added in another Pipeline. Components can't be shared between "
         "Pipelines. Create a new instance instead."
     )

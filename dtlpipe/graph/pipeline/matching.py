@@ -40,7 +40,7 @@ def match(network: Network, sender: str, receiver: str, *, check_types: bool) ->
     target, input_name = _parsed(receiver)
     if source == target:
         raise PipelineConnectError(
-            f"Cannot connect {sender!r} with {receiver!r}: connecting a Component to itself is not supported. "
+            f"Cannot connect {sender!r} with {receiver!r}. Connecting a Component to itself is not supported. "
             "Put a component between the two ends of the loop."
         )
     for name in (source, target):
@@ -49,8 +49,8 @@ def match(network: Network, sender: str, receiver: str, *, check_types: bool) ->
     outputs = network.nodes[source]["output_sockets"]
     if not outputs:
         raise PipelineConnectError(
-            f"'{source}' does not have any output connections. Declare what its run method returns, for example with "
-            "the '@component.output_types' decorator."
+            f"'{source}' does not have any output connections. Please check that the output types of "
+            f"'{source}.run' are set, for example by using the '@component.output_types' decorator."
         )
     inputs = network.nodes[target]["input_sockets"]
     if output_name and output_name not in outputs:

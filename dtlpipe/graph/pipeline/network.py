@@ -217,12 +217,23 @@ class Network:
     def predecessors(self, name: str) -> Iterator[str]:
         return iter(self.pred[name])
 
-    def in_degree(self, name: str) -> int:
-        """Return how many edges enter a node; `out_degree`, how many leave it."""
-        return sum(map(len, self.pred[name].values()))
+    def in_degree(self, name: str | None = None) -> Any:
+        """Return how many edges enter a node, or an iterator of (node, number) for all of them.
 
-    def out_degree(self, name: str) -> int:
-        return sum(map(len, self.succ[name].values()))
+        `out_degree` counts the edges that leave, `degree` both.
+        """
+        return self._counted(name, self.pred)
+
+    def out_degree(self, name: str | None = None) -> Any:
+        return self._counted(name, self.succ)
+
+    def degree(self, name: str | None = None) -> Any:
+        return self._counted(name, self.pred, self.succ)
+
+    def _counted(self, name: str | None, *adjacencies: dict[str, dict[str, dict[str, Data]]]) -> Any:
+        if name is None:
+            return ((each, self._counted(each, *adjacencies)) for each in self._nodes)
+        return sum(len(edges) for adjacency in adjacencies for edges in adjacency[name].values())
 
     def copy(self) -> Network:
         """Return a graph of its own with the same nodes and edges; instances and sockets are shared."""

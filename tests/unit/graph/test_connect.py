@@ -204,7 +204,7 @@ def test_lists_gather_also_as_options_and_in_unions_of_lists(type_, does):
 @pytest.mark.parametrize(("sender", "receiver"), [("a", "a"), ("a.out", "a.start"), ("a.nothing", "a")])
 def test_a_component_is_not_connected_to_itself(sender, receiver):
     said = refused(two({"out": int}, {"x": int}), sender, receiver)
-    assert "connecting a Component to itself is not supported" in said
+    assert "Connecting a Component to itself is not supported" in said
 
 
 @pytest.mark.parametrize(("sender", "receiver"), [("q", "b"), ("a", "q"), ("q.out", "b.x"), ("a.out", "q.x")])

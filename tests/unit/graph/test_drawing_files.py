@@ -162,7 +162,7 @@ def test_png_without_cairosvg_names_the_package_and_the_way_round(tmp_path: Path
 
 def test_show_outside_of_a_notebook_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    with pytest.raises(PipelineDrawingError, match="not a Jupyter notebook"):
+    with pytest.raises(PipelineDrawingError, match="only supported in Jupyter notebooks"):
         show(loop())
     terminal = types.SimpleNamespace(get_ipython=lambda: object())
     monkeypatch.setitem(sys.modules, "IPython", terminal)  # type: ignore[arg-type]

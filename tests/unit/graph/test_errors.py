@@ -28,5 +28,5 @@ def test_an_error_for_a_breakpoint_has_to_know_which():
 def test_the_error_of_a_component_names_it_and_its_class_and_what_it_raised():
     error = PipelineRuntimeError.from_exception("a", dict, KeyError("x"))
     assert (error.component_name, error.component_type) == ("a", dict)
-    for part in ("Component name: 'a'", "Component type: 'dict'", "KeyError: 'x'"):
+    for part in ("Component name: 'a'", "Component type: 'dict'", "Error: 'x' (KeyError)"):
         assert part in str(error)

@@ -85,7 +85,7 @@ def test_data_that_is_no_pipeline_is_written_as_it_is(data):
 
 
 def test_what_cannot_be_written_is_a_type_error_too():
-    with pytest.raises(TypeError, match=r"only basic Python types.*builtins.object"):
+    with pytest.raises(TypeError, match=r"only serialize basic Python types.*builtins.object"):
         YamlMarshaller().marshal({"a": object()})
 
 

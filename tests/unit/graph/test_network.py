@@ -83,7 +83,10 @@ def test_one_asks_who_is_connected_with_whom():
     assert list(network.predecessors("b")) == ["a"]
     assert network["a"] is network.adj["a"]
     assert network["a"]["c"] == {"o/i": {"conn_type": "str"}}
-    assert (network.out_degree("a"), network.in_degree("b"), network.in_degree("a")) == (3, 2, 0)
+    assert (network.out_degree("a"), network.in_degree("b"), network.degree("b")) == (3, 2, 2)
+    assert dict(network.in_degree()) == {"a": 0, "b": 2, "c": 1}
+    assert dict(network.out_degree()) == {"a": 3, "b": 0, "c": 0}
+    assert dict(network.degree()) == {"a": 3, "b": 2, "c": 1}
     assert (network.number_of_nodes(), network.number_of_edges(), len(network)) == (3, 3, 3)
     assert list(network) == ["a", "b", "c"]
     assert network.is_directed()

@@ -170,7 +170,7 @@ def test_the_error_of_a_component_names_it(way):
     error = caught.value
     assert (error.component_name, error.component_type) == ("c1", Answer)
     assert "Component name: 'c1'" in str(error)
-    assert "Error: KeyError: 'oops'" in str(error)
+    assert "Error: 'oops' (KeyError)" in str(error)
     assert isinstance(error.__cause__, KeyError)
 
 

@@ -49,7 +49,7 @@ def test_a_recording_tells_of_failures():
     with tracing.recording() as trace, pytest.raises(PipelineRuntimeError):
         chain(Add(), Answer(KeyError("no"))).run({"value": 1})
     assert [(event.name, event.outcome) for event in trace.events] == [("c0", "completed"), ("c1", "failed")]
-    assert "KeyError: 'no'" in trace.events[1].error
+    assert "'no' (KeyError)" in trace.events[1].error
 
 
 class Spoiler(tracing.Tracer):

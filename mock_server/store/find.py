@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from dtlpipe.errors import BadRequest
 from mock_server.store.base import Query, Where
-from mock_server.store.codec import dumps
+from mock_server.store.codec import dumps, is_storable
 from mock_server.store.dialect import Db
 from mock_server.store.pushdown import Condition, Field, push
 from mock_server.store.request import Cursor, Join, Request, Sort, read
@@ -209,13 +209,20 @@ def equalities(source: Source, where: Where | None) -> list[sa.ColumnElement[boo
         field = source.wheres.get(key)
         if field is None:
             raise ValueError(f"where: {source.noun} have no column for {key!r}; there are {', '.join(source.wheres)}")
-        if isinstance(value, (list, tuple, set, frozenset)):
-            conditions.append(field.column.in_(list(value)))
-        elif value is None or isinstance(value, bool):
-            conditions.append(field.column.is_(value))
-        else:
-            conditions.append(field.column == value)
+        conditions.append(equals(field.column, value))
     return conditions
+
+
+def equals(column: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[bool]:
+    """Whether the column has the value, or one of several. No column has a text that none can hold."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return column.in_([each for each in value if not isinstance(each, str) or is_storable(each)])
+    if value is None or isinstance(value, bool):
+        return column.is_(value)
+    if isinstance(value, str) and not is_storable(value):
+        return sa.false()
+    equal: sa.ColumnElement[bool] = column == value
+    return equal
 
 
 def compile_join(join: Join) -> Callable[[Mapping[str, Any], frozenset[Any]], bool]:

@@ -113,4 +113,5 @@ class PipelinedDb(Db):
 
     def close(self) -> None:
         self._raw.drop(all_=True)
+        self._core.invalidate()  # at once: without the rollback of a tidy end, which a lost connection cannot do
         self._core.close()

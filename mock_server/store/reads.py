@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from mock_server.store.base import Document, Event, ExecutionRow, Kind, LogLine, Page, Query, RunRow, Where
-from mock_server.store.codec import RowCodec, time_text
+from mock_server.store.codec import RowCodec, is_storable, time_text
 from mock_server.store.dialect import Db, Statements
 from mock_server.store.documents import from_row
-from mock_server.store.find import Found, Search, Source, at_path, equalities
+from mock_server.store.find import Found, Search, Source, at_path, equalities, equals
 from mock_server.store.request import Join
 from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, open_execution, open_run, runs
 from mock_server.store.sources import EXECUTION_SOURCE, EXECUTIONS, RUN_SOURCE, RUNS, SOURCES
@@ -44,6 +44,8 @@ class SqlReads:
     # -- documents
 
     def get(self, kind: Kind, id: str, private: bool = False) -> Document | None:  # noqa: FBT001, FBT002
+        if not is_storable(id):
+            return None
         columns = _WITH_PRIVATE if private else _BODY
         sql = self._statements.by_id(DOCUMENTS[kind], columns)
         row = self._db.raw.execute(sql, (id,)).fetchone()
@@ -105,6 +107,8 @@ class SqlReads:
         return None if row is None else EXECUTIONS.decode(row)
 
     def _one(self, codec: RowCodec[Any], id: str) -> Any:
+        if not is_storable(id):
+            return None
         return self._db.raw.execute(self._statements.by_id(codec.table, codec.names), (id,)).fetchone()
 
     def find_runs(self, query: Query = _EVERYTHING, *, where: Where | None = None) -> tuple[list[RunRow], int]:
@@ -136,16 +140,16 @@ class SqlReads:
     ) -> dict[str, int]:
         select = sa.select(runs.c.status, sa.func.count()).group_by(runs.c.status)
         if pipeline_id is not None:
-            select = select.where(runs.c.pipeline_id == pipeline_id)
+            select = select.where(equals(runs.c.pipeline_id, pipeline_id))
         if batch_id is not None:
-            select = select.where(runs.c.batch_id == batch_id)
+            select = select.where(equals(runs.c.batch_id, batch_id))
         if since is not None:
             select = select.where(runs.c.created_at >= time_text(since))
         return {row[0]: row[1] for row in self._db.core.execute(select)}
 
     def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
         node, status = executions.c.node_id, executions.c.status
-        select = sa.select(node, status, sa.func.count()).where(executions.c.pipeline_id == pipeline_id)
+        select = sa.select(node, status, sa.func.count()).where(equals(executions.c.pipeline_id, pipeline_id))
         if since is not None:
             select = select.where(executions.c.created_at >= time_text(since))
         counts: dict[str, dict[str, int]] = defaultdict(dict)
@@ -172,11 +176,11 @@ class SqlReads:
         table = log_lines.c
         select = LOG_LINES.select.where(table.id > after_id).order_by(table.id)
         if execution_ids is not None:
-            select = select.where(table.execution_id.in_(list(execution_ids)))
+            select = select.where(equals(table.execution_id, list(execution_ids)))
         if run_id is not None:
-            select = select.where(table.run_id == run_id)
+            select = select.where(equals(table.run_id, run_id))
         if service_id is not None:
-            select = select.where(table.service_id == service_id)
+            select = select.where(equals(table.service_id, service_id))
         if level is not None:
             least = _SEVERITY.get(level.lower(), 0)
             lesser = [name for name, severity in _SEVERITY.items() if severity < least]
@@ -186,7 +190,7 @@ class SqlReads:
         if until is not None:
             select = select.where(table.at <= time_text(until))
         if function_name is not None:
-            of_function = sa.select(executions.c.id).where(executions.c.function_name == function_name)
+            of_function = sa.select(executions.c.id).where(equals(executions.c.function_name, function_name))
             select = select.where(table.execution_id.in_(of_function))
         if text is None:
             return LOG_LINES.decode_all(self._db.core.execute(select.limit(limit)))
@@ -203,13 +207,14 @@ class SqlReads:
     def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:
         select = EVENTS.select.where(events.c.id > after_id).order_by(events.c.id).limit(limit)
         if run_id is not None:
-            select = select.where(events.c.run_id == run_id)
+            select = select.where(equals(events.c.run_id, run_id))
         return EVENTS.decode_all(self._db.core.execute(select))
 
     # -- by ids
 
     def _by_ids(self, table: sa.Table, columns: Sequence[str], ids: list[str], *, key: str = "id") -> Iterator[Any]:
         """Rows in the order of their own id within each chunk of ids."""
+        ids = [id for id in ids if is_storable(id)]
         for start in range(0, len(ids), _CHUNK):
             some = ids[start : start + _CHUNK]
             count = next(size for size in _COUNTS if size >= len(some))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -40,6 +41,8 @@ from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, r
 from mock_server.store.totals import Totals
 from mock_server.store.tx import SqlTx
 from mock_server.store.writer import Probe, Writer
+
+logger = logging.getLogger(__name__)
 
 _EVERYTHING: Mapping[str, Any] = {}
 _MAX_IDLE = 64  # readers kept open between reads
@@ -201,9 +204,14 @@ class SqlStore:
             if failure is not None:
                 reads.db.close()
                 raise failure from error
-            if self._dialect.in_transaction(raw):
-                raw.execute("ROLLBACK")
-            self._give_back(reads)
+            try:
+                if self._dialect.in_transaction(raw):
+                    raw.execute("ROLLBACK")
+            except Exception:  # the first error is the news; who reads next gets another connection
+                logger.debug("a reader could not be rolled back", exc_info=True)
+                reads.db.close()
+            else:
+                self._give_back(reads)
             raise
         self._give_back(reads)
 

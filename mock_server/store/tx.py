@@ -12,7 +12,7 @@ import attrs
 from dtlpipe.errors import BadRequest, Conflict
 from dtlpipe.model import times
 from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, RunRow
-from mock_server.store.codec import RowCodec, dumps, loads, time_text
+from mock_server.store.codec import RowCodec, dumps, is_storable, loads, time_text
 from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.documents import conflict, private_part, to_row
 from mock_server.store.reads import LOG_LINES, SqlReads
@@ -103,6 +103,8 @@ class SqlTx(SqlReads):
 
     def delete(self, kind: Kind, id: str) -> bool:
         self._touched.add(kind)
+        if not is_storable(id):
+            return False
         return self._db.raw.execute(self._statements.delete(DOCUMENTS[kind]), (id,)).rowcount > 0
 
     # -- runs and executions

@@ -13,7 +13,10 @@ import psycopg
 import pytest
 import requests
 
+import dtlpipe as dl
+from dtlpipe import LocalPlatform
 from tests.postgres import Server
+from tests.wire import Proxy
 
 #: Two servers of one's own would cost each worker of the test run a start: all of this on one.
 pytestmark = pytest.mark.xdist_group("postgres faults")
@@ -25,6 +28,10 @@ with open({log!r}, "a") as log:
 time.sleep(0.05)
 return x
 """
+
+
+def add_one(x: int) -> int:
+    return x + 1
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +155,37 @@ def test_what_was_in_flight_goes_on_after_a_restart_without_anybody_asking(killa
             assert time.monotonic() < deadline, killable.log()
             time.sleep(0.05)
     successes(killable, runs, 2)
+
+
+def test_a_commit_whose_answer_is_lost_begins_no_run_twice(server, tmp_path):
+    """Whoever repeats the request with its key is given the run that there is, if there is one."""
+    url = server.create(f"t{time.time_ns()}")
+    with Proxy(url) as wire, LocalPlatform(tmp_path / "data", store=wire.url, workers=1) as platform:
+        client = platform.client()
+        project = client.projects.create(project_name="wire")
+        pipeline = project.pipelines.create(name="one")
+        node = dl.CodeNode(name="n", method=add_one, project_id=project.id, project_name=project.name)
+        pipeline.nodes.add(node)
+        pipeline.update()
+        pipeline.install()
+        for _ in range(8):
+            assert pipeline.execute(execution_input={"x": 1}).wait(timeout=60).status == "success"
+        store, runs = platform.store, []
+        for number in range(6):
+            wire.cut_at(1 + number % 3, forward=number % 2 == 0)
+            request = {"json": {"pipeline": {"input": {"x": 1}}}, "headers": {"Idempotency-Key": f"k{number}"}}
+            address = f"{platform.api_url}/pipelines/{pipeline.id}/execute"
+            while (answer := requests.post(address, timeout=60, **request)).status_code != 200:
+                assert answer.status_code == 503, answer.text
+                assert answer.headers["Retry-After"]
+            runs.append(answer.json()["id"])
+        for run in runs:
+            assert pipeline.pipeline_executions.get(run).wait(timeout=60).status == "success"
+        assert len(set(runs)) == 6
+        found, total = store.find_runs()
+        assert total == 8 + 6
+        executions = store.executions_of([each.id for each in found])
+        assert all([each.status for each in rows] == ["success"] for rows in executions.values())
 
 
 def test_a_second_platform_is_refused_and_a_standby_takes_over_when_the_first_is_killed(

@@ -18,7 +18,7 @@ WRITER = """if True:
     from mock_server.store.base import Kind
     from mock_server.store.sql import SqlStore
 
-    place, life, point = sys.argv[1], sys.argv[2], sys.argv[3]
+    place, url, life, point = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4]
     passed = 0
 
     def probe(at):
@@ -27,7 +27,7 @@ WRITER = """if True:
         if passed == 7:
             os._exit(9)
 
-    store = SqlStore.open(place, probe=probe)
+    store = SqlStore.open(place, url or None, probe=probe)
 
     def pair(name):
         def intent(tx):
@@ -48,8 +48,14 @@ WRITER = """if True:
 """
 
 
-def start(place, life, point="never"):
-    return subprocess.Popen([sys.executable, "-c", WRITER, place, life, point], stdout=subprocess.PIPE)
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request):
+    """None is SQLite."""
+    return request.getfixturevalue("database") if request.param == "postgres" else None
+
+
+def start(place, url, life, point="never"):
+    return subprocess.Popen([sys.executable, "-c", WRITER, place, url or "", life, point], stdout=subprocess.PIPE)
 
 
 def acknowledged(process):
@@ -59,10 +65,11 @@ def acknowledged(process):
     return [line.decode() for line in lines[:-1]]
 
 
-def check(place, names):
-    with contextlib.closing(sqlite3.connect(place / "store.sqlite3")) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    store = open_store(place)
+def check(place, url, names):
+    if url is None:
+        with contextlib.closing(sqlite3.connect(place / "store.sqlite3")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    store = open_store(place, url, standby=url is not None)  # the dead one's session may take a moment to end
     try:
         kept = {doc["id"] for doc in store.iterate(Kind.PROJECT)}
         lost = [name for name in names if f"{name}-left" not in kept or f"{name}-right" not in kept]
@@ -78,25 +85,25 @@ def check(place, names):
         store.close()
 
 
-def test_a_killed_writer_loses_nothing_that_it_has_acknowledged(tmp_path):
+def test_a_killed_writer_loses_nothing_that_it_has_acknowledged(tmp_path, url):
     names = []
     for life in range(4):
-        process = start(tmp_path / "data", f"life{life}")
+        process = start(tmp_path / "data", url, f"life{life}")
         for _ in range(5 + 17 * life):
             names.append(process.stdout.readline().decode().strip())
         os.kill(process.pid, signal.SIGKILL)
         names += acknowledged(process)
         assert process.wait(30) == -signal.SIGKILL
-        check(tmp_path / "data", names)
+        check(tmp_path / "data", url, names)
 
 
 @pytest.mark.parametrize("point", ["before commit", "after commit"])
-def test_a_crash_on_either_side_of_a_commit_loses_nothing(tmp_path, point):
-    process = start(tmp_path / "data", "life", point)
+def test_a_crash_on_either_side_of_a_commit_loses_nothing(tmp_path, url, point):
+    process = start(tmp_path / "data", url, "life", point)
     names = acknowledged(process)
     assert process.wait(60) == 9
     assert names
-    check(tmp_path / "data", names)
+    check(tmp_path / "data", url, names)
 
 
 def test_a_process_killed_while_it_makes_the_store_can_be_followed_by_another(tmp_path):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dtlpipe.graph.caching import MemoryCache as MemoryCache
     from dtlpipe.graph.components.code_nodes import CodeNodeComponent as CodeNodeComponent
     from dtlpipe.graph.components.decorator import Component as Component
+    from dtlpipe.graph.components.decorator import _hook_component_init as _hook_component_init
     from dtlpipe.graph.components.decorator import component as component
     from dtlpipe.graph.components.functions import FunctionComponent as FunctionComponent
     from dtlpipe.graph.components.sockets import GreedyVariadic as GreedyVariadic
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from dtlpipe.graph.graph import Edge as Edge
     from dtlpipe.graph.graph import Graph as Graph
     from dtlpipe.graph.graph import Node as Node
+    from dtlpipe.graph.pipeline.base import PipelineBase as PipelineBase
     from dtlpipe.graph.pipeline.pipeline import Pipeline as Pipeline
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle as PipelineStreamHandle
     from dtlpipe.graph.plan import Plan as Plan
@@ -111,6 +113,7 @@ _HOME = {
         "components.code_nodes": ("CodeNodeComponent",),
         "components.decorator": (
             "Component",
+            "_hook_component_init",
             "component",
         ),
         "components.functions": ("FunctionComponent",),
@@ -152,6 +155,7 @@ _HOME = {
             "Graph",
             "Node",
         ),
+        "pipeline.base": ("PipelineBase",),
         "pipeline.pipeline": ("Pipeline",),
         "pipeline.streaming": ("PipelineStreamHandle",),
         "plan": (
@@ -216,7 +220,7 @@ _HOME = {
     for name in names
 }
 
-__all__ = list(_HOME)
+__all__ = [name for name in _HOME if not name.startswith("_")]
 
 
 def __getattr__(name: str) -> Any:

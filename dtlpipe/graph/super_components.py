@@ -354,10 +354,10 @@ def _together(name: str, one: _Input, other: _Input) -> _Input:
     if not fits:
         owner, socket = other.paths[0]
         raise InvalidMappingTypeError(
-            f"Type conflict for input '{socket}' from component '{owner}', which '{name}' is to feed with "
-            f"{' and '.join(map('.'.join, one.paths))}. "
+            f"Type conflict for input '{socket}' from component '{owner}'. "
             f"Existing type: {type_name(one.type)}, new type: {type_name(other.type)}. "
-            "Give them names of their own in input_mapping."
+            f"'{name}' is to feed it together with {' and '.join(map('.'.join, one.paths))}; "
+            "give them names of their own in input_mapping."
         )
     return _Input(one.paths + other.paths, common, one.is_mandatory or other.is_mandatory)
 

@@ -72,8 +72,8 @@ def taken(source: str, output: Any, target: str, into: Any) -> PipelineConnectEr
     """Return the error for an input that has a sender and takes only one."""
     return PipelineConnectError(
         f"Cannot connect '{source}.{output.name}' with '{target}.{into.name}': Component '{target}' cannot accept "
-        f"multiple inputs to '{into.name}' ({type_name(into.type)}). It is already connected to component "
-        f"'{into.senders[0]}'. Inputs of type list, Optional[list], a union of lists, Variadic or GreedyVariadic "
+        f"multiple inputs to '{into.name}'. It is already connected to component '{into.senders[0]}', and its type is "
+        f"{type_name(into.type)}. Inputs of type list, Optional[list], a union of lists, Variadic or GreedyVariadic "
         "accept several senders; for others put a component before it that makes one value of them."
     )
 

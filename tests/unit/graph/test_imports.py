@@ -35,3 +35,19 @@ def test_every_exported_name_exists_and_is_listed():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nothing_like_it"):
         dtlpipe.graph.nothing_like_it  # noqa: B018
+
+
+def test_the_hook_before_construction_is_found_under_haystacks_name_but_not_advertised():
+    from dtlpipe.graph import _hook_component_init, component
+
+    @component
+    class Part:
+        def __init__(self, size):
+            self.size = size
+
+        def run(self):
+            return {}
+
+    with _hook_component_init(lambda cls, parameters: parameters.update(size=7)):
+        assert Part(1).size == 7
+    assert "_hook_component_init" not in dtlpipe.graph.__all__

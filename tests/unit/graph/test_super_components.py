@@ -208,7 +208,7 @@ def test_a_variadic_input_inside_takes_one_value():
         ({5: ["split.text"]}, "Input names in input_mapping must be strings, and 5 is none"),
         (
             {"x": ["split.text", "split.limit"]},
-            r"'limit' from component 'split', which 'x' is to feed with split\.text\. Existing type: str.*type: int",
+            r"'limit' from component 'split'\. Existing type: str.*type: int.*'x' is to feed .* with split\.text",
         ),
     ],
 )

@@ -142,6 +142,7 @@ class Nursery:
 def _environment() -> dict[str, str]:
     """The platform's variables; dtlpipe is put on the module path where it is run from its folder, not installed."""
     variables = dict(os.environ)
+    variables.pop("DTLPIPE_STORE", None)  # it may hold a password, and node code asks the platform
     variables["PYTHONUNBUFFERED"] = "1"
     package = str(FOLDER.parent.parent)
     if package not in {*site.getsitepackages(), site.getusersitepackages()}:

@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from dtlpipe.resources.projects import Projects
     from dtlpipe.resources.services import Service as Service
     from dtlpipe.resources.services import Services
+    from dtlpipe.resources.triggers import Trigger as Trigger
+    from dtlpipe.resources.triggers import Triggers
     from dtlpipe.runtime.service import BaseServiceRunner as BaseServiceRunner
     from dtlpipe.runtime.service import Context as Context
     from dtlpipe.runtime.service import Progress as Progress
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     services: Services
     executions: Executions
     commands: Commands
+    triggers: Triggers
 
 __version__ = "0.1.0"
 
@@ -157,6 +160,7 @@ _HOMES = {
     "dtlpipe.resources.pipelines": ("Pipeline",),
     "dtlpipe.resources.projects": ("Project",),
     "dtlpipe.resources.services": ("Service",),
+    "dtlpipe.resources.triggers": ("Trigger",),
     "dtlpipe.runtime.service": ("BaseServiceRunner", "Context", "Progress"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -172,6 +176,7 @@ _COLLECTIONS = (
     "pipelines",
     "projects",
     "services",
+    "triggers",
 )
 
 #: Old names of the field's SDK for members of enums: `PACKAGE_INPUT_TYPE_ITEM` is `PackageInputType.ITEM`.

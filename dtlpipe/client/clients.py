@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.pipelines import Pipelines
     from dtlpipe.resources.projects import Projects
     from dtlpipe.resources.services import Services
+    from dtlpipe.resources.triggers import Triggers
     from dtlpipe.sansio.wire import AsyncTransport, Transport
     from dtlpipe.transports.local import WsgiApp
 
@@ -101,6 +102,13 @@ class _Client(Bound[Colour]):
         from dtlpipe.resources.services import Services
 
         return Services(session=self._session)
+
+    @cached_property
+    def triggers(self) -> Triggers[Colour]:
+        """All triggers."""
+        from dtlpipe.resources.triggers import Triggers
+
+        return Triggers(session=self._session)
 
     @cached_property
     def executions(self) -> Executions[Colour]:

@@ -1,4 +1,7 @@
-"""Pipelines: definitions that are edited here, sent whole, installed and run."""
+"""Pipelines: definitions that are edited here, sent whole, installed and run.
+
+Longer than 400 lines because a pipeline and the collection of pipelines answer to the same verbs, in the field's way.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
     from dtlpipe.resources.pipeline_executions import PipelineExecution
     from dtlpipe.resources.projects import Project
+    from dtlpipe.resources.triggers import Triggers
 
 
 @attrs.define(slots=False, kw_only=True, eq=False, repr=False)
@@ -54,6 +58,13 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
     def pipeline_executions(self) -> PipelineExecutions[Colour]:
         """Its runs."""
         return PipelineExecutions(session=self._session, pipeline=self)
+
+    @property
+    def triggers(self) -> Triggers[Colour]:
+        """What starts it by itself, once it is installed."""
+        from dtlpipe.resources.triggers import Triggers
+
+        return Triggers(session=self._session, pipeline=self)
 
     @fetched
     def project(self) -> Op[Project[Colour]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.executions import Executions
     from dtlpipe.resources.pipelines import Pipelines
     from dtlpipe.resources.services import Services
+    from dtlpipe.resources.triggers import Triggers
 
 
 @attrs.define(slots=False, kw_only=True, eq=False, repr=False)
@@ -48,6 +49,13 @@ class Project(Entity[Colour], nouns.Project):  # type: ignore[misc]  # entities 
         from dtlpipe.resources.services import Services
 
         return Services(session=self._session, project_id=self.id)
+
+    @property
+    def triggers(self) -> Triggers[Colour]:
+        """Its triggers, those of its pipelines too."""
+        from dtlpipe.resources.triggers import Triggers
+
+        return Triggers(session=self._session, project_id=self.id)
 
     @property
     def executions(self) -> Executions[Colour]:

@@ -25,6 +25,7 @@ from dtlpipe.sansio.pages import Pages, listing, query_pages
 if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
     from dtlpipe.resources.executions import Execution, Executions
+    from dtlpipe.resources.triggers import Triggers
 
 
 @attrs.define(slots=False, kw_only=True, eq=False, repr=False)
@@ -40,6 +41,13 @@ class Service(Entity[Colour], nouns.Service):  # type: ignore[misc]  # entities 
         from dtlpipe.resources.executions import Executions
 
         return Executions(session=self._session, service=self)
+
+    @property
+    def triggers(self) -> Triggers[Colour]:
+        """What calls it by itself."""
+        from dtlpipe.resources.triggers import Triggers
+
+        return Triggers(session=self._session, project_id=self.project_id, service_id=self.id)
 
     @property
     def known_package(self) -> Package | None:

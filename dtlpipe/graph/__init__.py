@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from dtlpipe.graph.graph import Graph as Graph
     from dtlpipe.graph.graph import Node as Node
     from dtlpipe.graph.pipeline.base import PipelineBase as PipelineBase
+    from dtlpipe.graph.pipeline.pipeline import AsyncPipeline as AsyncPipeline
     from dtlpipe.graph.pipeline.pipeline import Pipeline as Pipeline
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle as PipelineStreamHandle
     from dtlpipe.graph.plan import Plan as Plan
@@ -156,7 +157,7 @@ _HOME = {
             "Node",
         ),
         "pipeline.base": ("PipelineBase",),
-        "pipeline.pipeline": ("Pipeline",),
+        "pipeline.pipeline": ("AsyncPipeline", "Pipeline"),
         "pipeline.streaming": ("PipelineStreamHandle",),
         "plan": (
             "Plan",

@@ -27,7 +27,7 @@ def test_importing_the_engine_loads_nothing_heavy(statement, heavy):
 def test_every_exported_name_exists_and_is_listed():
     for name in dtlpipe.graph.__all__:
         exported = getattr(dtlpipe.graph, name)
-        if isinstance(exported, type):
+        if isinstance(exported, type) and name != "AsyncPipeline":  # the old name of a class that has another
             assert exported.__name__ == name
         assert name in dir(dtlpipe.graph)
 
@@ -51,3 +51,7 @@ def test_the_hook_before_construction_is_found_under_haystacks_name_but_not_adve
     with _hook_component_init(lambda cls, parameters: parameters.update(size=7)):
         assert Part(1).size == 7
     assert "_hook_component_init" not in dtlpipe.graph.__all__
+
+
+def test_the_class_that_haystack_2_had_for_running_asynchronously_is_the_pipeline():
+    assert dtlpipe.graph.AsyncPipeline is dtlpipe.graph.Pipeline

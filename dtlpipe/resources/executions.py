@@ -25,6 +25,7 @@ from dtlpipe.sansio.waiting import wait_until
 
 if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
+    from dtlpipe.resources.commands import Command
     from dtlpipe.resources.services import Service
 
 OVER = frozenset(each.value for each in ExecutionStatus if each.is_terminal)
@@ -345,6 +346,20 @@ class Executions(Bound[Colour]):
     def rerun(self, execution: Execution[Colour]) -> Op[Execution[Colour]]:
         """Calls the function again with the same input; gives the new execution."""
         return (yield from execution.rerun.op(execution))
+
+    @operation
+    def rerun_batch(self, filters: Filters, service_id: str | None = None, wait: bool = True) -> Op[Command[Colour]]:  # noqa: FBT001, FBT002
+        """Makes all calls that match again, of this service if there is one; with `wait`, until they are accepted."""
+        from dtlpipe.resources.commands import Command
+
+        query = copy.deepcopy(filters)
+        service = service_id or (self.service.id if self.service is not None else None)
+        if service is not None and not query.has_field("serviceId"):
+            query.add("serviceId", service)
+        asked = {"query": query.prepare()["filter"]}
+        response: Response = yield Request("POST", "/executions/rerun", json=asked, once=True)
+        command = Command.from_wire(response.json(), session=self._session)
+        return (yield from command.wait.op(command)) if wait else command
 
     @operation
     def update(self, execution: Execution[Colour]) -> Op[Execution[Colour]]:

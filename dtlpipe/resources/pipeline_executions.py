@@ -82,6 +82,11 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
             self._pipeline = yield from pipelines.get.op(pipelines, pipeline_id=self.pipeline_id)
         return self._pipeline
 
+    @property
+    def reruns(self) -> list[dict[str, Any]]:
+        """How it was run again, in order: `at`, `method`, `startNodeIds`, and `replaced`, the ids of executions."""
+        return list(self.extra.get("reruns") or ())
+
     def in_progress(self) -> bool:
         """Whether it is not over."""
         return self.status not in OVER
@@ -251,9 +256,12 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
         """Runs it again, under its own id: from the beginning, from nodes, or from what failed.
 
         Args:
-            method: a `CycleRerunMethod`.
+            method: a `CycleRerunMethod`; by default, from the given nodes, or else from the beginning.
             start_nodes_ids: with START_FROM_NODES, the nodes.
             wait: until the platform has begun; `execution.wait()` waits for the end.
+
+        Raises:
+            PipelineConflict: it is not over.
         """
         runs: PipelineExecutions[Colour] = PipelineExecutions(session=self._session, pipeline=self._pipeline)
         query = Filters("id", self.id, resource=FiltersResource.PIPELINE_EXECUTION)

@@ -24,6 +24,7 @@ from dtlpipe.sansio.pages import Pages, listing, query_pages
 
 if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
+    from dtlpipe.resources.commands import Command
     from dtlpipe.resources.executions import Execution, Executions
     from dtlpipe.resources.triggers import Triggers
 
@@ -156,6 +157,12 @@ class Service(Entity[Colour], nouns.Service):  # type: ignore[misc]  # entities 
         return (
             yield from executions.create_batch.op(executions, self.id, filters, function_name, execution_inputs, wait)
         )
+
+    @operation
+    def rerun_batch(self, filters: Filters, wait: bool = True) -> Op[Command[Colour]]:  # noqa: FBT001, FBT002 - as the field's
+        """Makes all its calls that match again, as `service.executions.rerun_batch()`."""
+        executions = self.executions
+        return (yield from executions.rerun_batch.op(executions, filters, self.id, wait))
 
     @streaming
     def log(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -91,6 +91,52 @@ class Executions:
         check = partial(_check_takes_calls, service_id)
         earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request, check=check))
         return self._platform.commands.get((earlier or command)["id"])
+
+    def rerun(self, execution_id: str, creator: str) -> Document:
+        """Calls the service again with the input of an earlier call. Raises Conflict for a call that is not over."""
+        row = self._find(execution_id)
+        _refuse_again(row)
+        return self.start(row.service_id or "", inputs=row.input, function_name=row.function_name, creator=creator)
+
+    def rerun_batch(self, filter: Mapping[str, Any], *, creator: str, idempotency_key: str | None = None) -> Document:
+        """Makes all calls again that a filter finds, in one transaction; the answer is a command that is done.
+
+        Raises Conflict for a call that is not over, and NotFound or BadRequest for a service that takes none any more:
+        then none is made.
+        """
+        found = list(self._matching(filter))
+        ready: dict[tuple[str, str], tuple[Document, Document]] = {}
+        for row in found:
+            _refuse_again(row)
+            function = (row.service_id or "", row.function_name)
+            ready[function] = ready.get(function) or self._ready(*function)
+        spec = {"executions": [row.id for row in found], "inputs": [row.input for row in found]}
+        command = self._platform.commands.made("serviceRerunBatch", creator, spec)
+        calls = []
+        for row in found:
+            service, function_found = ready[row.service_id or "", row.function_name]
+            name, batch = function_found["name"], command["id"]
+            calls.append(_row(service, name, row.input, row.project_id, creator, batch_id=batch))
+        request = idempotency(idempotency_key, creator, ["rerun", dict(filter)], {"id": command["id"]})
+
+        def check(tx: Tx) -> None:
+            for service_id in {each for each, _ in ready}:
+                _check_takes_calls(service_id, tx)
+
+        submission = Submission(calls=tuple(calls), command=command, idempotency=request, check=check)
+        return self._platform.commands.get((self._platform.submit(submission) or command)["id"])
+
+    def _matching(self, filter: Mapping[str, Any]) -> Iterator[ExecutionRow]:
+        """All executions that a filter finds, the oldest first."""
+        size = 1000
+        asked = {"filter": dict(filter), "sort": {"id": "ascending"}, "pageSize": size}
+        number, total = 0, 1
+        while number * size < total:
+            rows, total = self._platform.store.find_executions({**asked, "page": number})
+            if total > BATCH_LIMIT:
+                raise BadRequest(f"the filter finds more than {BATCH_LIMIT} executions", hint="ask for parts of them")
+            yield from rows
+            number += 1
 
     def row(
         self,
@@ -208,13 +254,6 @@ class Executions:
             raise Conflict(f"execution {execution_id!r} is over already")
         return self.get(execution_id)
 
-    def rerun(self, execution_id: str, creator: str) -> Document:
-        """Calls the service again with the input of an earlier call."""
-        row = self._find(execution_id)
-        if row.service_id is None:
-            raise BadRequest("an execution of a pipeline's node is run again by executing the pipeline")
-        return self.start(row.service_id, inputs=row.input, function_name=row.function_name, creator=creator)
-
     # --- logs ---------------------------------------------------------------------------------------------------------
 
     def logs(self, body: Mapping[str, Any]) -> Document:
@@ -278,6 +317,17 @@ class Executions:
 def _refuse_paused(service: Mapping[str, Any]) -> None:
     if not service.get("active", True):
         raise BadRequest(f"service {service['name']!r} is paused", hint="resume it, or install its pipeline again")
+
+
+def _refuse_again(row: ExecutionRow) -> None:
+    """Raises unless it is a call of a service that can be made again."""
+    if row.service_id is None:
+        raise BadRequest(
+            f"execution {row.id!r} is that of a node without a service, which is no call",
+            hint="run the pipeline's execution again from the node: execution.rerun(method='startFromNodes', ...)",
+        )
+    if not lifecycle.is_final(row.status):
+        raise Conflict(f"execution {row.id!r} is {row.status} and cannot be run again before it is over")
 
 
 def _check_takes_calls(service_id: str, tx: Tx) -> None:

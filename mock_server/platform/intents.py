@@ -25,6 +25,8 @@ class Idempotency:
 class Submission:
     """New runs, new calls of services, and the command that stands for them, if one does.
 
+    `reruns` are the ids of runs that are to begin again, as the `cycleOptions` of the command say.
+
     If the idempotency key was used before, nothing is begun and the first answer is given again; the same key with
     another fingerprint is a Conflict. `check` is asked within the transaction whether what is to run may still be run,
     as that may have changed since it was looked at; what it raises undoes all.
@@ -32,6 +34,7 @@ class Submission:
 
     runs: tuple[RunRow, ...] = ()
     calls: tuple[ExecutionRow, ...] = ()
+    reruns: tuple[str, ...] = ()
     command: Document | None = None
     idempotency: Idempotency | None = None
     check: Callable[[Tx], None] | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
-from mock_server.platform import ledger, lifecycle
+from mock_server.platform import ledger, lifecycle, passes, rerunning
 from mock_server.platform.documents import require
 from mock_server.platform.execution_views import partial_execution
 from mock_server.platform.inputs import checked
@@ -156,13 +156,19 @@ class Runs:
         return page(self._render(rows), total, body, default_size=100)
 
     def _render(self, rows: Sequence[RunRow]) -> list[Document]:
-        executions = self._platform.store.executions_of([row.id for row in rows])
-        revisions = self._platform.store.get_many(Kind.REVISION, {row.revision_id for row in rows})
-        base, began = self._platform.api_url, ledger.triggers_of(self._platform.store, rows)
-        return [
-            cycle(row, executions[row.id], revisions.get(row.revision_id, {}), base) | {"triggerId": began.get(row.id)}
-            for row in rows
-        ]
+        store = self._platform.store
+        executions = store.executions_of([row.id for row in rows])
+        again = {passes.key(row.id) for row in rows if passes.repeated(executions[row.id])}
+        revisions = store.get_many(Kind.REVISION, {row.revision_id for row in rows})
+        notes = store.get_many(Kind.SETTING, again) if again else {}
+        base, began = self._platform.api_url, ledger.triggers_of(store, rows)
+        shown = []
+        for row in rows:
+            note = notes.get(passes.key(row.id))
+            counting = passes.not_replaced(executions[row.id], note)
+            more = {"triggerId": began.get(row.id), "reruns": note["passes"] if note else []}
+            shown.append(cycle(row, counting, revisions.get(row.revision_id, {}), base) | more)
+        return shown
 
     # --- ending -------------------------------------------------------------------------------------------------------
 
@@ -182,10 +188,20 @@ class Runs:
         ]
         return sum(future.result() for future in futures)
 
-    def rerun(self, pipeline_id: str, body: Mapping[str, Any], creator: str) -> Document:
-        """Runs cannot be started over yet; a new run of the same inputs can be made with `start`."""
-        raise BadRequest(
-            "this platform does not rerun executions yet", hint="execute the pipeline again, or from one node (nodeId)"
+    def rerun(
+        self,
+        pipeline_id: str,
+        *,
+        query: Mapping[str, Any],
+        method: str | None = None,
+        nodes: Sequence[str] | None = None,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Has the runs of a query begin again, each under its own id; see `rerunning`."""
+        order = passes.Order.read(method, nodes)
+        return rerunning.rerun(
+            self._platform, pipeline_id, query=query, order=order, creator=creator, idempotency_key=idempotency_key
         )
 
     def reset_statistics(self, pipeline_id: str) -> None:
@@ -253,7 +269,11 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, Any], base: str) -> Document:
-    """A run as the wire shows it. A node that the run did not reach is `pending`."""
+    """A run as the wire shows it. A node that the run did not reach is `pending`.
+
+    A run that is to begin again shows the executions that it has, and no end.
+    """
+    ended_at, error = (None, None) if row.status == lifecycle.RERUN else (row.ended_at, row.error)
     by_node: dict[str, list[ExecutionRow]] = defaultdict(list)
     for each in executions:
         if each.node_id is not None:
@@ -286,8 +306,8 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
         "createdAt": times.to_wire(row.created_at),
         "updatedAt": times.to_wire(row.updated_at),
         "startedAt": times.to_wire(row.started_at) if row.started_at else None,
-        "endedAt": times.to_wire(row.ended_at) if row.ended_at else None,
-        "duration": _seconds(row.started_at, row.ended_at),
+        "endedAt": times.to_wire(ended_at) if ended_at else None,
+        "duration": _seconds(row.started_at, ended_at),
         "maxAttempts": max((each.max_attempts for each in executions), default=1),
         "nodes": nodes,
         "executions": {node: [partial_execution(each) for each in rows] for node, rows in by_node.items()},
@@ -295,7 +315,7 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
         "startNodeId": row.start_node,
         "batchId": row.batch_id,
         "testMode": row.test_mode,
-        "error": row.error,
+        "error": error,
         "transitionErrors": row.transition_errors or [],
         "url": f"{base}/pipelines/{row.pipeline_id}/executions/{row.id}",
     }

@@ -21,7 +21,7 @@ from dtlpipe.errors import NotFound
 from dtlpipe.model import times
 from dtlpipe.model.enums import CommandStatus
 from mock_server.platform import lifecycle, passes
-from mock_server.platform.commands import RERUN, is_over
+from mock_server.platform.commands import is_over
 from mock_server.runners.blueprint import Blueprint
 from mock_server.store.base import Document, ExecutionRow, Kind, StoreError, Tx
 from mock_server.worker import messages
@@ -74,10 +74,10 @@ class Reruns:
     def restore(self, tx: Tx) -> None:
         """Takes up what is left of orders that were under way; their runs are known to the core again."""
         self._left, self._posted = {}, False
-        found = tx.find(Kind.COMMAND, {"pageSize": 1000}, where={"type": RERUN, "status": _UNDER_WAY})
-        for command in found.items:
-            note = tx.get(Kind.SETTING, _key(command["id"])) or {"runs": []}
-            self._left[command["id"]] = deque(each for each in note["runs"] if each in self.core().again)
+        noted = {"filter": {"id": {"$gte": _key(""), "$lt": _key("~")}}, "pageSize": 1000}
+        for note in tx.find(Kind.SETTING, noted).items:
+            command_id = note["id"].removeprefix(_key(""))
+            self._left[command_id] = deque(each for each in note["runs"] if each in self.core().again)
         tx.after_commit(self._pump)
 
     def _pump(self) -> None:
@@ -139,9 +139,6 @@ class Reruns:
         note = passes.with_pass(known, run_id, order, command, times.to_wire(at), sorted(replaced))
         tx.put(Kind.SETTING, note)
         self.step(tx, messages.BeginAgain(at, run_id, blueprint, tuple(kept)))
-
-
-_UNDER_WAY = [each.value for each in CommandStatus if not each.is_terminal]
 
 
 def _key(command_id: str) -> str:

@@ -19,7 +19,7 @@ from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
 from mock_server.executors.process import ProcessExecutor
-from mock_server.platform import lifecycle, views
+from mock_server.platform import lifecycle, passes, views
 from mock_server.platform.intents import earlier_answer
 from mock_server.runners import dataset
 from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
@@ -28,6 +28,8 @@ from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, LogLine, Reads, StoreError, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core, messages
+from mock_server.worker.giving_up import give_up
+from mock_server.worker.reruns import Reruns
 from mock_server.worker.ticker import SystemClock, Ticker
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Worker:
         )
         self._ticker = Ticker(platform, clock or SystemClock())
         self._core = self._new_core()
+        self._reruns = Reruns(lambda: self._core, self._step, self._post, self.blueprint, platform.hub.notify)
         self._stale = True
         self._touched = False
         self._blueprints: dict[str, Blueprint] = {}
@@ -125,12 +128,14 @@ class Worker:
         if submission.command is not None:
             tx.insert(Kind.COMMAND, submission.command)
         self._step(tx, messages.Begin(times.now(), runs, submission.calls))
+        if submission.command is not None and submission.reruns:
+            self._reruns.accept(tx, submission.command["id"], submission.reruns)
 
     def cancel_run(self, run_id: str, reason: str) -> Future[bool]:
         """The future says whether the run was open."""
 
         def intent(tx: Tx) -> bool:
-            found = run_id in self._core.runs
+            found = run_id in self._core.runs or run_id in self._core.again
             self._step(tx, messages.Cancel(times.now(), reason, run_id=run_id))
             return found
 
@@ -218,7 +223,10 @@ class Worker:
         executions = tx.executions_of([run.id for run in runs])
         now = times.now()
         for run in runs:
-            rows = executions[run.id]
+            if run.status == lifecycle.RERUN:
+                self._step(tx, messages.Rerun(now, (run,)))
+                continue
+            rows = passes.current(executions[run.id], lambda id: tx.get(Kind.SETTING, id))
             done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
             left = tuple(row for row in rows if not lifecycle.is_final(row.status))
             try:
@@ -230,22 +238,11 @@ class Worker:
             except Exception as error:  # one run that cannot go on must not keep the others from it
                 log.exception("run %s cannot be taken up again", run.id)
                 self._core.forget(run.id)
-                self._give_up(tx, run.id, [row.id for row in left], error)
+                give_up(tx, run.id, [row.id for row in left], error)
         calls = tuple(row for row in waiting if row.run_id is None)
         self._step(tx, messages.Resume(now, None, None, (), calls))
         self._apply(tx, self._core.wake(now))
-
-    def _give_up(self, tx: Tx, run_id: str, execution_ids: list[str], error: Exception) -> None:
-        now = times.now()
-        record = {
-            "type": type(error).__name__,
-            "message": f"the run cannot be taken up again: {error}",
-            "cause": "platform",
-        }
-        for each in execution_ids:
-            tx.update_execution(each, status=lifecycle.TERMINATED, ended_at=now, updated_at=now, error=record)
-        tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
-        tx.append_event(run_id, None, "run.ended", {"status": lifecycle.FAILED})
+        self._reruns.restore(tx)
 
     def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True

@@ -183,3 +183,16 @@ async def test_definitions_live_as_they_do_in_sync(project, pipeline):
     assert await pipeline.delete() is True
     with pytest.raises(dl.exceptions.NotFound):
         await project.pipelines.get(pipeline_id=pipeline.id)
+
+
+async def test_a_run_is_run_again_under_its_own_id(pipeline, items):
+    run = await pipeline.execute(execution_input={"item": items[2]})
+    await run.wait(timeout=60)
+    (first,) = run.node_executions("ten_times")
+    assert await run.rerun(method=dl.CycleRerunMethod.START_FROM_BEGINNING) is run
+    await run.wait(timeout=60)
+    (second,) = run.node_executions("ten_times")
+    assert (await run.outputs(), second.id != first.id) == ({"ten_times": 20}, True)
+    assert [each["replaced"] for each in run.reruns] == [[first.id]]
+    command = await pipeline.pipeline_executions.rerun(dl.CycleRerunMethod.START_FROM_FAILED_EXECUTIONS)
+    assert (command.status, command.spec["cycles"], command.spec["unchanged"]) == ("success", 0, 1)

@@ -164,6 +164,15 @@ def test_a_call_is_made_again_with_its_input(http, call):
     execution = finished(http, call(input={"a": 20, "b": 1}))
     again = http.ok("POST", f"{API}/executions/{execution['id']}/rerun")
     assert finished(http, again)["output"] == 21
-    assert (
-        "does not rerun a batch" in http.refused(400, "POST", f"{API}/executions/rerun", json={"query": {}})["message"]
-    )
+
+
+def test_calls_are_made_again_as_a_batch(http, call):
+    calls = [finished(http, call(input={"a": number, "b": 1})) for number in range(3)]
+    query = {"id": {"$in": [each["id"] for each in calls]}}
+    command = http.ok("POST", f"{API}/executions/rerun", json={"query": query})
+    assert command["status"] == "success"
+    assert command["spec"]["executions"] == [each["id"] for each in calls]
+    made = http.ok("POST", f"{API}/query/faas", json={"resource": "executions", "filter": {"batchId": command["id"]}})
+    assert sorted(finished(http, each)["output"] for each in made["items"]) == sorted(each["output"] for each in calls)
+    assert http.ok("POST", f"{API}/executions/rerun", json={"query": {"id": "nothing"}})["spec"]["inputs"] == []
+    http.refused(400, "POST", f"{API}/executions/rerun", json={})

@@ -52,6 +52,32 @@ class ExecutePipeline(_Body):
     node_id: str | None = Field(None, alias="nodeId")
 
 
+class Again(_Body):
+    """From where runs are run again; without a method, from the nodes that are named, or else from the beginning."""
+
+    method: str | None = None
+    start_node_ids: list[str] | None = Field(None, alias="startNodeIds")
+
+
+class Those(_Body):
+    """`{"query": ...}`: what is to be run again, by a query; whatever it says of pages is passed over."""
+
+    query: Query
+
+
+class RerunPipeline(_Body):
+    """The body of POST /pipelines/{id}/executions/rerun."""
+
+    pipeline: Again | None = None
+    batch: Those
+
+
+class RerunServices(_Body):
+    """The body of POST /executions/rerun; its query is a filter, without a frame."""
+
+    query: dict[str, Any]
+
+
 class ExecuteService(_Body):
     """The body of POST /executions/{serviceId}."""
 

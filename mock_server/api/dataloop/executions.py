@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import ExecuteService, idempotency_key
+from mock_server.api.dataloop.executing import ExecuteService, RerunServices, idempotency_key
 from mock_server.api.dataloop.holding import hold
 from mock_server.api.guard import caller
 from mock_server.api.wire import json_response
@@ -64,10 +63,8 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/executions/rerun")
     def rerun_batch() -> Any:
-        raise BadRequest(
-            "this platform does not rerun a batch of executions",
-            hint="rerun them one by one, or execute the batch again",
-        )
+        asked: RerunServices = validation.body(RerunServices)
+        return executions.rerun_batch(asked.query, creator=caller().email, idempotency_key=idempotency_key())
 
     @api.post("/executions/resource/query")
     def query_resource_executions() -> Any:

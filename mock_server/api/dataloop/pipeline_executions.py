@@ -8,7 +8,7 @@ from flask import Blueprint
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import ExecutePipeline, idempotency_key
+from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, idempotency_key
 from mock_server.api.dataloop.holding import hold
 from mock_server.api.guard import caller
 from mock_server.platform import lifecycle
@@ -60,4 +60,13 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/pipelines/<pipeline_id>/executions/rerun")
     def rerun(pipeline_id: str) -> Any:
-        return runs.rerun(pipeline_id, validation.json_object(empty=True), caller().email)
+        asked: RerunPipeline = validation.body(RerunPipeline)
+        how = asked.pipeline or Again()
+        return runs.rerun(
+            pipeline_id,
+            query=asked.batch.query.to_wire(),
+            method=how.method,
+            nodes=how.start_node_ids,
+            creator=caller().email,
+            idempotency_key=idempotency_key(),
+        )

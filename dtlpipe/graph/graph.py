@@ -7,11 +7,9 @@ way out named.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
-from typing import Any, Self
-
-import attrs
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineConnectError, PipelineValidationError
@@ -20,8 +18,7 @@ from dtlpipe.graph.ports import InputPort, OutputPort, PortKind
 __all__ = ["Edge", "Graph", "Node"]
 
 
-@attrs.frozen
-class Node:
+class Node(NamedTuple):
     """A node's name and its sockets by name, in the order of declaration."""
 
     name: str
@@ -29,7 +26,7 @@ class Node:
     outputs: dict[str, OutputPort]
 
 
-@attrs.frozen
+@dataclass(frozen=True, slots=True)
 class Edge:
     """A connection from an output socket to an input socket.
 
@@ -43,7 +40,7 @@ class Edge:
     target: str
     target_socket: str
     key: str
-    convert: Callable[[Any], Any] | None = attrs.field(default=None, eq=False)
+    convert: Callable[[Any], Any] | None = field(default=None, compare=False)
 
 
 class Graph:
@@ -163,9 +160,9 @@ class Graph:
                 node = self._nodes[edge.target]
                 socket = node.inputs[edge.target_socket]
                 if socket.kind is PortKind.STANDARD:
-                    spread = attrs.evolve(socket, kind=PortKind.STREAM)
+                    spread = replace(socket, kind=PortKind.STREAM)
                     # a new node, for plans that are frozen already share the old one
-                    self._nodes[node.name] = attrs.evolve(node, inputs=node.inputs | {socket.name: spread})
+                    self._nodes[node.name] = node._replace(inputs=node.inputs | {socket.name: spread})
                 if node.name not in seen:
                     seen.add(node.name)
                     repeating.append(node.name)
@@ -195,6 +192,8 @@ class Graph:
         try:
             return self._nodes[name]
         except KeyError:
+            import difflib
+
             near = difflib.get_close_matches(name, self._nodes, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else " Add it with add_node() first."
             raise PipelineConnectError(f"There is no node {name!r}.{hint}") from None

@@ -12,11 +12,9 @@ node uses.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-
-import attrs
 
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineValidationError
@@ -116,7 +114,7 @@ class Reset(NamedTuple):
     unreported_count: int
 
 
-@attrs.frozen(eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Plan:
     """A compiled graph. Public are the attributes below and the methods; the tables are for the scheduler.
 
@@ -159,8 +157,8 @@ class Plan:
     rank: tuple[int, ...]
     by_rank: tuple[int, ...]
     _edges_from: tuple[tuple[int, ...], ...]
-    _parts: dict[str, Plan] = attrs.field(factory=dict)
-    _fingerprint: list[str] = attrs.field(factory=list)
+    _parts: dict[str, Plan] = field(default_factory=dict)
+    _fingerprint: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         start = f", start={self.start!r}" if self.start is not None else ""
@@ -204,6 +202,8 @@ class Plan:
     def fingerprint(self) -> str:
         """Eight hex digits that differ, in all likelihood, between plans with different nodes, sockets or edges."""
         if not self._fingerprint:
+            import zlib
+
             nodes = [
                 (node.name, [(s.name, s.kind.value, s.is_mandatory) for s in node.inputs.values()], list(node.outputs))
                 for node in self.nodes
@@ -233,13 +233,13 @@ def freeze(graph: Graph) -> Plan:
     return _compile(nodes, edges, set(index.values()), None, tuple(rank), is_acyclic=acyclic)
 
 
-@attrs.define
+@dataclass(slots=True, eq=False, repr=False)
 class _Slot:
     """What the compiler learns of one input socket before it can write it down."""
 
     number: int
     kind: int
-    senders: dict[int, int] = attrs.field(factory=dict)  # sender node -> link, once links are numbered
+    senders: dict[int, int] = field(default_factory=dict)  # sender node -> link, once links are numbered
 
 
 def _compile(  # noqa: C901 - one table after the other
@@ -329,7 +329,7 @@ def _compile(  # noqa: C901 - one table after the other
         ),
         rank=rank,
         by_rank=tuple(sorted(range(len(rank)), key=rank.__getitem__)),
-        edges_from=tuple(map(tuple, leaving)),
+        _edges_from=tuple(map(tuple, leaving)),
     )
 
 

@@ -16,9 +16,8 @@ its own. A node that has a stream socket keeps the values of its standard socket
 from __future__ import annotations
 
 import enum
-from typing import Any
-
-import attrs
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 __all__ = ["NO_DEFAULT", "NO_OUTPUT", "InputPort", "Mark", "OutputPort", "PortKind"]
 
@@ -50,7 +49,7 @@ class PortKind(enum.Enum):
     STREAM = "stream"
 
 
-@attrs.frozen
+@dataclass(frozen=True, slots=True)
 class InputPort:
     """An input of a node.
 
@@ -63,10 +62,14 @@ class InputPort:
     """
 
     name: str
-    kind: PortKind = attrs.field(default=PortKind.STANDARD, converter=PortKind)
+    kind: PortKind = PortKind.STANDARD
     type: Any = Any
     default_value: Any = NO_DEFAULT
     wrap_input_in_list: bool = True
+
+    def __post_init__(self) -> None:
+        if type(self.kind) is not PortKind:
+            object.__setattr__(self, "kind", PortKind(self.kind))
 
     @property
     def is_mandatory(self) -> bool:
@@ -81,8 +84,7 @@ class InputPort:
         return self.kind is not PortKind.STANDARD
 
 
-@attrs.frozen
-class OutputPort:
+class OutputPort(NamedTuple):
     """An output of a node. Several connections may leave it; each receives the same value."""
 
     name: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
-
-import attrs
 
 __all__ = ["Task", "TaskKey", "make_task"]
 
@@ -12,7 +11,7 @@ TaskKey = tuple[str, int]
 """A task's identity within its run: (node name, visit)."""
 
 
-@attrs.frozen(weakref_slot=False)
+@dataclass(frozen=True, slots=True)
 class Task:
     """A node's visit, handed out. Two tasks are equal if node and visit are.
 
@@ -26,7 +25,7 @@ class Task:
     node: str
     index: int
     visit: int
-    inputs: dict[str, Any] = attrs.field(eq=False)
+    inputs: dict[str, Any] = field(compare=False)
 
     @property
     def key(self) -> TaskKey:

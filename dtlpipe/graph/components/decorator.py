@@ -19,9 +19,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import MethodType
-from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload, runtime_checkable
-
-import attrs
+from typing import Any, Final, NamedTuple, ParamSpec, Protocol, TypeVar, cast, overload, runtime_checkable
 
 from dtlpipe.graph.components.hooks import construct
 from dtlpipe.graph.components.hooks import hook_component_init as _hook_component_init
@@ -53,8 +51,7 @@ class Component(Protocol):
         ...
 
 
-@attrs.frozen(eq=False)
-class _Reading:
+class _Reading(NamedTuple):
     """What a class's methods say, as long as they are these methods."""
 
     run: Any

@@ -9,9 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, get_type_hints
-
-import attrs
+from typing import Any, NamedTuple, get_type_hints
 
 from dtlpipe.graph.components.sockets import EMPTY, InputSocket, is_variadic
 
@@ -20,8 +18,7 @@ __all__ = ["Parameter", "Signature", "differences", "read", "same_socket"]
 _VARIOUS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-@attrs.frozen(eq=False)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter that is an input: what a new socket of it is made from."""
 
     name: str
@@ -33,8 +30,7 @@ class Parameter:
         return InputSocket(self.name, self.annotation, self.default)
 
 
-@attrs.frozen(eq=False)
-class Signature:
+class Signature(NamedTuple):
     """What a function takes and gives.
 
     Attributes:

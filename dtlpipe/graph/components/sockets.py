@@ -10,9 +10,8 @@ components and annotations of both libraries mix freely.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias, TypeVar, get_args
-
-import attrs
 
 from dtlpipe.graph.errors import ComponentError
 
@@ -43,7 +42,7 @@ class EMPTY:
     """The default of an input that has none. The class itself is the mark; it is never instantiated."""
 
 
-@attrs.define
+@dataclass
 class InputSocket:
     """An input of a component.
 
@@ -63,12 +62,12 @@ class InputSocket:
     name: str
     type: Any
     default_value: Any = EMPTY
-    is_lazy_variadic: bool = attrs.field(init=False, default=False)
-    is_greedy: bool = attrs.field(init=False, default=False)
-    senders: list[str] = attrs.field(factory=list)
+    is_lazy_variadic: bool = field(init=False, default=False)
+    is_greedy: bool = field(init=False, default=False)
+    senders: list[str] = field(default_factory=list)
     wrap_input_in_list: bool = True
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         mark = _mark(self.type)
         self.is_lazy_variadic = mark == VARIADIC_MARK
         self.is_greedy = mark == GREEDY_VARIADIC_MARK
@@ -92,7 +91,7 @@ class InputSocket:
         return self.default_value is EMPTY
 
 
-@attrs.define
+@dataclass
 class OutputSocket:
     """An output of a component.
 
@@ -104,7 +103,7 @@ class OutputSocket:
 
     name: str
     type: Any
-    receivers: list[str] = attrs.field(factory=list)
+    receivers: list[str] = field(default_factory=list)
 
 
 class Sockets:

@@ -10,9 +10,8 @@ the names; what a user sees in the order of the pipeline (warming up, missing in
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
-
-import attrs
 
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.pipeline.connecting import gathers
@@ -41,7 +40,7 @@ class Given(NamedTuple):
 _UNFED = Given(None, gathers=False)
 
 
-@attrs.frozen(eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compiled:
     """A pipeline for runs.
 
@@ -79,7 +78,7 @@ class Compiled:
     _version: int
     _sockets: tuple[dict[str, Any], ...]
     _socket_count: int
-    _variants: dict[frozenset[tuple[str, str]], Compiled] = attrs.field(factory=dict)
+    _variants: dict[frozenset[tuple[str, str]], Compiled] = field(default_factory=dict)
 
     def holds_for(self, network: Network) -> bool:
         """Whether the network is still the one that was compiled, and no component has got another input meanwhile."""
@@ -94,7 +93,7 @@ class Compiled:
         graph = Graph()
         for name, node in self._graph.nodes.items():
             ports = [
-                attrs.evolve(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (name, own) in wanted else port
+                replace(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (name, own) in wanted else port
                 for own, port in node.inputs.items()
             ]
             graph.add_node(name, ports, node.outputs.values())
@@ -104,7 +103,7 @@ class Compiled:
             )
         if len(self._variants) >= _VARIANTS:  # the inputs of runs, not the pipeline, decide how many there are
             self._variants.clear()
-        made = self._variants[wanted] = attrs.evolve(self, plan=freeze(graph), graph=graph)
+        made = self._variants[wanted] = replace(self, plan=freeze(graph), _graph=graph)
         return made
 
 
@@ -162,10 +161,10 @@ def compile_network(network: Network) -> Compiled:
         flat={name: tuple(components) for name, components in flat.items()},
         flat_names=frozenset(name for own in givens.values() for name in own),
         leaves=frozenset(leaves),
-        graph=graph,
-        version=version,
-        sockets=input_dicts,
-        socket_count=sum(map(len, input_dicts)),
+        _graph=graph,
+        _version=version,
+        _sockets=input_dicts,
+        _socket_count=sum(map(len, input_dicts)),
     )
 
 

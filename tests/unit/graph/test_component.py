@@ -187,7 +187,7 @@ class TestRunAsync:
 def test_the_decorator_is_light_to_import():
     code = (
         "import sys; from dtlpipe.graph import component; "
-        "print([m for m in ('asyncio', 'logging', 'dataclasses', 'typing_extensions') if m in sys.modules])"
+        "print([m for m in ('asyncio', 'logging', 'attr', 'typing_extensions') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -7,14 +7,15 @@ one round trip, whatever the number of its statements, and what fails still fail
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 import psycopg
 import sqlalchemy as sa
 from psycopg import errors
 
-from mock_server.store.dialect import Cursor, Db
+from mock_server.store.dialect import Db
+from mock_server.store.exchange import Done, Exchange
 
 
 @attrs.define(eq=False)
@@ -30,19 +31,16 @@ class PipelinedRaw:
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
+        self._exchange = Exchange(connection)
         self._queue: list[_Queued] = []
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Cursor:
-        if not self._queue:
-            return self.connection.execute(cast("Any", sql), parameters or None)
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Done:
         self._queue.append(_Queued(sql, parameters or None))
-        return self.flush()
+        return self._go()
 
-    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Cursor:
-        self.flush()
-        cursor = self.connection.cursor()
-        cursor.executemany(cast("Any", sql), parameters)
-        return cursor
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Done:
+        self._queue += [_Queued(sql, each) for each in parameters]
+        return self._go()
 
     def put_off(self, queued: _Queued) -> None:
         self._queue.append(queued)
@@ -50,26 +48,20 @@ class PipelinedRaw:
     def drop(self, *, all_: bool = False) -> None:
         self._queue = [] if all_ else [each for each in self._queue if each.control]
 
-    def flush(self) -> Cursor:
-        """Executes what was put off; the cursor of the last. Raises what the first that failed raises."""
+    def flush(self) -> None:
+        """Executes what was put off. Raises what the first that failed raises."""
+        if self._queue:
+            self._go()
+
+    def _go(self) -> Done:
         queue, self._queue = self._queue, []
-        if not queue:
-            return self.connection.cursor()
         try:
-            return self._send(queue)
+            return self._exchange.run([(each.sql, each.parameters) for each in queue])
         except errors.UniqueViolation as error:
             refusal = self._refusal(queue, error)
             if refusal is None:
                 raise
             raise refusal from error
-
-    def _send(self, queue: list[_Queued]) -> Cursor:
-        if len(queue) == 1:
-            cursors = [self.connection.execute(cast("Any", queue[0].sql), queue[0].parameters)]
-        else:
-            with self.connection.pipeline():
-                cursors = [self.connection.execute(cast("Any", each.sql), each.parameters) for each in queue]
-        return cursors[-1]
 
     @staticmethod
     def _refusal(queue: list[_Queued], error: errors.UniqueViolation) -> Exception | None:
@@ -107,7 +99,7 @@ class PipelinedDb(Db):
         self._raw.drop()
 
     def commit(self) -> None:
-        cursor = cast("psycopg.Cursor[Any]", self._raw.execute("COMMIT"))
+        cursor = self._raw.execute("COMMIT")
         if cursor.statusmessage != "COMMIT":  # PostgreSQL answers the COMMIT of a failed transaction so, without error
             raise errors.InFailedSqlTransaction(f"the transaction had failed, and was ended by {cursor.statusmessage}")
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's own words: connections, leadership, errors. Only `pipelined`, beside it, knows some of them, too.
+"""PostgreSQL's own words: connections, leadership, errors. Only `pipelined` and `exchange` know some of them, too.
 
 The law: who writes, leads. The writer's session holds an advisory lock of its database (and schema) as long as it
 lives, and the changes go through that very session. So two platforms cannot both write: whoever loses the session loses
@@ -143,7 +143,6 @@ class Postgres:
         except (sa.exc.DBAPIError, psycopg.Error) as error:
             raise self.failure(error) or StoreError(f"{self.place} refuses: {error}", retry_after=1.0) from error
         connection = cast("psycopg.Connection", core.connection.dbapi_connection)
-        connection.prepare_threshold = 1
         db = PipelinedDb(core, PipelinedRaw(connection))
         try:
             connection.execute(cast("Any", f"{_KEEPALIVE}; SET lock_timeout = '{_LOCK_WAIT}s'{more}"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from dtlpipe.model.enums import TriggerResource
 from mock_server.platform.existing_data import LOADS
 from mock_server.platform.graph_rules import PORT_TYPES, Definition, Problem, code_of, graph_of, label
 from mock_server.store.base import Document
@@ -19,6 +20,8 @@ from mock_server.store.base import Document
 CODE_TYPES = frozenset({"code", "ml", "custom"})
 #: Types of nodes that this platform runs.
 OFFERED = CODE_TYPES | {"function", "storage"}
+#: What has events on this platform.
+HAPPENING = (TriggerResource.ITEM.value, TriggerResource.ANNOTATION.value, TriggerResource.DATASET.value)
 
 
 @attrs.frozen
@@ -180,6 +183,7 @@ def warnings(pipeline: Definition) -> list[Problem]:
             )
     found += _unreached(pipeline)
     found += _never_taken(pipeline)
+    found += _never_fired(pipeline)
     return found
 
 
@@ -196,6 +200,20 @@ def _unreached(pipeline: Definition) -> Iterator[Problem]:
                 ("nodes", index),
                 node=label(node),
                 hint="connect it to a node that is reached",
+            )
+
+
+def _never_fired(pipeline: Definition) -> Iterator[Problem]:
+    nodes = {node["id"]: node for node in pipeline["nodes"]}
+    for index, start in enumerate(pipeline["startNodes"]):
+        resource = ((start.get("trigger") or {}).get("spec") or {}).get("resource")
+        if resource is not None and resource not in HAPPENING:
+            node = nodes[start["nodeId"]]
+            yield Problem(
+                f"the trigger of node {label(node)!r} never fires: nothing happens to a resource {resource!r} here",
+                ("startNodes", index, "trigger", "spec", "resource"),
+                node=label(node),
+                hint=f"events are about {', '.join(HAPPENING)}",
             )
 
 

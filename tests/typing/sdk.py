@@ -13,6 +13,7 @@ import dtlpipe as dl
 from dtlpipe.resources.datasets import Dataset
 from dtlpipe.resources.items import Item
 from dtlpipe.resources.projects import Project
+from dtlpipe.resources.triggers import Trigger
 from dtlpipe.sansio.operation import Async, Sync
 from dtlpipe.sansio.pages import Pages
 
@@ -30,6 +31,18 @@ def a_client_gives_entities(client: dl.Client) -> None:
     assert_type(item.stream_bytes(), Iterator[bytes])
     assert_type(item.size, int | None)
     assert_type(dataset.items.download(local_path="out"), list[str])
+
+
+def a_trigger_is_an_entity_and_a_service_and_a_pipeline_have_theirs(client: dl.Client) -> None:
+    trigger = client.triggers.get(trigger_id="1")
+    assert_type(trigger, Trigger[Sync])
+    assert_type(trigger.update(), Trigger[Sync])
+    assert_type(trigger.filters, dict[str, object])  # type: ignore[assert-type]
+    trigger.filters = dl.Filters("dir", "/in")
+    trigger.actions = dl.TriggerAction.CREATED
+    trigger.filters = 3  # type: ignore[assignment]
+    _ = assert_type(client.pipelines.get("pipe").triggers.list(), Pages[Trigger[Sync], Sync])
+    assert_type(client.services.get("service").triggers.create(), Trigger[Sync] | bool)
 
 
 def pages_are_of_entities(client: dl.Client) -> None:

@@ -141,6 +141,13 @@ class TestFilters:
         with pytest.raises(BadRequest, match="the trigger of node 'node a' is wrong"):
             listening(on("Created", **({"mode": spec["executionMode"]} if "executionMode" in spec else spec)))
 
+    def test_one_for_what_never_happens_here_is_taken_with_a_warning(self, platform, create):
+        body = definition(code_node("a"), starts=[root("a", trigger=on("statusChanged", resource="ItemStatus"))])
+        create(body)
+        said = platform.pipelines.validate(body)
+        assert said["valid"]
+        assert "never fires" in said["warnings"][0]["message"]
+
 
 class TestOnce:
     def test_one_that_fires_once_does_so_for_each_resource(self, platform, listening, dataset):

@@ -162,7 +162,9 @@ class PipelineSnapshot:
                 include_outputs_from=set(data.get("include_outputs_from", ())),
                 run=data.get("run"),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except _InvalidSnapshot:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise _InvalidSnapshot(
                 f"The data is no pipeline snapshot: {type(error).__name__}: {error}. "
                 "It needs 'pipeline_state' and 'break_point' as PipelineSnapshot.to_dict writes them."

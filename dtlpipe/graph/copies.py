@@ -13,6 +13,8 @@ import copy
 import types
 from typing import Any
 
+from dtlpipe.graph.errors import PipelineValidationError
+
 __all__ = ["ATOMIC", "copied"]
 
 ATOMIC = frozenset(
@@ -39,11 +41,22 @@ _TOOLS = frozenset({("haystack.tools.tool", "Tool"), ("haystack.tools.toolset", 
 
 
 def copied(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return a task's inputs with every mutable value copied in depth. Values that occur twice stay one value."""
+    """Return a task's inputs with every mutable value copied in depth. Values that occur twice stay one value.
+
+    Raises:
+        PipelineValidationError: a value is nested deeper than Python's recursion limit allows to follow.
+    """
     result = {}
     memo: dict[int, Any] = {}
-    for socket, value in inputs.items():
-        result[socket] = value if type(value) in ATOMIC else _copied(value, memo)
+    socket = ""
+    try:
+        for socket, value in inputs.items():
+            result[socket] = value if type(value) in ATOMIC else _copied(value, memo)
+    except RecursionError as error:
+        raise PipelineValidationError(
+            f"The value of '{socket}' is nested too deeply to be copied, as every component gets its own copy. "
+            "Make it flatter, or raise sys.setrecursionlimit()."
+        ) from error
     return result
 
 
@@ -69,11 +82,9 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         result = memo.setdefault(key, items)  # a ring through the tuple has copied it meanwhile
     elif kind is set or kind is frozenset:
         result = memo[key] = kind([_copied(item, memo) for item in value])
-    elif _is_shared(value):
-        result = value
     else:
-        try:
-            result = _copied_object(value, memo)
+        try:  # even asking may fail: an object may answer for attributes that it does not have
+            result = value if _is_shared(value) else _copied_object(value, memo)
         except Exception:  # noqa: BLE001 - whatever its copy protocol raises, the value is shared instead
             result = value
         memo[key] = result

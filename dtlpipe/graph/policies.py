@@ -144,6 +144,11 @@ def _output_name(value: Any) -> str | None:
     raise PipelineValidationError(f"error_output must be the name of an output, such as 'error', not {value!r}.")
 
 
+def _is_cache(_: Any, __: attrs.Attribute[Any], value: Any) -> None:
+    if not (value is None or (callable(getattr(value, "get", None)) and callable(getattr(value, "put", None)))):
+        raise PipelineValidationError(f"cache must be a MemoryCache, a DiskCache or alike, not {value!r:.80}.")
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """What is done around the call of a component.
@@ -165,7 +170,7 @@ class Policy:
     retry: Retry | None = attrs.field(default=None, converter=_retry)
     timeout: float | None = attrs.field(default=None, validator=attrs.validators.optional(_positive))
     error_output: str | None = attrs.field(default=None, converter=_output_name)
-    cache: Cache | None = None
+    cache: Cache | None = attrs.field(default=None, validator=_is_cache)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the policy as data; only what is set.

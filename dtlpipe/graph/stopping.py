@@ -73,11 +73,22 @@ def check_break_point(
         pipeline_snapshot: what the run goes on from, if it does.
 
     Raises:
-        PipelineInvalidPipelineSnapshotError: the snapshot was made at this very breakpoint.
-        PipelineValidationError: there is no such component.
+        PipelineInvalidPipelineSnapshotError: the snapshot is none, or was made at this very breakpoint.
+        PipelineValidationError: the breakpoint is none, or there is no such component or visit.
     """
+    if not (pipeline_snapshot is None or isinstance(pipeline_snapshot, PipelineSnapshot)):
+        raise PipelineInvalidPipelineSnapshotError(
+            f"pipeline_snapshot is a {type(pipeline_snapshot).__qualname__}, and no snapshot. Make one of data with "
+            "PipelineSnapshot.from_dict, or read a file with load_pipeline_snapshot."
+        )
     if break_point is None:
         return
+    name, visit = getattr(break_point, "component_name", None), getattr(break_point, "visit_count", None)
+    if not (isinstance(name, str) and _is_count(visit)):
+        raise PipelineValidationError(
+            f"break_point is {break_point!r:.200}; give a Breakpoint with the name of a component and the number of "
+            "its visit, 0 for the first."
+        )
     if pipeline_snapshot is not None:
         made = pipeline_snapshot.break_point
         if (made.component_name, made.visit_count) == (break_point.component_name, break_point.visit_count):
@@ -195,9 +206,20 @@ def resume(snapshot: PipelineSnapshot, compiled: C, *, mode: Mode, max_runs_per_
     """Return a run that goes on from a snapshot. The snapshot stays as it is, for other runs.
 
     Raises:
-        PipelineInvalidPipelineSnapshotError: the snapshot is of another pipeline or a newer version; says what differs.
+        PipelineInvalidPipelineSnapshotError: the snapshot is damaged, or of another pipeline or a newer version; says
+            what differs.
         DeserializationError: a value names a class that may not be imported, or is damaged.
     """
+    try:
+        return _resumed(snapshot, compiled, mode, max_runs_per_node)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise PipelineInvalidPipelineSnapshotError(
+            f"Invalid pipeline snapshot: it is damaged ({type(error).__name__}: {error}). "
+            "Resume with it as PipelineSnapshot.to_dict wrote it."
+        ) from error
+
+
+def _resumed(snapshot: PipelineSnapshot, compiled: C, mode: Mode, max_runs_per_node: int) -> Resumed[C]:
     _check_pipeline(snapshot, compiled.plan)
     held, live = snapshot.pipeline_state, snapshot.live
     if live is not None and live.written == (held.inputs, held.pipeline_outputs, snapshot.original_input_data):
@@ -243,6 +265,11 @@ def _read(snapshot: PipelineSnapshot) -> dict[str, Any]:
 
 
 def _check_pipeline(snapshot: PipelineSnapshot, plan: Plan) -> None:
+    for name, visits in snapshot.pipeline_state.component_visits.items():
+        if not _is_count(visits):
+            raise PipelineInvalidPipelineSnapshotError(
+                f"Invalid pipeline snapshot: it is damaged: component '{name}' has run {visits!r:.80} times."
+            )
     names = set(plan.names)
     ordered = set(snapshot.ordered_component_names)
     run = snapshot.run
@@ -265,6 +292,10 @@ def _check_pipeline(snapshot: PipelineSnapshot, plan: Plan) -> None:
             "Invalid pipeline snapshot: it was made of another pipeline than the current one. "
             f"The current one has: {'; '.join(found)}."
         )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 def _check_names(where: str, names: Collection[str], plan: Plan) -> None:

@@ -29,6 +29,8 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
+from dtlpipe.graph.errors import PipelineValidationError
+
 if TYPE_CHECKING:
     from dtlpipe.graph.recorder import Recorder
 
@@ -151,9 +153,16 @@ def enable_tracing(provided_tracer: Tracer | Literal["auto"] = "auto") -> Tracer
     Args:
         provided_tracer: "auto" is OpenTelemetry's global tracer provider if the package opentelemetry-api is installed,
             and a new `Recorder` otherwise.
+
+    Raises:
+        PipelineValidationError: it is no tracer.
     """
     if provided_tracer == "auto":
         provided_tracer = _chosen()
+    if isinstance(provided_tracer, (str, type)) or not hasattr(provided_tracer, "trace"):
+        raise PipelineValidationError(
+            f"{provided_tracer!r:.80} is no tracer: give an object with a method 'trace', or nothing for OpenTelemetry."
+        )
     tracer.actual_tracer = provided_tracer
     return provided_tracer
 

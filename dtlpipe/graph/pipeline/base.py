@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from dtlpipe.graph.errors import DeserializationError, PipelineValidationError
-from dtlpipe.graph.pipeline import adding, connecting, describing, guarding, refusals
+from dtlpipe.graph.pipeline import adding, connecting, describing, guarding, refusals, resources
 from dtlpipe.graph.pipeline.network import Network
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ class PipelineBase:
         max_runs_per_component: int = 100,
         connection_type_validation: bool = True,  # noqa: FBT001, FBT002 - Haystack's signature
     ) -> None:
+        if not isinstance(metadata or {}, Mapping):
+            raise PipelineValidationError(f"metadata is {metadata!r:.80}; give a dict.")
+        if not isinstance(max_runs_per_component, (int, float)):
+            raise PipelineValidationError(
+                f"max_runs_per_component is {max_runs_per_component!r:.80}; give a number: how often one component may "
+                "run in a run of the pipeline."
+            )
         self.metadata = metadata or {}
         self.graph = Network()
         self._max_runs_per_component = max_runs_per_component
@@ -91,6 +98,8 @@ class PipelineBase:
 
     def add_components(self, components: Mapping[str, Any]) -> Self:
         """Add components by name: all of them, or none if one is refused. Errors as `add_component`."""
+        if not isinstance(components, Mapping):
+            raise PipelineValidationError(f"components is {components!r:.80}; give a dict {{name: component}}.")
         adding.add(self, adding.checked(self, components.items()))
         return self
 
@@ -199,38 +208,26 @@ class PipelineBase:
     # ---- resources ---------------------------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Call `warm_up` of each component that has it, in the order in which they were added."""
-        for name, instance in self.walk():
-            if hasattr(instance, "warm_up"):
-                _log("Warming up component %s...", name)
-                instance.warm_up()
+        """Call `warm_up` of each component that has it, in the order in which they were added.
+
+        What one raises leaves with a note that names the component.
+
+        Raises:
+            ComponentError: a `warm_up` is a coroutine function.
+        """
+        resources.warm_up(self.graph)
 
     async def warm_up_async(self) -> None:
         """Warm up on the event loop, by `warm_up_async` where a component has it, else by `warm_up`."""
-        for name, instance in self.walk():
-            if hasattr(instance, "warm_up_async"):
-                _log("Warming up component %s...", name)
-                await instance.warm_up_async()
-            elif hasattr(instance, "warm_up"):
-                _log("Warming up component %s...", name)
-                instance.warm_up()
+        await resources.warm_up_async(self.graph)
 
     def close(self) -> None:
-        """Call `close` of each component that has it."""
-        for name, instance in self.walk():
-            if hasattr(instance, "close"):
-                _log("Closing component %s...", name)
-                instance.close()
+        """Call `close` of each component that has it: of all, and then raise what the first one raised that failed."""
+        resources.close(self.graph)
 
     async def close_async(self) -> None:
-        """Close by `close_async` where a component has it, else by `close`."""
-        for name, instance in self.walk():
-            if hasattr(instance, "close_async"):
-                _log("Closing component %s...", name)
-                await instance.close_async()
-            elif hasattr(instance, "close"):
-                _log("Closing component %s...", name)
-                instance.close()
+        """Close by `close_async` where a component has it, else by `close`. As `close`."""
+        await resources.close_async(self.graph)
 
     # ---- as data -----------------------------------------------------------------------------------------------------
 
@@ -373,12 +370,6 @@ class PipelineBase:
         from dtlpipe.graph.drawing import to_svg
 
         return to_svg(self)
-
-
-def _log(message: str, name: str) -> None:
-    import logging
-
-    logging.getLogger(__name__).info(message, name)
 
 
 def _or_yaml(marshaller: Marshaller | None) -> Marshaller:

@@ -21,11 +21,17 @@ __all__ = ["check_policy", "runnable", "set_policy"]
 
 
 def check_policy(name: str, instance: Any, policy: Policy) -> None:
-    """Refuse a policy whose error output a component has already.
+    """Refuse what is no policy, and one whose error output a component has already.
 
     Raises:
         PipelineValidationError: it has.
     """
+    from dtlpipe.graph.policies import Policy
+
+    if not isinstance(policy, Policy):
+        raise PipelineValidationError(
+            f"The policy of component '{name}' is {policy!r:.80}; give a Policy, such as Policy(timeout=5.0)."
+        )
     if policy.error_output in _own_outputs(instance):
         raise PipelineValidationError(
             f"Component '{name}' has an output '{policy.error_output}' of its own. "

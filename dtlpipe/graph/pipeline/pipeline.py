@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle
     from dtlpipe.graph.schedule import Mode
 
-__all__ = ["Pipeline"]
+__all__ = ["AsyncPipeline", "Pipeline"]
 
 
 class Pipeline(PipelineBase):
@@ -50,7 +50,7 @@ class Pipeline(PipelineBase):
 
         Args:
             data: the inputs.
-            include_outputs_from: components all of whose outputs are wanted.
+            include_outputs_from: components all of whose outputs are wanted; a string is the name of one.
             break_point: stop before this visit of this component, with a snapshot.
             pipeline_snapshot: go on from here instead of beginning anew; `data` is ignored then.
             snapshot_callback: receives each snapshot that is made, instead of a file.
@@ -146,7 +146,7 @@ class Pipeline(PipelineBase):
 
         Args:
             data: the inputs. A `streaming_callback` among them receives its component's chunks too.
-            streaming_components: those whose chunks are wanted; None means all that stream.
+            streaming_components: those whose chunks are wanted, or the name of one; None means all that stream.
             include_outputs_from: components all of whose outputs are wanted in the handle's `result`.
             concurrency_limit: as `run_async`.
             cancel_on_abandon: cancel the run when whoever iterates stops before its end.
@@ -199,3 +199,7 @@ class Pipeline(PipelineBase):
             async for _ in steps:
                 pass
         return run.outputs
+
+
+AsyncPipeline = Pipeline
+"""The name under which Haystack 2 had the asynchronous ways to run."""

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtlpipe.graph import tracing
 from dtlpipe.graph.calls import run_calls
@@ -25,6 +24,7 @@ from dtlpipe.graph.errors import (
     PipelineComponentsBlockedError,
     PipelineMaxComponentRuns,
     PipelineRuntimeError,
+    PipelineValidationError,
 )
 from dtlpipe.graph.pipeline.compiling import Compiled
 from dtlpipe.graph.pipeline.ending import warn_if_blocked
@@ -52,7 +52,7 @@ __all__ = ["Outputs", "Run", "Stops", "begin", "finish", "refuse_blocked", "run_
 Outputs = dict[str, dict[str, Any]]
 
 
-@attrs.define(eq=False)
+@dataclass(slots=True, eq=False)
 class Run:
     """One run of a pipeline.
 
@@ -84,8 +84,7 @@ class Run:
         return self.state.outputs
 
 
-@attrs.frozen
-class Stops:
+class Stops(NamedTuple):
     """Where a run begins and ends, other than usual.
 
     Attributes:
@@ -99,8 +98,8 @@ class Stops:
     callback: SnapshotCallback | None = None
 
     def check(self, compiled: Compiled) -> None:
-        """Refuse a breakpoint that cannot be reached. Errors as `stopping.check_break_point`."""
-        if self.break_point is not None:
+        """Refuse a breakpoint that cannot be reached, and no snapshot. Errors as `stopping.check_break_point`."""
+        if self.break_point is not None or self.snapshot is not None:
             from dtlpipe.graph.stopping import check_break_point
 
             check_break_point(self.break_point, compiled.givens, self.snapshot)
@@ -233,11 +232,21 @@ def finish(run: Run) -> None:
 
 
 def _known(compiled: Compiled, include: Collection[str]) -> frozenset[str]:
-    """Return the components whose outputs are wanted; warn of names that nobody has, which Haystack passes over."""
+    """Return the components whose outputs are wanted; warn of names that nobody has, which Haystack passes over.
+
+    Raises:
+        PipelineValidationError: what should be names of components is something else.
+    """
     names = compiled.plan.index.keys()
-    if not names >= set(include):
+    try:
+        wanted = frozenset([include] if isinstance(include, str) else include)
+    except TypeError as error:
+        raise PipelineValidationError(
+            f"include_outputs_from is {include!r:.80}; give a set of names of components."
+        ) from error
+    if not names >= wanted:
         logger.warning(
             "include_outputs_from names %s, but the pipeline has no such components; their outputs will be missing.",
-            sorted(map(str, set(include) - names)),
+            sorted(map(str, wanted - names)),
         )
-    return frozenset(include) & names
+    return wanted & names

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextvars
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -35,15 +35,15 @@ __all__ = ["check_limit", "partial", "steps"]
 Step = tuple[Task, Mapping[str, Any]]
 
 
-def check_limit(concurrency_limit: int) -> None:
+def check_limit(concurrency_limit: object) -> None:
     """Refuse a number of places that lets nothing run.
 
     Raises:
-        PipelineValidationError: it is below 1.
+        PipelineValidationError: it is below 1, or no number.
     """
-    if concurrency_limit < 1:
+    if not (isinstance(concurrency_limit, (int, float)) and concurrency_limit >= 1):
         raise PipelineValidationError(
-            f"concurrency_limit must be greater than or equal to 1, but is {concurrency_limit}: it is the number of "
+            f"concurrency_limit must be greater than or equal to 1, but is {concurrency_limit!r}: it is the number of "
             "components that may run at the same time."
         )
 
@@ -97,6 +97,14 @@ def partial(run: Run, task: Task, outputs: Mapping[str, Any]) -> dict[str, Any]:
         return copied(dict(outputs))
     consumed = run.compiled.plan.consumed[task.index]
     return copied({name: value for name, value in outputs.items() if name not in consumed})
+
+
+def _outcome(run: Callable[..., Any], inputs: dict[str, Any]) -> tuple[Any, StopIteration | None]:
+    """Call a component in its thread. A StopIteration is returned: a future refuses it, and would never be done."""
+    try:
+        return run(**inputs), None
+    except StopIteration as error:
+        return None, error
 
 
 class _Watch:
@@ -217,7 +225,9 @@ class _Places:
             if compiled.supports_async[node]:
                 outputs = await instance.run_async(**inputs)
             else:
-                outputs = await self._to_thread(instance.run, **inputs)
+                outputs, stopped = await self._to_thread(_outcome, instance.run, inputs)
+                if stopped is not None:
+                    raise stopped
             return checked(compiled, task, outputs)
         except Exception as error:  # noqa: BLE001 - components raise anything
             raise_failure(compiled, task, error)

@@ -29,16 +29,16 @@ __all__ = ["Visit", "check_parallel", "run_parallel"]
 Visit = Callable[[Task, dict[str, Any]], Mapping[str, Any]]
 
 
-def check_parallel(parallel: int) -> None:
+def check_parallel(parallel: object) -> None:
     """Refuse a number of threads in which nothing can run.
 
     Raises:
-        PipelineValidationError: it is below 1.
+        PipelineValidationError: it is below 1, or no number.
     """
-    if parallel < 1:
+    if not (isinstance(parallel, (int, float)) and parallel >= 1):
         raise PipelineValidationError(
-            f"parallel must be greater than or equal to 1, but is {parallel}: it is the number of components that may "
-            "run at the same time."
+            f"parallel must be greater than or equal to 1, but is {parallel!r}: it is the number of components that "
+            "may run at the same time."
         )
 
 

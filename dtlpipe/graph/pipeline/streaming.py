@@ -108,6 +108,7 @@ def forwarding(compiled: Compiled, data: Inputs, wanted: Collection[str] | None,
     if wanted is None:
         chosen = {name: own for name, own in capable.items() if compiled.givens[name][_CALLBACK].sender is None}
     else:
+        wanted = [wanted] if isinstance(wanted, str) else wanted
         _check(compiled, capable, wanted)
         chosen = {name: capable[name] for name in wanted}
     result = dict(data)
@@ -121,8 +122,20 @@ def forwarding(compiled: Compiled, data: Inputs, wanted: Collection[str] | None,
 def start(
     runner: Callable[[], Awaitable[dict[str, Any]]], queue: asyncio.Queue[Any], *, cancel_on_abandon: bool
 ) -> PipelineStreamHandle:
-    """Start a run as a task of the running event loop, and return the handle to it."""
+    """Start a run as a task of the running event loop, and return the handle to it.
+
+    Raises:
+        RuntimeError: no event loop is running.
+    """
     import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"stream() starts the run on the running event loop, and there is {error}. "
+            "Call it in an 'async def', started by asyncio.run(...)."
+        ) from error
 
     async def run() -> dict[str, Any]:
         try:
@@ -130,7 +143,7 @@ def start(
         finally:
             queue.put_nowait(PipelineStreamHandle._END_OF_STREAM)  # noqa: SLF001 - its own module
 
-    return PipelineStreamHandle(queue, asyncio.create_task(run()), cancel_on_abandon=cancel_on_abandon)
+    return PipelineStreamHandle(queue, loop.create_task(run()), cancel_on_abandon=cancel_on_abandon)
 
 
 def _check(compiled: Compiled, capable: Collection[str], wanted: Collection[str]) -> None:

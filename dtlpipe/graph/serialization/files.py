@@ -50,5 +50,7 @@ def read_json(path: Path) -> Any:
         raise FileNotFoundError(f"File not found: {path}") from error
     except json.JSONDecodeError as error:
         raise json.JSONDecodeError(f"Invalid JSON file {path}: {error.msg}", error.doc, error.pos) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise json.JSONDecodeError(f"Invalid JSON file {path}: {error}", "", 0) from error
     except OSError as error:
         raise OSError(f"Error reading {path}: {error}") from error

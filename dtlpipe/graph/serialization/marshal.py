@@ -38,7 +38,11 @@ class YamlMarshaller:
             SerializationError: a value is not plain data (a `TypeError` too).
         """
         arranged = _arranged_pipeline(dict_)
-        text: str = plugins.load("yaml").dump(dict_ if arranged is None else arranged, sort_keys=arranged is None)
+        yaml = plugins.load("yaml")
+        try:
+            text: str = yaml.dump(dict_ if arranged is None else arranged, sort_keys=arranged is None)
+        except ValueError as error:
+            raise _unwritable(error) from error
         return text
 
     def unmarshal(self, data_: str | bytes | bytearray) -> dict[str, Any]:
@@ -94,6 +98,8 @@ class JsonMarshaller:
             return json.dumps(_to_json(dict_), indent=self._indent)
         except RecursionError as error:
             raise SerializationError("The data contains itself, or is nested too deeply to be JSON.") from error
+        except ValueError as error:
+            raise _unwritable(error) from error
 
     def unmarshal(self, data_: str | bytes | bytearray) -> dict[str, Any]:
         """Return the data that a JSON text describes.
@@ -110,6 +116,11 @@ class JsonMarshaller:
         except ValueError as error:
             raise PipelineUnmarshalError(f"Error loading pipeline from JSON: {error}") from error
         return data
+
+
+def _unwritable(error: ValueError) -> SerializationError:
+    """The error for numbers of too many digits, and for texts of half characters."""
+    return SerializationError(f"The data holds a value that cannot be written: {error}. Leave it out of the pipeline.")
 
 
 def _to_json(value: Any) -> Any:

@@ -103,12 +103,13 @@ def positions(successors: Adjacency, sources: Sequence[int]) -> list[int]:
     Node numbers must ascend with the nodes' names: an acyclic graph is sorted topologically with the smallest number
     first.
     """
-    found = components(successors, sources)
     result = [0] * len(successors)
-    if len(found) == len(successors) and all(node not in successors[node] for node in sources):
-        for position, node in enumerate(_smallest_first(successors)):
+    in_order = _smallest_first(successors)
+    if len(in_order) == len(successors):  # otherwise there is a cycle
+        for position, node in enumerate(in_order):
             result[node] = position
         return result
+    found = components(successors, sources)
     member_of = {node: number for number, component in enumerate(found) for node in component}
     between: list[dict[int, None]] = [{} for _ in found]
     for node in sources:

@@ -12,6 +12,7 @@ node uses.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,7 +22,20 @@ from dtlpipe.graph.errors import PipelineValidationError
 from dtlpipe.graph.graph import Edge, Graph, Node
 from dtlpipe.graph.ports import NO_DEFAULT, Mark, PortKind
 
-__all__ = ["GREEDY", "LAZY", "STANDARD", "STREAM", "ByName", "Delivery", "Intake", "Plan", "Reading", "Reset", "freeze"]
+__all__ = [
+    "GREEDY",
+    "LAZY",
+    "STANDARD",
+    "STREAM",
+    "ByName",
+    "Delivery",
+    "Intake",
+    "Plan",
+    "Reading",
+    "Reset",
+    "assemble",
+    "freeze",
+]
 
 STANDARD, GREEDY, LAZY, STREAM = range(4)
 """Socket kinds as the numbers that the scheduler compares; those up to GREEDY hold one value, the others many."""
@@ -215,34 +229,26 @@ class Plan:
 
 def freeze(graph: Graph) -> Plan:
     """Compile `graph` as it is now; later changes to it do not reach the plan."""
-    in_graph_order = graph.nodes
-    nodes = tuple(in_graph_order[name] for name in sorted(in_graph_order))
+    return assemble(graph.nodes, graph.edges)
+
+
+def assemble(in_graph_order: Mapping[str, Node], edges: tuple[Edge, ...]) -> Plan:
+    """Compile nodes and edges that are known to be correct, as those of a `Graph` are."""
+    nodes = tuple([in_graph_order[name] for name in sorted(in_graph_order)])
     index = {node.name: number for number, node in enumerate(nodes)}
-    edges = graph.edges
     successors: list[dict[int, None]] = [{} for _ in nodes]
     for edge in edges:
         successors[index[edge.source]][index[edge.target]] = None
-    adjacency = [list(receivers) for receivers in successors]
-    sources = [index[name] for name in in_graph_order]
-    position = order.positions(adjacency, sources)
+    position = order.positions(list(map(list, successors)), [index[name] for name in in_graph_order])
     waiting = sorted(range(len(nodes)), key=lambda i: (position[i], nodes[i].name.lower(), i))
     rank = [0] * len(nodes)
     for place, number in enumerate(waiting):
         rank[number] = place
-    acyclic = len(order.components(adjacency, sources)) == len(nodes)
+    acyclic = len(set(position)) == len(nodes)  # the members of a cycle share theirs
     return _compile(nodes, edges, set(index.values()), None, tuple(rank), is_acyclic=acyclic)
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class _Slot:
-    """What the compiler learns of one input socket before it can write it down."""
-
-    number: int
-    kind: int
-    senders: dict[int, int] = field(default_factory=dict)  # sender node -> link, once links are numbered
-
-
-def _compile(  # noqa: C901 - one table after the other
+def _compile(
     nodes: tuple[Node, ...],
     edges: tuple[Edge, ...],
     members: set[int],
@@ -252,49 +258,37 @@ def _compile(  # noqa: C901 - one table after the other
     is_acyclic: bool,
 ) -> Plan:
     index = {node.name: number for number, node in enumerate(nodes)}
-    slots: list[dict[str, _Slot]] = []
-    slot_count = 0
-    for node in nodes:
-        own = {}
-        for name, socket in node.inputs.items():
-            own[name] = _Slot(slot_count, _NUMBER[socket.kind])
-            slot_count += 1
-        slots.append(own)
+    numbers = itertools.count()
+    slots = [dict(zip(node.inputs, numbers, strict=False)) for node in nodes]
+    kinds = [_NUMBER[socket.kind] for node in nodes for socket in node.inputs.values()]
+    links, link_senders = _links(edges, index, members, slots)
+    intakes = tuple([_intakes(node, own, links) for node, own in zip(nodes, slots, strict=True)])
 
+    streaming: set[int] = set()
     leaving: list[list[int]] = [[] for _ in nodes]
-    for number, edge in enumerate(edges):
-        source = index[edge.source]
-        leaving[source].append(number)
-        if source in members:
-            slots[index[edge.target]][edge.target_socket].senders[source] = -1
-
-    link_senders: list[int] = []
-    for own in slots:
-        for slot in own.values():
-            for source in slot.senders:
-                slot.senders[source] = len(link_senders)
-                link_senders.append(source)
-
-    intakes = tuple(tuple(_intake(node, name, slot) for name, slot in slots[i].items()) for i, node in enumerate(nodes))
     deliveries: list[list[Delivery]] = [[] for _ in nodes]
-    for source in sorted(members):
-        for number in leaving[source]:
-            edge = edges[number]
-            target = index[edge.target]
-            slot = slots[target][edge.target_socket]
-            mandatory = int(nodes[target].inputs[edge.target_socket].is_mandatory)
-            link, counted = slot.senders[source], int(_is_counted(slot))
-            deliveries[source].append(
-                Delivery(number, edge.source_socket, slot.kind, target, slot.number, link, mandatory, counted)
-            )
-
     converts: dict[int, tuple[tuple[int, str, Callable[[Any], Any]], ...]] = {}
-    for source, leave in enumerate(deliveries):
-        for delivery in leave:
-            convert = edges[delivery.edge].convert
-            if convert is not None:
-                converts[source] = (*converts.get(source, ()), (delivery.edge, delivery.source_socket, convert))
+    for number, edge in enumerate(edges):
+        source, target, socket = index[edge.source], index[edge.target], edge.target_socket
+        leaving[source].append(number)
+        if source not in members:
+            continue
+        slot = slots[target][socket]
+        kind, own = kinds[slot], links[slot]
+        mandatory = int(nodes[target].inputs[socket].is_mandatory)
+        counted = _is_counted(kind, own)
+        deliveries[source].append(
+            Delivery(number, edge.source_socket, kind, target, slot, own[source], mandatory, counted)
+        )
+        if kind == STREAM:
+            streaming.add(source)
+        if edge.convert is not None:
+            converts[source] = (*converts.get(source, ()), (number, edge.source_socket, edge.convert))
 
+    resets = tuple(map(_reset, intakes))
+    sender_count = tuple([reset.unreported_count for reset in resets])
+    streams = tuple([tuple([i for i in own if i.kind == STREAM]) for own in intakes])
+    greedy_slots = tuple([tuple([i.slot for i in own if i.kind == GREEDY]) for own in intakes])
     return Plan(
         names=tuple(index),
         index=index,
@@ -302,30 +296,37 @@ def _compile(  # noqa: C901 - one table after the other
         start=start,
         is_acyclic=is_acyclic,
         nodes=nodes,
-        participants=bytes(number in members for number in range(len(nodes))),
-        intakes_by_name=tuple({intake.name: intake for intake in own} for own in intakes),
+        participants=bytes([number in members for number in range(len(nodes))]),
+        intakes_by_name=tuple([{intake.name: intake for intake in own} for own in intakes]),
         intakes=intakes,
-        readings=tuple(tuple(map(_reading, own)) for own in intakes),
-        resets=tuple(map(_reset, intakes)),
+        readings=tuple([tuple(map(_reading, own)) for own in intakes]),
+        resets=resets,
         deliveries=tuple(map(tuple, deliveries)),
         converts=converts,
-        receivers=tuple(tuple({d.target: None for d in own}) for own in deliveries),
-        consumed=tuple(frozenset(d.source_socket for d in own) for own in deliveries),
-        mandatory_count=tuple(sum(intake.mandatory for intake in own) for own in intakes),
-        sender_count=tuple(sum(len(slot.senders) for slot in own.values()) for own in slots),
-        slot_senders=tuple(len(slot.senders) for own in slots for slot in own.values()),
+        receivers=tuple([tuple({d.target: None for d in own}) for own in deliveries]),
+        consumed=tuple([frozenset([d.source_socket for d in own]) for own in deliveries]),
+        mandatory_count=tuple([reset.missing_count for reset in resets]),
+        sender_count=sender_count,
+        slot_senders=tuple(map(len, links)),
         link_senders=tuple(link_senders),
-        unreported_count=tuple(sum(len(slot.senders) for slot in own.values() if slot.kind != STREAM) for own in slots),
-        is_plain=bytes(all(slot.kind != STREAM for slot in own.values()) for own in slots),
-        is_special=bytes(any(slot.kind in (GREEDY, STREAM) for slot in own.values()) for own in slots),
-        is_awkward=bytes(i in converts or any(d.kind == STREAM for d in own) for i, own in enumerate(deliveries)),
-        greedy_slots=tuple(tuple(i.slot for i in own if i.kind == GREEDY) for own in intakes),
-        awaited_slots=tuple(tuple(i.slot for i in own if i.mandatory or i.links) for own in intakes),
-        streams=tuple(tuple(i for i in own if i.kind == STREAM) for own in intakes),
-        roots=tuple(i for i in sorted(members) if not any(slot.senders for slot in slots[i].values())),
+        unreported_count=tuple(
+            [
+                count - sum([len(stream.links) for stream in own]) if own else count
+                for count, own in zip(sender_count, streams, strict=True)
+            ]
+        ),
+        is_plain=bytes([not own for own in streams]),
+        is_special=bytes([bool(greedy or own) for greedy, own in zip(greedy_slots, streams, strict=True)]),
+        is_awkward=bytes([number in converts or number in streaming for number in range(len(nodes))]),
+        greedy_slots=greedy_slots,
+        awaited_slots=tuple([tuple([i.slot for i in own if i.mandatory or i.links]) for own in intakes]),
+        streams=streams,
+        roots=tuple([i for i in sorted(members) if not sender_count[i]]),
         needs_input=bytes(
-            number in members and any(intake.mandatory and not intake.links for intake in own)
-            for number, own in enumerate(intakes)
+            [
+                number in members and any(intake.mandatory and not intake.links for intake in own)
+                for number, own in enumerate(intakes)
+            ]
         ),
         rank=rank,
         by_rank=tuple(sorted(range(len(rank)), key=rank.__getitem__)),
@@ -333,20 +334,35 @@ def _compile(  # noqa: C901 - one table after the other
     )
 
 
-def _intake(node: Node, name: str, slot: _Slot) -> Intake:
-    socket = node.inputs[name]
-    broadcasts = slot.kind == STANDARD and any(other.kind is PortKind.STREAM for other in node.inputs.values())
-    return Intake(
-        slot=slot.number,
-        name=name,
-        kind=slot.kind,
-        mandatory=int(socket.is_mandatory),
-        default=socket.default_value,
-        links=tuple(slot.senders.values()),
-        counted=int(_is_counted(slot)),
-        keeps=broadcasts,
-        joins=not socket.wrap_input_in_list,
-    )
+def _links(
+    edges: tuple[Edge, ...], index: Mapping[str, int], members: set[int], slots: list[dict[str, int]]
+) -> tuple[list[dict[int, int]], list[int]]:
+    """Number the links by slot: return each slot's, by sender node, and each link's sender."""
+    links: list[dict[int, int]] = [{} for own in slots for _ in own]
+    for edge in edges:
+        source = index[edge.source]
+        if source in members:
+            links[slots[index[edge.target]][edge.target_socket]][source] = -1
+    link_senders: list[int] = []
+    for own in links:
+        for source in own:
+            own[source] = len(link_senders)
+            link_senders.append(source)
+    return links, link_senders
+
+
+def _intakes(node: Node, slots: Mapping[str, int], links: list[dict[int, int]]) -> tuple[Intake, ...]:
+    kinds = [_NUMBER[socket.kind] for socket in node.inputs.values()]
+    broadcasts = STREAM in kinds
+    found = []
+    for (name, slot), kind, socket in zip(slots.items(), kinds, node.inputs.values(), strict=True):
+        own, default = links[slot], socket.default_value
+        keeps, joins = broadcasts and kind == STANDARD, not socket.wrap_input_in_list
+        counted = _is_counted(kind, own)
+        found.append(
+            Intake(slot, name, kind, int(socket.is_mandatory), default, tuple(own.values()), counted, keeps, joins)
+        )
+    return tuple(found)
 
 
 def _reading(intake: Intake) -> Reading:
@@ -360,22 +376,25 @@ def _reset(intakes: tuple[Intake, ...]) -> Reset:
     slots = [intake.slot for intake in intakes]
     one_slot, one_link = len(slots) == 1, len(links) == 1
     return Reset(
-        slots=slots[0] if one_slot else slice(min(slots, default=0), max(slots, default=-1) + 1),
-        nothing=Mark.EMPTY if one_slot else (Mark.EMPTY,) * len(slots),
-        links=links[0] if one_link else slice(min(links, default=0), max(links, default=-1) + 1),
-        silence=0 if one_link else bytes(len(links)),
-        missing_count=sum(intake.mandatory for intake in intakes),
-        unreported_count=len(links),
+        slots[0] if one_slot else _range_of(slots),
+        Mark.EMPTY if one_slot else (Mark.EMPTY,) * len(slots),
+        links[0] if one_link else _range_of(links),
+        0 if one_link else bytes(len(links)),
+        sum([intake.mandatory for intake in intakes]),
+        len(links),
     )
 
 
-def _is_counted(slot: _Slot) -> bool:
-    """Whether a report over this slot's links lowers the receiver's count of unreported senders.
+def _range_of(numbers: list[int]) -> slice:
+    """Return the slice of consecutive, ascending numbers."""
+    return slice(numbers[0], numbers[-1] + 1) if numbers else slice(0, 0)
+
+
+def _is_counted(kind: int, links: Mapping[int, int]) -> int:
+    """Whether a report over a slot's links lowers the receiver's count of unreported senders.
 
     A greedy socket holds one entry, so with several senders it never knows of all of them: such a node waits until
     nothing else runs, or until its senders can never run again. A stream is asked for its own state, since any value in
     it suffices.
     """
-    if slot.kind == GREEDY:
-        return len(slot.senders) == 1
-    return slot.kind != STREAM
+    return int(len(links) == 1 if kind == GREEDY else kind != STREAM)

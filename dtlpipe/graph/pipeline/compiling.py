@@ -9,15 +9,15 @@ the names; what a user sees in the order of the pipeline (warming up, missing in
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from dtlpipe.graph.graph import Graph
+from dtlpipe.graph.graph import Edge, Node
 from dtlpipe.graph.pipeline.connecting import gathers
 from dtlpipe.graph.pipeline.guarding import runnable
 from dtlpipe.graph.pipeline.network import Network
-from dtlpipe.graph.plan import Plan, freeze
+from dtlpipe.graph.plan import Plan, assemble
 from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
 from dtlpipe.graph.types.conversion import converter
 
@@ -29,15 +29,19 @@ _VARIANTS = 64
 class Given(NamedTuple):
     """An input, as the inputs of a run see it.
 
-    `sender`: the first component that feeds it, or None. `gathers`: whether it may join what is sent with what a run
-    gives it beside.
+    `sender`: the first component that feeds it, or None. `type`: that of a value; of interest only if there is one.
     """
 
     sender: str | None
-    gathers: bool
+    type: Any
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it may join what is sent with what a run gives it beside."""
+        return self.sender is not None and gathers(self.type)
 
 
-_UNFED = Given(None, gathers=False)
+_UNFED = Given(None, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -74,7 +78,6 @@ class Compiled:
     flat: dict[str, tuple[str, ...]]
     flat_names: frozenset[str]
     leaves: frozenset[str]
-    _graph: Graph
     _version: int
     _sockets: tuple[dict[str, Any], ...]
     _socket_count: int
@@ -90,27 +93,18 @@ class Compiled:
         found = self._variants.get(wanted)  # once, since other threads may clear them at any time
         if found is not None:
             return found
-        graph = Graph()
-        for name, node in self._graph.nodes.items():
-            ports = [
-                replace(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (name, own) in wanted else port
-                for own, port in node.inputs.items()
-            ]
-            graph.add_node(name, ports, node.outputs.values())
-        for edge in self._graph.edges:
-            graph.connect(
-                edge.source, edge.source_socket, edge.target, edge.target_socket, key=edge.key, convert=edge.convert
-            )
+        nodes = {node.name: _gathering(node, wanted) for node in self.plan.nodes}
+        nodes = {name: nodes[name] for name in self.givens}
         if len(self._variants) >= _VARIANTS:  # the inputs of runs, not the pipeline, decide how many there are
             self._variants.clear()
-        made = self._variants[wanted] = replace(self, plan=freeze(graph), _graph=graph)
+        made = self._variants[wanted] = replace(self, plan=assemble(nodes, self.plan.edges))
         return made
 
 
 def compile_network(network: Network) -> Compiled:
     """Compile a pipeline's graph as it is now."""
     version = network.version
-    graph = Graph()
+    ports: dict[str, Node] = {}
     required: list[tuple[str, tuple[str, ...]]] = []
     free: dict[str, frozenset[str]] = {}
     givens: dict[str, dict[str, Given]] = {}
@@ -120,10 +114,13 @@ def compile_network(network: Network) -> Compiled:
     for name, data in nodes.items():
         sockets = data["input_sockets"].values()
         outputs = data["output_sockets"].values()
-        graph.add_node(name, map(_port, sockets), [OutputPort(output.name, output.type) for output in outputs])
+        ports[name] = Node(
+            name,
+            {socket.name: _port(socket) for socket in sockets},
+            {output.name: OutputPort(output.name, output.type) for output in outputs},
+        )
         givens[name] = {
-            socket.name: Given(socket.senders[0], gathers(socket.type)) if socket.senders else _UNFED
-            for socket in sockets
+            socket.name: Given(socket.senders[0], socket.type) if socket.senders else _UNFED for socket in sockets
         }
         free[name] = frozenset(socket.name for socket in sockets if socket.is_variadic or not socket.senders)
         for own in free[name]:
@@ -133,17 +130,11 @@ def compile_network(network: Network) -> Compiled:
             required.append((name, missing))
         if not all(output.receivers for output in outputs):
             leaves.append(name)
-    for (sender, receiver, key), edge in network.edges.items():
-        strategy = edge["conversion_strategy"]
-        graph.connect(
-            sender,
-            edge["from_socket"].name,
-            receiver,
-            edge["to_socket"].name,
-            key=key,
-            convert=None if strategy is None else converter(strategy),
-        )
-    plan = freeze(graph)
+    edges = [
+        Edge(sender, data["from_socket"].name, receiver, data["to_socket"].name, key, _converter(data))
+        for (sender, receiver, key), data in network.edges.items()
+    ]
+    plan = assemble(ports, tuple(edges))
     instances = tuple(nodes[name]["instance"] for name in plan.names)
     in_order = [(name, data["instance"]) for name, data in nodes.items()]
     input_dicts = tuple(data["input_sockets"] for data in nodes.values())
@@ -161,11 +152,23 @@ def compile_network(network: Network) -> Compiled:
         flat={name: tuple(components) for name, components in flat.items()},
         flat_names=frozenset(name for own in givens.values() for name in own),
         leaves=frozenset(leaves),
-        _graph=graph,
         _version=version,
         _sockets=input_dicts,
         _socket_count=sum(map(len, input_dicts)),
     )
+
+
+def _gathering(node: Node, wanted: frozenset[tuple[str, str]]) -> Node:
+    inputs = {
+        name: replace(port, kind=PortKind.LAZY, wrap_input_in_list=False) if (node.name, name) in wanted else port
+        for name, port in node.inputs.items()
+    }
+    return node._replace(inputs=inputs)
+
+
+def _converter(edge: dict[str, Any]) -> Callable[[Any], Any] | None:
+    strategy = edge["conversion_strategy"]
+    return None if strategy is None else converter(strategy)
 
 
 def _port(socket: Any) -> InputPort:

@@ -52,6 +52,7 @@ completions in their order. A driver that calls `next()` until None after every 
 they follow from the completions.
 
 Which sockets hold what is in `dtlpipe.graph.inbox`, who may run in `dtlpipe.graph.readiness`; here are the moves.
+Longer than 400 lines because the theory, the tables and all moves stand in one place, to be read together.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ DtlpipeError
 
 from __future__ import annotations
 
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Self
 
 from dtlpipe.errors import DtlpipeError
@@ -133,14 +134,17 @@ class PipelineRuntimeError(DtlpipeError):
     @classmethod
     def from_invalid_output(cls, component_name: str, component_type: type, output: Any) -> Self:
         """Return the error for a component that returned something other than a mapping."""
+        remedy = "Return a dict of outputs by name, empty if there is nothing to pass on."
+        if isinstance(output, CoroutineType):
+            output.close()  # nobody will wait for it
+            remedy = "Name the coroutine function 'run_async', and give the component a 'run' that is none."
         return cls(
             component_name,
             component_type,
             "The following component returned an invalid output:\n"
             f"Component name: '{component_name}'\n"
             f"Component type: '{component_type.__name__}'\n"
-            f"Expected a dictionary, but got {type(output).__name__} instead. "
-            "Return a dict of outputs by name, empty if there is nothing to pass on.",
+            f"Expected a dictionary, but got {type(output).__name__} instead. {remedy}",
         )
 
 

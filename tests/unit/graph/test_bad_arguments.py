@@ -115,6 +115,23 @@ def test_a_stream_without_an_event_loop_says_where_it_belongs():
         Pipeline().add_component("c", Await(at_once)).stream({"value": 1})
 
 
+@component
+class Coroutine:
+    @component.output_types(value=int)
+    async def run(self, value: int):
+        return {"value": value}
+
+
+@pytest.mark.parametrize("how", ["run", "run_async", "parallel"])
+def test_a_run_that_is_a_coroutine_function_says_how_to_name_it(how: str):
+    pipeline = Pipeline().add_component("c", Coroutine())
+    with pytest.raises(PipelineRuntimeError, match=r"got coroutine instead. Name the coroutine function 'run_async'"):
+        if how == "run_async":
+            asyncio.run(pipeline.run_async({"value": 1}))
+        else:
+            pipeline.run({"value": 1}, parallel=2 if how == "parallel" else 1)
+
+
 # ---- of pipelines ----------------------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Projects whose triggers are kept in memory.
+PROJECTS = 1000
 _ALL = 1000
 
 
@@ -64,6 +66,7 @@ class Firing:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._known: dict[str, tuple[str | None, list[Document]]] = {}
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -95,13 +98,17 @@ class Firing:
     def _listening(
         self, tx: Tx, project_id: str, resource: TriggerResource, actions: Sequence[Action]
     ) -> Iterator[Document]:
-        for trigger in _of_project(tx, project_id):
+        mark = ledger.mark_of(tx, project_id)
+        known = self._known.get(project_id)
+        if known is None or known[0] != mark:  # to search for them costs many times what it takes to ask for the mark
+            found = [each for each in _of_project(tx, project_id) if each["active"] and each["type"] == "Event"]
+            if len(self._known) >= PROJECTS:
+                self._known.clear()
+            self._known[project_id] = known = (mark, found)
+        for trigger in known[1]:
             spec = trigger["spec"]
-            if (
-                trigger["active"]
-                and trigger["type"] == "Event"
-                and (spec.get("resource") or TriggerResource.ITEM) == resource
-                and not {*actions}.isdisjoint(spec.get("actions") or [Action.CREATED])
+            if (spec.get("resource") or TriggerResource.ITEM) == resource and not {*actions}.isdisjoint(
+                spec.get("actions") or [Action.CREATED]
             ):
                 yield trigger
 

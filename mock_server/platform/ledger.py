@@ -1,10 +1,11 @@
 """The ledger of triggers: what each has begun, and what it is still to begin. Written by the transaction that does it.
 
-Law: an entry is there if and only if what it speaks of is. Three sorts, told apart by their ids:
+Law: an entry is there if and only if what it speaks of is. Four sorts, told apart by their ids:
 
 - `once:<trigger>:<resource>`: the trigger, which fires once for a resource, has fired for this one;
 - `fired:<run or execution>`: which trigger began it;
-- `held:<pipeline>:<number>`: a firing that waits for the pipeline to be installed.
+- `held:<pipeline>:<number>`: a firing that waits for the pipeline to be installed;
+- `triggers:<project>`: a mark that is another one after each change of a trigger of the project.
 """
 
 from __future__ import annotations
@@ -53,6 +54,17 @@ def take_held(tx: Tx, pipeline_id: str) -> list[Document]:
     for each in found:
         tx.delete(Kind.SETTING, each["id"])
     return found
+
+
+def mark_changed(tx: Tx, project_id: str | None) -> None:
+    """A trigger of the project is about to be another one."""
+    _put(tx, f"triggers:{project_id}", mark=new_id())
+
+
+def mark_of(tx: Tx, project_id: str) -> str | None:
+    """Whoever remembers the project's triggers under this mark knows them; a change that is undone undoes its mark."""
+    found = tx.get(Kind.SETTING, f"triggers:{project_id}")
+    return found["mark"] if found is not None else None
 
 
 def forget_trigger(tx: Tx, trigger_id: str) -> None:

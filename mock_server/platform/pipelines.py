@@ -154,7 +154,7 @@ class Pipelines:
         def drop(tx: Tx) -> None:
             deployment.remove_all(tx, pipeline_id)
             for each in triggers.of_pipeline(tx, pipeline_id):
-                triggers.drop(tx, each["id"])
+                triggers.drop(tx, each)
             ledger.take_held(tx, pipeline_id)
             tx.delete(Kind.PIPELINE, pipeline_id)
 

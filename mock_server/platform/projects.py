@@ -97,7 +97,7 @@ class Projects:
 
         def intent(tx: Tx) -> bool:
             for each in tx.find(Kind.TRIGGER, {"pageSize": _ALL}, where=mine).items:
-                triggers.drop(tx, each["id"])
+                triggers.drop(tx, each)
             for each in tx.find(Kind.PACKAGE, {"pageSize": _ALL}, where=mine).items:
                 tx.delete(Kind.PACKAGE, each["id"])
             rest = (Kind.TRIGGER, Kind.PACKAGE, Kind.DATASET, Kind.PIPELINE, Kind.SERVICE)

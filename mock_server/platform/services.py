@@ -178,7 +178,7 @@ def remove(tx: Tx, service_id: str) -> None:
     """Deletes a service, what triggers it, and its package if it was made for this service alone."""
     service = tx.get(Kind.SERVICE, service_id)
     for trigger in tx.find(Kind.TRIGGER, {"pageSize": 1000}, where={"serviceId": service_id}).items:
-        triggers.drop(tx, trigger["id"])
+        triggers.drop(tx, trigger)
     if service is not None and tx.delete(Kind.SERVICE, service_id) and service.get("pipelineId"):
         tx.delete(Kind.PACKAGE, service.get("packageId") or "")
 

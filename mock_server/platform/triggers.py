@@ -65,7 +65,7 @@ class Triggers:
         doc = trigger_document(trigger_name, project["id"], body, creator)
 
         def intent(tx: Tx) -> None:
-            tx.insert(Kind.TRIGGER, doc)
+            _keep(tx, doc)
             tx.after_commit(self._platform.schedules_changed)
 
         self._platform.store.write(intent)
@@ -86,7 +86,7 @@ class Triggers:
             _check(doc)
             if doc["spec"] != current["spec"] or not current["active"]:
                 doc["_until"] = None
-            tx.put(Kind.TRIGGER, doc)
+            _keep(tx, doc)
             _mirror(tx, doc, _start_trigger(doc))
             tx.after_commit(self._platform.schedules_changed)
             return doc
@@ -98,16 +98,22 @@ class Triggers:
 
         def intent(tx: Tx) -> None:
             current = require(tx, Kind.TRIGGER, trigger_id)
-            drop(tx, trigger_id)
+            drop(tx, current)
             _mirror(tx, current, None)
 
         self._platform.store.write(intent)
 
 
-def drop(tx: Tx, trigger_id: str) -> None:
+def drop(tx: Tx, trigger: Mapping[str, Any]) -> None:
     """Deletes a trigger, and what is noted for it alone."""
-    tx.delete(Kind.TRIGGER, trigger_id)
-    ledger.forget_trigger(tx, trigger_id)
+    ledger.mark_changed(tx, trigger.get("projectId"))
+    tx.delete(Kind.TRIGGER, trigger["id"])
+    ledger.forget_trigger(tx, trigger["id"])
+
+
+def _keep(tx: Tx, trigger: Document) -> None:
+    ledger.mark_changed(tx, trigger.get("projectId"))
+    tx.put(Kind.TRIGGER, trigger)
 
 
 def _check(trigger: Mapping[str, Any]) -> None:
@@ -159,20 +165,20 @@ def install(tx: Tx, pipeline: Mapping[str, Any], creator: str, at: str, *, wake:
         known = existing.pop(start["id"], None)
         if known is None:
             body = {"type": trigger["type"], "spec": spec, "startNodeId": start["id"]}
-            tx.insert(Kind.TRIGGER, trigger_document(_name(pipeline, start), pipeline["projectId"], body, creator, at))
+            _keep(tx, trigger_document(_name(pipeline, start), pipeline["projectId"], body, creator, at))
         elif (wake and not known["active"]) or known["spec"] != spec or known["type"] != trigger["type"]:
             active = wake or known["active"]
             changed = {"type": trigger["type"], "spec": spec, "active": active, "updatedAt": at, "_until": None}
-            tx.put(Kind.TRIGGER, {**known, **changed})
+            _keep(tx, {**known, **changed})
     for left in existing.values():
-        drop(tx, left["id"])
+        drop(tx, left)
 
 
 def rest(tx: Tx, pipeline_id: str, at: str) -> None:
     """Puts the pipeline's triggers to rest."""
     for each in of_pipeline(tx, pipeline_id):
         if each["active"]:
-            tx.put(Kind.TRIGGER, {**each, "active": False, "updatedAt": at})
+            _keep(tx, {**each, "active": False, "updatedAt": at})
 
 
 def of_pipeline(tx: Tx, pipeline_id: str) -> list[Document]:

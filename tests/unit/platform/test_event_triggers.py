@@ -7,6 +7,9 @@ import json
 import pytest
 
 from dtlpipe.errors import BadRequest, Unavailable
+from dtlpipe.model.enums import TriggerAction, TriggerResource
+from mock_server.platform import firing, triggers
+from mock_server.platform.documents import now
 from mock_server.platform.items import Upload
 from mock_server.store.base import Kind
 from tests.unit.platform.building import code_node, definition, port, root
@@ -109,6 +112,16 @@ class TestItems:
         platform.items.make_folder(dataset["id"], "/in", ME)
         upload(platform, platform.datasets.binaries(project["id"]), "/code.zip")
         assert runs(platform, pipeline) == []
+
+    def test_triggers_of_more_projects_than_are_remembered_fire_too(self, platform, listening, dataset, monkeypatch):
+        monkeypatch.setattr(firing, "PROJECTS", 1)
+        pipeline = listening(on("Created"))
+        other = platform.projects.create("other", ME)
+        elsewhere = platform.datasets.create({"name": "data", "projects": [other["id"]]}, ME)
+        for number in range(2):
+            upload(platform, elsewhere, f"/{number}")
+            upload(platform, dataset, f"/{number}")
+        assert len(runs(platform, pipeline)) == 2
 
     def test_what_happens_in_another_project_begins_nothing(self, platform, listening):
         pipeline = listening(on("Created"))
@@ -271,6 +284,20 @@ class TestLives:
         assert trigger_of(platform, pipeline)["active"] is False
         platform.pipelines.install(pipeline["id"], None, ME)
         assert trigger_of(platform, pipeline)["active"] is True
+
+    def test_an_edit_that_was_undone_has_no_effect_on_anything(self, platform, listening, dataset):
+        pipeline = listening(on("Created"))
+        item = upload(platform, dataset, "/a")
+
+        def undone(tx):
+            triggers.rest(tx, pipeline["id"], now())
+            platform.firing.tell(tx, TriggerResource.ITEM, dataset, [item], TriggerAction.CREATED)
+            raise OSError("no")
+
+        with pytest.raises(OSError, match="no"):
+            platform.write(undone)
+        upload(platform, dataset, "/b")
+        assert len(runs(platform, pipeline)) == 2
 
     def test_the_event_and_its_run_are_one_change(self, platform, listening, dataset, monkeypatch):
         pipeline = listening(on("Created"))

@@ -20,6 +20,7 @@ from dtlpipe.graph import (
     stopping,
 )
 from dtlpipe.graph.errors import (
+    BreakpointException,
     DeserializationError,
     PipelineInvalidPipelineSnapshotError,
     PipelineMaxComponentRuns,
@@ -373,3 +374,9 @@ def test_what_a_failed_component_had_received_waits_again():
         "quiet": [{"sender": "a", "value": states.NO_OUTPUT}],
         "user": [{"sender": None, "value": "u"}],
     }
+
+
+def test_a_stop_is_where_its_snapshot_says_unless_it_is_told_otherwise():
+    snapshot = stopped()
+    assert BreakpointException("stop", "b", snapshot).break_point == snapshot.break_point
+    assert BreakpointException("stop", "b", snapshot, break_point=Breakpoint("a")).break_point == Breakpoint("a")

@@ -16,10 +16,10 @@ class TestPostgresStore(StoreConformance):
         self._server, self._names = postgres_server, set()
         yield
         for name in self._names:
-            postgres_server.drop(name)
+            postgres_server.execute(f"DROP SCHEMA {name} CASCADE")
 
     def open_store(self, place, *, probe=None):
-        """A place is a database, found again when it is opened again."""
+        """A place is a schema, found again when it is opened again."""
         name = "t" + hashlib.sha1(str(place).encode()).hexdigest()
         self._names.add(name)
-        return SqlStore.open(place, self._server.create(name), probe=probe)
+        return SqlStore.open(place, self._server.schema(name), probe=probe)

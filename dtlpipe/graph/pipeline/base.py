@@ -6,7 +6,6 @@ Law: a pipeline is only ever correct. A call that is refused has changed nothing
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from dtlpipe.graph.errors import DeserializationError, PipelineValidationError
@@ -14,6 +13,8 @@ from dtlpipe.graph.pipeline import adding, connecting, describing, guarding, ref
 from dtlpipe.graph.pipeline.network import Network
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dtlpipe.graph.pipeline.compiling import Compiled
     from dtlpipe.graph.policies import Policy
     from dtlpipe.graph.serialization.components import DeserializationCallbacks

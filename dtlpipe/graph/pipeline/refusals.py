@@ -5,7 +5,6 @@ Law: texts only. Whoever refuses decides; whoever reads the text needs no other 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,11 +19,17 @@ _SHOWN = 20
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return the nearest known name as a question, or some of the names that there are."""
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = _nearest(name, names)
     if near:
         return f"Did you mean {near[0]!r}?"
     more = ", ..." if len(names) > _SHOWN else ""
     return f"There are: {', '.join(map(repr, names[:_SHOWN]))}{more}." if names else "There is none yet."
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    import difflib  # who makes no mistakes need not wait for it
+
+    return difflib.get_close_matches(name, list(known), n=1)
 
 
 def no_component(name: str, known: Iterable[str]) -> PipelineValidationError:
@@ -35,7 +40,7 @@ def no_component(name: str, known: Iterable[str]) -> PipelineValidationError:
 def no_socket(given: str, kind: str, component: str, name: str, sockets: Mapping[str, Any]) -> PipelineConnectError:
     """Return the error for an unknown socket, `given` as 'component.socket'. `kind` is "Input" or "Output"."""
     listed = ", ".join(f"{known} (type {type_name(socket.type)})" for known, socket in sockets.items()) or "none"
-    near = difflib.get_close_matches(name, sockets, n=1)
+    near = _nearest(name, sockets)
     hint = f" Did you mean '{component}.{near[0]}'?" if near else ""
     return PipelineConnectError(f"'{given}' does not exist. {kind} connections of {component} are: {listed}.{hint}")
 

@@ -143,7 +143,8 @@ def create_snapshot(
     """
     given = {name: dict(own) for name, own in original_input_data.items()}
     paused = states.pause(state, break_point.component_name, given)
-    values = copied({"entries": paused.entries, "outputs": paused.outputs, "data": given})
+    entries = paused.entries | _emptied(state.plan, paused, given)
+    values = copied({"entries": entries, "outputs": paused.outputs, "data": given})
     inputs, omitted = snapshots.write_entries(values["entries"])
     outputs, lost = serialize_fields(values["outputs"], "outputs of the current pipeline state")
     original, _ = serialize_fields(values["data"], "original input data for `pipeline.run`")
@@ -169,6 +170,16 @@ def create_snapshot(
     written = copied({"inputs": inputs, "outputs": outputs, "data": original})
     snapshot.live = LiveValues(tuple(written.values()), **values)
     return snapshot
+
+
+def _emptied(plan: Plan, paused: states.Pause, given: Mapping[str, Any]) -> states.Entries:
+    """Return the components that have taken all that they received, with nothing: Haystack lists them, too."""
+    return {
+        name: {}
+        for name, visits in paused.visits.items()
+        if visits and name not in paused.entries
+        if name in given or any(intake.links for intake in plan.intakes[plan.index[name]])
+    }
 
 
 # ---- going on --------------------------------------------------------------------------------------------------------

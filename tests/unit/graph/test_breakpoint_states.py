@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtlpipe.graph import Breakpoint, PipelineSnapshot, Plan, RunState
+from dtlpipe.graph import Breakpoint, BreakpointException, Pipeline, PipelineSnapshot, Plan, RunState
 from dtlpipe.graph.errors import PipelineMaxComponentRuns
 from dtlpipe.graph.stopping import create_snapshot, resume
 from tests.unit.graph.random_graphs import Case, cases
@@ -83,3 +84,17 @@ def test_a_run_goes_on_exactly_wherever_it_stopped(case, place, mode, remember, 
         assert drive(case, resumed.state) == whole[place:]
         assert resumed.state.outputs == reference.outputs
         assert resumed.data == case.inputs
+
+
+def test_a_component_that_took_all_it_received_is_listed_with_nothing():
+    pipeline = Pipeline()
+    for name in "abc":
+        pipeline.add_component(name, lambda value: value)
+    pipeline.connect("a", "b").connect("b", "c")
+    with pytest.raises(BreakpointException) as stopped:
+        pipeline.run({"a": {"value": 1}}, break_point=Breakpoint("c"))
+    waiting = stopped.value.inputs["serialized_data"]
+    assert waiting["b"] == {}
+    assert [entry["value"] for entry in waiting["c"]["value"]] == [1]
+    result = pipeline.run({}, pipeline_snapshot=PipelineSnapshot.from_dict(stopped.value.pipeline_snapshot.to_dict()))
+    assert result == {"c": {"output": 1}}

@@ -160,8 +160,11 @@ def test_what_was_in_flight_goes_on_after_a_restart_without_anybody_asking(killa
 def test_a_commit_whose_answer_is_lost_begins_no_run_twice(server, tmp_path):
     """Whoever repeats the request with its key is given the run that there is, if there is one."""
     url = server.create(f"t{time.time_ns()}")
-    with Proxy(url) as wire, LocalPlatform(tmp_path / "data", store=wire.url, workers=1) as platform:
-        client = platform.client()
+    with (
+        Proxy(url) as wire,
+        LocalPlatform(tmp_path / "data", store=wire.url, workers=1) as platform,
+        platform.client() as client,
+    ):
         project = client.projects.create(project_name="wire")
         pipeline = project.pipelines.create(name="one")
         node = dl.CodeNode(name="n", method=add_one, project_id=project.id, project_name=project.name)

@@ -59,11 +59,24 @@ class Kind(StrEnum):
     TRIGGER = "trigger"
     USER = "user"
     SETTING = "setting"
+    DEPLOYMENT = "deployment"
+    FILE = "file"
+    RESPONSE = "response"
+    WORKER = "worker"
+    ACTION = "action"
+    CHECKPOINT = "checkpoint"
 
 
 @attrs.define(kw_only=True)
 class RunRow:
-    """One pass through a pipeline. Times are aware; the store keeps milliseconds."""
+    """One pass through a pipeline. Times are aware; the store keeps milliseconds.
+
+    Attributes:
+        surface: the vocabulary that the run was begun in, if it is not Dataloop's.
+        extra: what that vocabulary keeps with a run, as JSON.
+        priority: of what waits, the run with the highest goes first.
+        paused: nothing of the run is started while this is set.
+    """
 
     id: str
     pipeline_id: str
@@ -81,6 +94,10 @@ class RunRow:
     transition_errors: list[dict[str, Any]] | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    surface: str | None = None
+    extra: dict[str, Any] | None = None
+    priority: int = 0
+    paused: bool = False
 
 
 @attrs.define(kw_only=True)
@@ -94,6 +111,10 @@ class ExecutionRow:
         closed: numbers of the graph's edges that this completion did not take.
         seq: id of the event of its completion, which is the order of replay.
         log: [{"timestamp", "status", "message", ...}], oldest first.
+        available_at: not to be started before.
+        deadline_at: to be ended by then, whatever it does.
+        priority: of what waits, the highest goes first.
+        worker, lease_until: who holds it, and until when, if that is not the platform's own machine.
     """
 
     id: str
@@ -126,6 +147,9 @@ class ExecutionRow:
     ended_at: datetime | None = None
     seq: int | None = None
     log: list[dict[str, Any]] = attrs.field(factory=list)
+    available_at: datetime | None = None
+    deadline_at: datetime | None = None
+    priority: int = 0
 
 
 @attrs.frozen(kw_only=True)

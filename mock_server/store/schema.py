@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from mock_server.store.base import Document, Kind
 
 #: Every schema there has been, oldest first; a database that bears another name was made by a newer platform.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 HEAD = REVISIONS[-1]
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"})
@@ -117,6 +117,12 @@ SHAPES: dict[Kind, _Shape] = {
     ),
     Kind.USER: _Shape(()),
     Kind.SETTING: _Shape(()),
+    Kind.DEPLOYMENT: _Shape(_texts("name", "projectId"), unique=("name",)),
+    Kind.FILE: _Shape(_texts("purpose", "_blob"), indexes=(("_blob",),)),
+    Kind.RESPONSE: _Shape(_texts("status", "runId")),
+    Kind.WORKER: _Shape(_texts("name", "status")),
+    Kind.ACTION: _Shape((*_texts("runId", "name"), Promoted("index", int)), indexes=(("runId", "index"),)),
+    Kind.CHECKPOINT: _Shape(_texts("runId", "actionName"), indexes=(("runId", "id"),)),
 }
 
 
@@ -158,6 +164,10 @@ def _over() -> sa.Column[Any]:
     return sa.Column("over", sa.Boolean(), nullable=False)
 
 
+def _counter(name: str) -> sa.Column[Any]:
+    return sa.Column(name, _BIG, nullable=False, server_default="0")
+
+
 def _partial_index(name: str, condition: sa.ColumnElement[bool], *columns: sa.Column[Any]) -> None:
     # Without PostgreSQL's word for it, which would load its dialect: `postgres` adds that when it is there.
     sa.Index(name, *columns, sqlite_where=condition)
@@ -172,6 +182,9 @@ runs = sa.Table(
     *_columns("test_mode", bool, null=False),
     *_columns("inputs", null=False),
     *_columns("error transition_errors started_at ended_at"),
+    *_columns("surface extra"),
+    _counter("priority"),
+    sa.Column("paused", sa.Boolean(), nullable=False, server_default=sa.false()),
     _over(),
 )
 open_run = runs.c.over.is_(sa.false())
@@ -179,6 +192,7 @@ sa.Index("ix_run_pipeline_id_id", runs.c.pipeline_id, runs.c.id)
 sa.Index("ix_run_pipeline_id_status", runs.c.pipeline_id, runs.c.status)
 _partial_index("ix_run_batch_id_status", runs.c.batch_id.is_not(None), runs.c.batch_id, runs.c.status)
 _partial_index("ix_run_open", open_run, runs.c.id)
+_partial_index("ix_run_surface_id", runs.c.surface.is_not(None), runs.c.surface, runs.c.id)
 
 executions = sa.Table(
     "execution",
@@ -198,6 +212,8 @@ executions = sa.Table(
     *_columns("started_at ended_at"),
     *_columns("seq", int),
     *_columns("log", null=False),
+    *_columns("available_at deadline_at"),
+    _counter("priority"),
     _over(),
 )
 open_execution = executions.c.over.is_(sa.false())

@@ -167,7 +167,7 @@ def test_migrating_from_nothing_and_creating_at_once_make_the_same_tables(postgr
         postgres_server.drop(name)
     assert shapes[0] == shapes[1]
     assert len(shapes[0][0]) > 40
-    assert sum(" WHERE " in definition for _, definition in shapes[0][0]) == 10
+    assert sum(" WHERE " in definition for _, definition in shapes[0][0]) == 11
 
 
 def test_the_tables_of_something_else_are_refused(tmp_path, database):

@@ -13,11 +13,12 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test oldest lint format check bench clean
+.PHONY: help venv demo test faults oldest lint format check bench clean
 
 help:
 	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
 	@echo "make test    all tests"
+	@echo "make faults  the slow half of the fault suite"
 	@echo "make check   ruff, mypy --strict, import laws, all tests"
 	@echo "make oldest  all tests at the oldest versions that setup.cfg admits (needs uv)"
 	@echo "make bench   the benchmarks, as a table"
@@ -43,6 +44,9 @@ ifeq ($(PYTEST_ARGS),)
 else
 	$(PYTEST) $(PYTEST_ARGS)
 endif
+
+faults: $(READY)
+	$(PYTEST) tests/faults -m slow $(PYTEST_ARGS)
 
 oldest:
 	uv venv --quiet --clear --python $(PYTHON) .venv-oldest

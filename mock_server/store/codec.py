@@ -79,7 +79,8 @@ _AS_IS: _Both = (None, None)
 _JSON: _Both = (dumps, loads)
 _TIME: _Both = (time_text, times.from_wire)
 _FIELDS: dict[str, _Both] = {
-    **dict.fromkeys(("inputs", "input", "output", "closed", "error", "transition_errors", "log", "body", "extra"), _JSON),
+    **dict.fromkeys(("inputs", "input", "output", "closed", "error", "transition_errors", "log"), _JSON),
+    **dict.fromkeys(("body", "extra"), _JSON),
     **dict.fromkeys(("created_at", "updated_at", "started_at", "ended_at", "at"), _TIME),
     **dict.fromkeys(("lease_until", "available_at", "deadline_at"), _TIME),
     **dict.fromkeys(("test_mode", "to_terminate", "paused"), (None, bool)),

@@ -348,5 +348,16 @@ class Store(Reads, Protocol):
     def on_rollback(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the writer thread whenever a batch that had been applied was lost: memory must be rebuilt."""
 
+    def on_commit(self, fn: Callable[[int, float], None]) -> None:
+        """Call `fn(changes, seconds)` on the writer thread after each COMMIT: how many changes, how long it took."""
+
+    @property
+    def queued(self) -> int:
+        """Changes that wait to be made."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether changes are still made: the writer's thread lives, and the store is open."""
+
     def close(self) -> None:
         """Finish what was posted, then let go of files and locks. Further changes raise StoreError."""

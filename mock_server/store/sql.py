@@ -149,6 +149,17 @@ class SqlStore:
     def on_rollback(self, fn: Callable[[], None]) -> None:
         self._writer.on_rollback(fn)
 
+    def on_commit(self, fn: Callable[[int, float], None]) -> None:
+        self._writer.on_commit(fn)
+
+    @property
+    def queued(self) -> int:
+        return self._writer.queued
+
+    @property
+    def alive(self) -> bool:
+        return not self._closed and self._writer.alive
+
     def close(self) -> None:
         if self._closed:
             return

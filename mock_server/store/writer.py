@@ -15,8 +15,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread, get_ident
+from time import perf_counter
 from typing import Any
 
 import attrs
@@ -77,6 +79,7 @@ class Writer:
         self._gate = Lock()
         self._closed = False
         self._listeners: list[Callable[[], None]] = []
+        self._observers: list[Callable[[int, float], None]] = []
         self.commits = 0
         self._thread = Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
@@ -109,6 +112,19 @@ class Writer:
         """Call `fn` whenever a batch was lost."""
         self._listeners.append(fn)
 
+    def on_commit(self, fn: Callable[[int, float], None]) -> None:
+        """Call `fn(changes, seconds)` after each COMMIT and its callbacks: how many it had, how long it took."""
+        self._observers.append(fn)
+
+    @property
+    def queued(self) -> int:
+        """Changes that wait for their batch."""
+        return self._queue.qsize()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Run what was posted, then end. May be called twice."""
         with self._gate:
@@ -138,7 +154,9 @@ class Writer:
             outcomes = [self._apply(db, job, callbacks) for job in jobs]
             if self._probe is not None:
                 self._probe("before commit")
+            began = perf_counter()
             db.commit()
+            seconds = perf_counter() - began
             if self._probe is not None:
                 self._probe("after commit")
         except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
@@ -149,6 +167,8 @@ class Writer:
             _call(callback, "after_commit")
         for outcome in outcomes:
             _call(outcome.tell, "future's")
+        for observe in self._observers:
+            _call(partial(observe, len(jobs), seconds), "on_commit")
 
     def _apply(self, db: Db, job: _Job, callbacks: list[Callable[[], None]]) -> _Outcome:
         """Run the intent in its savepoint. Raises only if the storage failed."""

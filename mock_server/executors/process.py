@@ -84,6 +84,7 @@ class ProcessExecutor:
         self._inbox: deque[Message] = deque()
         self._lock = threading.Lock()
         self._open = False
+        self._pool: Pool | None = None
         self._thread: threading.Thread | None = None
         self._wake: socket.socket | None = None
 
@@ -97,12 +98,22 @@ class ProcessExecutor:
         """All that there is."""
         return Capabilities(isolated=True, kills=True, limits_memory=True)
 
+    @property
+    def alive(self) -> bool:
+        """Whether jobs are taken: it was started, and has neither been closed nor broken down."""
+        return self._open
+
+    @property
+    def processes(self) -> int:
+        """Worker processes, busy or idle."""
+        return 0 if self._pool is None else len(self._pool.ward.workers)
+
     def start(self) -> None:
         """Start the zygote and the executor's thread; returns before the first worker is there."""
         with self._lock:
             if self._thread is not None:
                 raise RuntimeError("A process executor is started once.")
-            pool = Pool(self._settings, self._report)
+            pool = self._pool = Pool(self._settings, self._report)
             pool.ward.open()
             self._wake, alarm = socket.socketpair()
             self._wake.setblocking(False)

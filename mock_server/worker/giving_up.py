@@ -1,10 +1,11 @@
-"""A run that cannot go on, or begin again: it ends where it stands, so that it does not keep others from going on."""
+"""What cannot go on, or begin again: it ends where it stands, with the reason, and does not keep others from going on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from dtlpipe.model import times
+from mock_server.executors.base import ErrorRecord
 from mock_server.platform import lifecycle
 from mock_server.store.base import Tx
 
@@ -21,3 +22,9 @@ def give_up(tx: Tx, run_id: str, execution_ids: Iterable[str], error: Exception)
         tx.update_execution(each, status=lifecycle.TERMINATED, ended_at=now, updated_at=now, error=record)
     tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
     tx.append_event(run_id, None, "run.ended", {"status": lifecycle.FAILED})
+
+
+def refusal(error: BaseException) -> ErrorRecord:
+    """Why an execution cannot be started, or its result not be recorded."""
+    message = getattr(error, "message", None) or str(error)
+    return {"type": type(error).__name__, "message": message, "traceback": "", "cause": "code"}

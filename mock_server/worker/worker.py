@@ -28,9 +28,10 @@ from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, LogLine, Reads, StoreError, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core, messages
-from mock_server.worker.giving_up import give_up
+from mock_server.worker.giving_up import give_up, refusal
 from mock_server.worker.reruns import Reruns
 from mock_server.worker.ticker import SystemClock, Ticker
+from mock_server.worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Executor
@@ -76,6 +77,7 @@ class Worker:
         self._blueprints: dict[str, Blueprint] = {}
         self._closing = False
         self._recovery: threading.Timer | None = None
+        self._refused = 0  # ends that were told of with an old fence, or too late
 
     def _new_core(self) -> core.Core:
         return core.Core(new_id, self._executor.capacity + AHEAD)
@@ -100,6 +102,10 @@ class Worker:
     @property
     def open_runs(self) -> int:
         return len(self._core.runs)
+
+    def vitals(self) -> Vitals:
+        """How it is, from any thread."""
+        return Vitals.of(self._core, self._executor, stale=self._stale, refused=self._refused)
 
     def submit(self, submission: Submission) -> Future[dict[str, Any] | None]:
         """Begins work, in one transaction. The future gives None, or the answer to an earlier request of the same key.
@@ -286,7 +292,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, DtlpipeError):  # a service that is gone is the user's news; anything else is ours
                 log.exception("execution %s cannot be started", execution_id)
-            self.receive([jobs.Failed(execution_id, fence, _refusal(error))])
+            self.receive([jobs.Failed(execution_id, fence, refusal(error))])
 
     def receive(self, reports: Sequence[jobs.Report]) -> None:
         """Takes what executors report, on their threads."""
@@ -318,6 +324,7 @@ class Worker:
 
     def _succeeded(self, report: jobs.Succeeded, tx: Tx) -> None:
         execution = self._core.executions.get(report.execution_id)
+        self._refused += execution is None or execution.row.fence != report.fence
         closed: tuple[int, ...] = ()
         if execution is not None and execution.run is not None and execution.spec is not None:
             blueprint = execution.run.blueprint
@@ -345,7 +352,7 @@ class Worker:
         """
         if isinstance(error, StoreError):
             return
-        record = _refusal(error)
+        record = refusal(error)
         record["message"] = f"the result could not be recorded: {record['message']}"
 
         def fail(tx: Tx) -> None:
@@ -357,6 +364,8 @@ class Worker:
         self._post(fail)
 
     def _failed(self, report: jobs.Failed, tx: Tx) -> None:
+        execution = self._core.executions.get(report.execution_id)
+        self._refused += execution is None or execution.row.fence != report.fence
         event = messages.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
         self._step(tx, event)
 
@@ -388,8 +397,3 @@ class Worker:
         row.percent = row.percent if report.progress is None else report.progress
         row.message = row.message if report.message is None else report.message
         tx.set_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
-
-
-def _refusal(error: BaseException) -> jobs.ErrorRecord:
-    message = getattr(error, "message", None) or str(error)
-    return {"type": type(error).__name__, "message": message, "traceback": "", "cause": "code"}

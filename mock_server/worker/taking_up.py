@@ -1,0 +1,114 @@
+"""Runs that are taken up: left open by a platform that was stopped, or over and to run again.
+
+Both are a new engine state to which the executions that count as done are told once more, in their old order: what the
+engine then hands out, and has not been told, is what the run goes on with.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dtlpipe.graph.schedule import Task, TaskKey
+from mock_server.platform import lifecycle
+from mock_server.store.base import ExecutionRow, RunRow
+from mock_server.worker.ending import Ending
+from mock_server.worker.messages import BeginAgain, CallOff, Notify, Record, Rerun, Resume
+from mock_server.worker.opened import OpenExecution, OpenRun
+from mock_server.worker.values import sockets
+
+
+class TakingUp(Ending):
+    """See the module."""
+
+    def _rerun(self, event: Rerun) -> None:
+        for row in event.runs:
+            self.again[row.id] = row
+            if row.status != lifecycle.RERUN:  # it is after a restart
+                if not lifecycle.may_rerun(row.status):
+                    raise ValueError(f"run {row.id} is {row.status}; it can be run again when it is over")
+                self._move_run(row, event.at, lifecycle.RERUN)
+                self._effects.append(Record(row.id, None, "run.rerun", {}))
+
+    def _begin_again(self, event: BeginAgain) -> None:
+        row = self.again.pop(event.run_id, None)
+        if row is None:
+            return
+        columns = {"error": None, "started_at": event.at, "ended_at": None}
+        self._move_run(row, event.at, lifecycle.RUNNING, **columns)
+        run = self._open(row, event.blueprint)
+        tasks = _handed_out(run)
+        for kept in event.kept:
+            _replay(run, kept, tasks)
+        self._effects.append(Record(row.id, None, "run.started", {"kept": len(event.kept)}))
+        for task in tasks.values():
+            self._enqueue(self._execution(run, task, event.at))
+        self._advance(run, event.at)
+
+    def _call_off(self, event: CallOff) -> None:
+        for id in event.run_ids:
+            row = self.again.pop(id, None)
+            if row is not None:
+                self._move_run(row, event.at, _status_before(row))
+                self._effects.append(Notify(id))
+
+    def _resume(self, event: Resume) -> None:
+        if event.run is None or event.blueprint is None:
+            for row in event.waiting:
+                if row.batch_id:
+                    self.batches[row.batch_id] += 1
+                self._put_back(OpenExecution(row), event.at)
+            return
+        run = self._open(event.run, event.blueprint)
+        tasks = _handed_out(run)
+        for row in event.done:
+            if row.node_id is None:
+                continue
+            if row.status == lifecycle.SUCCESS:
+                _replay(run, row, tasks)
+            else:
+                task = tasks.pop((row.node_id, row.visit))
+                execution = OpenExecution(row, run, run.blueprint.nodes[row.node_id], task)
+                self._fail_run(execution, run, row.error or {"message": "it did not end well"})
+        for row in event.waiting:
+            if row.node_id is not None:
+                task = tasks.pop((row.node_id, row.visit))
+                execution = OpenExecution(row, run, run.blueprint.nodes[row.node_id], task)
+                run.open[row.id] = execution
+                self._put_back(execution, event.at)
+        if not run.open:
+            self._end_run(run, event.at)
+
+    def _put_back(self, execution: OpenExecution, at: datetime) -> None:
+        self.executions[execution.row.id] = execution
+        if execution.row.status == lifecycle.RUNNING:
+            self._move(execution, at, lifecycle.CREATED, "the platform was stopped while this ran; it runs again")
+        self._wait(execution)
+
+
+def _handed_out(run: OpenRun) -> dict[TaskKey, Task]:
+    found = {}
+    while (task := run.state.next()) is not None:
+        found[task.key] = task
+    return found
+
+
+def _replay(run: OpenRun, row: ExecutionRow, tasks: dict[TaskKey, Task]) -> None:
+    """Tells the engine once more what it was told, and adds to the tasks what it hands out upon that.
+
+    A deferred node may not be among them: it is handed out when nothing else runs, and in a run that begins again
+    there is always something that does, which was not told yet.
+    """
+    if row.node_id is None:
+        raise ValueError(f"execution {row.id} belongs to no node")
+    key = (row.node_id, row.visit)
+    task = tasks.pop(key, None) or run.state.take(*key)
+    run.state.complete(task, sockets(run.blueprint.nodes[row.node_id], row.output or {}), row.closed or ())
+    tasks |= _handed_out(run)
+
+
+def _status_before(row: RunRow) -> str:
+    """How a run ended that is to begin again: until it does, its row keeps the error that it ended with."""
+    if row.error is None:
+        return lifecycle.SUCCESS
+    ended_by_hand = row.error.get("cause") == "canceled" and "nodeId" not in row.error
+    return lifecycle.TERMINATED if ended_by_hand else lifecycle.FAILED

@@ -269,7 +269,11 @@ class Tx(Reads, Protocol):
     ) -> int:
         """The id of the new event."""
 
-    def append_logs(self, lines: Iterable[LogLine]) -> None: ...
+    def delete_run(self, id: str) -> bool:
+        """The run, with its executions, events and log lines. False if there is no such run."""
+
+    def append_logs(self, lines: Iterable[LogLine]) -> list[int]:
+        """The ids of the new lines."""
 
     def after_commit(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the writer thread once the change is durable, before its future is resolved."""

@@ -190,8 +190,8 @@ class Statements:
 
         return self._statement(("update", table.name, columns, fence, expect), make, columns)
 
-    def delete(self, table: sa.Table) -> str:
-        """Takes an id."""
+    def delete(self, table: sa.Table, *, key: str = "id") -> str:
+        """Takes an id, or the value of another key."""
         return self._statement(
-            ("delete", table.name), lambda: table.delete().where(table.c.id == sa.bindparam("w_id"))
+            ("delete", table.name, key), lambda: table.delete().where(table.c[key] == sa.bindparam("w_id"))
         ).text

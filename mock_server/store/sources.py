@@ -42,6 +42,7 @@ _RUN_PATHS = {
     "latestStatus.status": "status",
     "creator": "creator",
     "batchId": "batch_id",
+    "surface": "surface",
     "startNode": "start_node",
     "testMode": "test_mode",
     "createdAt": "created_at",

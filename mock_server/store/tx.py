@@ -130,6 +130,13 @@ class SqlTx(SqlReads):
     def update_run(self, id: str, **columns: Any) -> bool:
         return self._db.raw.execute(*self._update(RUNS, id, columns)).rowcount > 0
 
+    def delete_run(self, id: str) -> bool:
+        if not is_storable(id):
+            return False
+        for table in (log_lines, events, executions):
+            self._db.later(self._statements.delete(table, key="run_id"), (id,))
+        return self._db.raw.execute(self._statements.delete(RUNS.table), (id,)).rowcount > 0
+
     def set_run(self, id: str, **columns: Any) -> None:
         self._db.later(*self._update(RUNS, id, columns))
 
@@ -177,11 +184,13 @@ class SqlTx(SqlReads):
         self._db.later(self._statements.insert(events), row)
         return number
 
-    def append_logs(self, lines: Iterable[LogLine]) -> None:
-        rows, insert = [], self._statements.insert(log_lines)
+    def append_logs(self, lines: Iterable[LogLine]) -> list[int]:
+        rows, ids, insert = [], [], self._statements.insert(log_lines)
         for line in lines:
             if line.id is not None:
                 raise BadRequest("the store gives a log line its id; it cannot come with one")
-            rows.append(LOG_LINES.encode(attrs.evolve(line, id=self._numbers.next_log_line())))
+            ids.append(self._numbers.next_log_line())
+            rows.append(LOG_LINES.encode(attrs.evolve(line, id=ids[-1])))
         for row in rows:
             self._db.later(insert, row)
+        return ids

@@ -165,6 +165,26 @@ class RowConformance(Suite):
         assert (event.execution_id, event.at, event.body) == ("e1", NOW, {"x": 1})
         store.close()
 
+    def test_a_run_that_is_deleted_takes_all_that_is_its_own_along(self, store: Store) -> None:
+        gone, kept = a_run(surface="reports"), a_run()
+
+        def fill(tx: Tx) -> None:
+            tx.insert_runs([gone, kept])
+            for run in (gone, kept):
+                tx.insert_executions([an_execution(id=f"of-{run.id}", run_id=run.id)])
+                tx.append_event(run.id, None, "run.started", {})
+                tx.append_logs([a_line("one", run_id=run.id)])
+
+        store.write(fill)
+        assert [run.id for run in store.find_runs(where={"surface": "reports"})[0]] == [gone.id]
+        assert store.write(lambda tx: tx.delete_run(gone.id))
+        assert not store.write(lambda tx: tx.delete_run(gone.id))
+        assert store.get_run(gone.id) is None
+        assert store.executions_of([gone.id, kept.id])[gone.id] == []
+        assert len(store.executions_of([kept.id])[kept.id]) == 1
+        assert (store.events(gone.id), store.logs(run_id=gone.id)) == ([], [])
+        assert (len(store.events(kept.id)), len(store.logs(run_id=kept.id))) == (1, 1)
+
     def test_log_lines_are_found_by_who_wrote_them_how_grave_and_what(self, store: Store) -> None:
         lines = [
             a_line("one"),
@@ -172,7 +192,8 @@ class RowConformance(Suite):
             a_line("three", level="debug", run_id=None, service_id=None),
             a_line("four \x00\ud800", level="warning", service_id="s2", execution_id=None),
         ]
-        store.write(lambda tx: tx.append_logs(lines))
+        numbers = store.write(lambda tx: tx.append_logs(lines))
+        assert [line.id for line in store.logs()] == numbers
 
         def found(**criteria: Any) -> list[str]:
             return [line.message for line in store.logs(**criteria)]

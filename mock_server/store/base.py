@@ -23,6 +23,7 @@ from dtlpipe.errors import InsufficientStorage, Unavailable
 
 if TYPE_CHECKING:
     from mock_server.store.blobs import BlobStore
+    from mock_server.store.inspection import Inspection
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -165,6 +166,16 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
+class Happening(Event):
+    """An event with what it is about: the run's pipeline, or the service that was called; the node that was visited."""
+
+    project_id: str | None = None
+    pipeline_id: str | None = None
+    node_id: str | None = None
+    service_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class LogLine:
     """One line that code wrote. `stream` is where: stdout, stderr, logger or system. The store gives the `id`."""
 
@@ -284,6 +295,10 @@ class Store(Reads, Protocol):
 
     @property
     def blobs(self) -> BlobStore: ...
+
+    @property
+    def inspection(self) -> Inspection:
+        """What is asked by those who watch it, beside the work."""
 
     @property
     def commits(self) -> int:

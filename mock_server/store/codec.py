@@ -141,11 +141,15 @@ class RowCodec(Generic[Row]):
         return encoded
 
     def decode(self, row: Sequence[Any]) -> Row:
+        return self.cls(**self.fields(row))
+
+    def fields(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The fields of what the row holds."""
         values = list(row)
         for index, decode in self._decoders:
             if values[index] is not None:
                 values[index] = decode(values[index])
-        return self.cls(**dict(zip(self.names, values, strict=True)))
+        return dict(zip(self.names, values, strict=True))
 
     def decode_all(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
         return [self.decode(values) for values in rows]

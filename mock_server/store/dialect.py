@@ -92,6 +92,14 @@ class Dialect(Protocol):
     def max_readers(self) -> int | None:
         """How many may be open at a time."""
 
+    @property
+    def size(self) -> str:
+        """Asks for the number of bytes that the database takes."""
+
+    @property
+    def integrity(self) -> str | None:
+        """Asks whether the database's own structure is whole: rows of text, the one row `ok` if it is."""
+
     def connect(self, *, writer: bool) -> Db:
         """Raises StoreError if the database cannot be reached, or, for a writer, if another platform has it."""
 

@@ -22,7 +22,7 @@ def bring_up_to_date(db: Db, dialect: Dialect, *, versions: Path | None = None) 
 
     `versions`: another folder of revisions than the package's own.
     """
-    if _version(db) == schema.HEAD:
+    if current_version(db) == schema.HEAD:
         return
     db.raw.execute(dialect.begin_write)
     try:
@@ -36,7 +36,7 @@ def bring_up_to_date(db: Db, dialect: Dialect, *, versions: Path | None = None) 
 
 def check_version(db: Db) -> None:
     """Raises ConfigurationError unless the schema is this version's: somebody newer may have migrated it meanwhile."""
-    current = _version(db)
+    current = current_version(db)
     if current != schema.HEAD:
         raise _newer(current)
 
@@ -49,7 +49,7 @@ def _newer(current: str | None) -> ConfigurationError:
 
 
 def _change(db: Db, versions: Path | None) -> None:
-    current = _version(db)
+    current = current_version(db)
     if current is None:
         tables = sa.inspect(db.core).get_table_names()
         if tables:
@@ -65,7 +65,8 @@ def _change(db: Db, versions: Path | None) -> None:
         raise _newer(current)
 
 
-def _version(db: Db) -> str | None:
+def current_version(db: Db) -> str | None:
+    """The revision that the database bears; None for one that is empty."""
     if not sa.inspect(db.core).has_table(schema.version.name):
         return None
     return db.core.execute(sa.select(schema.version.c.version_num)).scalar_one_or_none()

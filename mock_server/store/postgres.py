@@ -73,6 +73,8 @@ class Postgres:
     begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     max_readers = 16
+    size = "SELECT pg_database_size(current_database())"
+    integrity = None  # what it checks of itself (checksums) it checks when it reads
 
     def __init__(self, url: str, *, relaxed: bool = False) -> None:
         scheme, _, rest = url.partition("://")

@@ -35,6 +35,7 @@ from mock_server.store.blobs import BlobStore
 from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.find import Search
 from mock_server.store.folder import DataFolder
+from mock_server.store.inspection import Inspection
 from mock_server.store.migrate import bring_up_to_date, check_version
 from mock_server.store.reads import SqlReads
 from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
@@ -77,6 +78,7 @@ class SqlStore:
         self._idle: deque[SqlReads] = deque()
         self._totals = Totals()
         self.blobs = blobs
+        self.inspection = Inspection(self._reads, dialect)
         self._places = None if dialect.max_readers is None else BoundedSemaphore(dialect.max_readers)
         try:
             bring_up_to_date(db, dialect)

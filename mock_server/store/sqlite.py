@@ -34,6 +34,8 @@ class Sqlite:
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
     max_readers = None
+    size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    integrity = "PRAGMA integrity_check"
 
     def __init__(self, path: Path, *, relaxed: bool = False) -> None:
         if sqlite3.sqlite_version_info < _MINIMUM:

@@ -1,8 +1,9 @@
 """What an executor is: it takes jobs without blocking and answers with reports.
 
 Law: values only. A job says all that a process needs to run one node once; a report says one thing that happened to it.
-Every job that was submitted ends in exactly one of `Succeeded` or `Failed`, unless the executor is closed first (then
-the platform, once restarted, runs it again) or a job of the same execution with a higher fence takes its place.
+Every job that was submitted ends in exactly one of `Succeeded`, `Failed` or `Returned`, unless the executor is closed
+first (then the platform, once restarted, runs it again) or a job of the same execution with a higher fence takes its
+place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Literal, Protocol, TypedDict
 
 import attrs
 
-Cause = Literal["exception", "timeout", "memory", "exit", "signal", "canceled", "code", "output"]
+Cause = Literal["exception", "timeout", "memory", "exit", "signal", "canceled", "code", "output", "lost"]
 Stream = Literal["stdout", "stderr", "log"]
 
 
@@ -65,7 +66,10 @@ class Argument:
 
 @attrs.frozen
 class Job:
-    """One run of one node. `timeout` is in seconds; `memory_limit` in bytes beyond what the worker holds at first."""
+    """One run of one node. `timeout` is in seconds; `memory_limit` in bytes beyond what the worker holds at first.
+
+    `labels` are what the machine that runs it must have: such a job is for remote workers alone.
+    """
 
     execution_id: str
     fence: int
@@ -77,6 +81,7 @@ class Job:
     timeout: float | None = None
     memory_limit: int | None = None
     log_level: str = "INFO"
+    labels: frozenset[str] = frozenset()
 
 
 @attrs.frozen
@@ -130,7 +135,15 @@ class Failed:
     error: ErrorRecord
 
 
-Report = Started | Logged | Progressed | Succeeded | Failed
+@attrs.frozen
+class Returned:
+    """Who had the job gives it back, not having run it to its end: it is to be run again, and that was no attempt."""
+
+    execution_id: str
+    fence: int
+
+
+Report = Started | Logged | Progressed | Succeeded | Failed | Returned
 Receiver = Callable[[Sequence[Report]], None]
 """Takes reports in batches, in order, on the executor's own thread: it must not block for long."""
 

@@ -25,6 +25,7 @@ from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.tokens import Tokens
 from mock_server.platform.triggers import Triggers
+from mock_server.platform.workers import Workers
 from mock_server.store.base import Kind
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Platform:
     runs: Runs = attrs.field(init=False)
     executions: Executions = attrs.field(init=False)
     firing: Firing = attrs.field(init=False)
+    workers: Workers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tokens = Tokens(self.settings)
@@ -96,6 +98,7 @@ class Platform:
         self.runs = Runs(self)
         self.executions = Executions(self)
         self.firing = Firing(self)
+        self.workers = Workers(self)
 
     @property
     def api_url(self) -> str:

@@ -107,7 +107,8 @@ class Board:
             row = execution.row
             row.fence += 1
             self._running += 1
-            self._move(execution, at, lifecycle.RUNNING, started_at=at, fence=row.fence)
+            nobodys = {} if row.worker is None else {"worker": None, "lease_until": None}
+            self._move(execution, at, lifecycle.RUNNING, started_at=at, fence=row.fence, **nobodys)
             self._effects.append(Record(row.run_id, row.id, "execution.started", {"attempt": row.attempt}))
             self._effects.append(Dispatch(row.id, row.fence))
 

@@ -10,11 +10,12 @@ data): rows to write, jobs to hand out, who to wake. It does no I/O, reads no cl
 | Begin      | runs and calls were accepted                   | their rows, and the executions of the first nodes     |
 | Succeeded  | an execution returned, some connections closed | its end, the next nodes' executions, or the run's end |
 | Failed     | an execution did not                           | another attempt, or its end and in time the run's     |
+| Returned   | who had an execution gives it back             | it waits for a place again                            |
 | Cancel     | a run or an execution shall end                | ends of all that is open in it, jobs withdrawn        |
 | Rerun      | runs that are over are to begin again          | their status                                          |
 | BeginAgain | one of these does, with what is kept of it     | the executions that the kept ones lead to             |
 | CallOff    | some of these do not, after all                | the status that they had                              |
-| Resume     | the platform was started on rows left open     | none: rows stay as they are, waiting for a place      |
+| Resume     | the platform was started on rows left open     | rows stay as they are: they wait, or are held         |
 
 After each event, `_fill` starts what waits, older runs first, while there are places.
 
@@ -45,6 +46,7 @@ from mock_server.worker.messages import (
     InsertRun,
     Record,
     Rerun,
+    Returned,
     Succeeded,
 )
 from mock_server.worker.opened import OpenExecution
@@ -65,6 +67,8 @@ class Core(TakingUp):
             self._begin(event)
         elif isinstance(event, Failed):
             self._failed(event)
+        elif isinstance(event, Returned):
+            self._returned(event)
         elif isinstance(event, Cancel):
             self._cancel(event)
         elif isinstance(event, Rerun):

@@ -16,7 +16,7 @@ from dtlpipe.graph.schedule import Task
 from mock_server.platform import lifecycle
 from mock_server.store.base import ExecutionRow
 from mock_server.worker.board import Board
-from mock_server.worker.messages import Cancel, Failed, Notify, Record, Succeeded
+from mock_server.worker.messages import Cancel, Failed, Notify, Record, Returned, Succeeded
 from mock_server.worker.opened import OpenExecution, OpenRun
 from mock_server.worker.values import bound, sockets
 
@@ -99,6 +99,16 @@ class Ending(Board):
         if run is not None:
             self._fail_run(execution, run, error)
             self._wind_up(run, event.at)
+
+    def _returned(self, event: Returned) -> None:
+        execution = self._current(event.execution_id, event.fence)
+        if execution is None:
+            return
+        self._running -= 1
+        self._move(execution, event.at, lifecycle.CREATED, "its worker gave it back; it runs again")
+        self._wait(execution)
+        if execution.run is not None and execution.run.error is not None:
+            self._wind_up(execution.run, event.at)
 
     def _wind_up(self, run: OpenRun, at: datetime) -> None:
         """A run that has failed starts nothing more; it is over when what runs is."""

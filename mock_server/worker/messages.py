@@ -45,6 +45,15 @@ class Failed:
 
 
 @attrs.frozen
+class Returned:
+    """Who had an execution gives it back, through no fault of the execution: that was no attempt."""
+
+    at: datetime
+    execution_id: str
+    fence: int
+
+
+@attrs.frozen
 class Cancel:
     """A run, or one execution, shall end."""
 
@@ -94,7 +103,7 @@ class Resume:
     waiting: tuple[ExecutionRow, ...] = ()
 
 
-Event = Begin | Succeeded | Failed | Cancel | Rerun | BeginAgain | CallOff | Resume
+Event = Begin | Succeeded | Failed | Returned | Cancel | Rerun | BeginAgain | CallOff | Resume
 
 # --- effects --------------------------------------------------
 
@@ -149,6 +158,15 @@ class Dispatch:
 
 
 @attrs.frozen
+class Hold:
+    """After COMMIT: that worker, on another machine, may still run the execution, and tell of it."""
+
+    execution_id: str
+    fence: int
+    worker: str
+
+
+@attrs.frozen
 class Withdraw:
     """After COMMIT: end the job, if it still runs."""
 
@@ -163,4 +181,4 @@ class Notify:
     key: str
 
 
-Effect = InsertRun | InsertExecution | UpdateRun | UpdateExecution | Record | Dispatch | Withdraw | Notify
+Effect = InsertRun | InsertExecution | UpdateRun | UpdateExecution | Record | Dispatch | Hold | Withdraw | Notify

@@ -12,7 +12,7 @@ from dtlpipe.graph.schedule import Task, TaskKey
 from mock_server.platform import lifecycle
 from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.worker.ending import Ending
-from mock_server.worker.messages import BeginAgain, CallOff, Notify, Record, Rerun, Resume
+from mock_server.worker.messages import BeginAgain, CallOff, Hold, Notify, Record, Rerun, Resume
 from mock_server.worker.opened import OpenExecution, OpenRun
 from mock_server.worker.values import sockets
 
@@ -48,7 +48,9 @@ class TakingUp(Ending):
         for id in event.run_ids:
             row = self.again.pop(id, None)
             if row is not None:
-                self._move_run(row, event.at, _status_before(row))
+                status = _status_before(row)
+                self._move_run(row, event.at, status)
+                self._effects.append(Record(id, None, "run.called_off", {"status": status}))
                 self._effects.append(Notify(id))
 
     def _resume(self, event: Resume) -> None:
@@ -79,9 +81,15 @@ class TakingUp(Ending):
             self._end_run(run, event.at)
 
     def _put_back(self, execution: OpenExecution, at: datetime) -> None:
-        self.executions[execution.row.id] = execution
-        if execution.row.status == lifecycle.RUNNING:
+        row = execution.row
+        self.executions[row.id] = execution
+        if row.status == lifecycle.RUNNING and row.worker is not None:  # on a machine that was not stopped
+            self._running += 1
+            self._effects.append(Hold(row.id, row.fence, row.worker))
+            return
+        if row.status == lifecycle.RUNNING:
             self._move(execution, at, lifecycle.CREATED, "the platform was stopped while this ran; it runs again")
+            self._effects.append(Record(execution.row.run_id, execution.row.id, "execution.requeued", {}))
         self._wait(execution)
 
 

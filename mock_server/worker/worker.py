@@ -18,18 +18,20 @@ from dtlpipe.errors import DtlpipeError, NotFound
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
-from mock_server.executors.process import ProcessExecutor
 from mock_server.platform import lifecycle, passes, views
 from mock_server.platform.intents import earlier_answer
 from mock_server.runners import dataset
-from mock_server.runners.blueprint import Blueprint, Gate, compile_revision
+from mock_server.runners.blueprint import Gate
 from mock_server.runners.code import Setting
 from mock_server.runners.registry import INLINE, Runners
-from mock_server.store.base import Kind, LogLine, Reads, StoreError, Tx
+from mock_server.store.base import Kind, StoreError, Tx
 from mock_server.store.ids import new_id
 from mock_server.worker import core, messages
+from mock_server.worker.blueprints import Blueprints
+from mock_server.worker.executing import executor_of
 from mock_server.worker.giving_up import give_up, refusal
 from mock_server.worker.reruns import Reruns
+from mock_server.worker.sayings import Sayings
 from mock_server.worker.ticker import SystemClock, Ticker
 from mock_server.worker.vitals import Vitals
 
@@ -46,8 +48,6 @@ log = logging.getLogger(__name__)
 AHEAD = 4
 #: Seconds until lost memory is rebuilt, if no request does it before.
 RECOVERY = 0.5
-#: Compiled revisions kept in memory.
-BLUEPRINTS = 256
 
 
 class Worker:
@@ -57,9 +57,7 @@ class Worker:
         settings = platform.settings
         self._platform = platform
         self._store = platform.store
-        self._executor = executor or ProcessExecutor(
-            self.receive, workers=settings.workers, environment=platform.worker_environment
-        )
+        self._executor = executor or executor_of(platform, self)
         self._inline = InlineExecutor(self.receive, lambda job: dataset.run(job, platform.items.place))
         self._runners = Runners(
             Setting(
@@ -71,10 +69,11 @@ class Worker:
         )
         self._ticker = Ticker(platform, clock or SystemClock())
         self._core = self._new_core()
+        self._sayings = Sayings(lambda: self._core, platform.hub.notify)
+        self.blueprint = Blueprints(self._store).get
         self._reruns = Reruns(lambda: self._core, self._step, self._post, self.blueprint, platform.hub.notify)
         self._stale = True
         self._touched = False
-        self._blueprints: dict[str, Blueprint] = {}
         self._closing = False
         self._recovery: threading.Timer | None = None
         self._refused = 0  # ends that were told of with an old fence, or too late
@@ -172,21 +171,24 @@ class Worker:
 
         return self._store.post(self.guarded(intent))
 
-    def blueprint(self, revision_id: str, reads: Reads | None = None) -> Blueprint:
-        """The compiled revision. Raises BadRequest if it cannot run, KeyError if there is none."""
-        found = self._blueprints.get(revision_id)
-        if found is None:
-            reads = reads or self._store
-            revision = reads.get(Kind.REVISION, revision_id)
-            if revision is None:
-                raise KeyError(f"there is no revision {revision_id}")
-            if len(self._blueprints) >= BLUEPRINTS:
-                self._blueprints.clear()
-            names = [(node.get("namespace") or {}).get("serviceName") for node in revision.get("nodes") or ()]
-            named = reads.find(Kind.SERVICE, {"pageSize": 1000}, where={"name": [each for each in names if each]})
-            services = {each["name"]: each["id"] for each in named.items}
-            found = self._blueprints[revision_id] = compile_revision(revision, services)
-        return found
+    def change(self, intent: Callable[[Tx, core.Core], T]) -> Future[T]:
+        """A change of executions, in the core's memory and in their rows."""
+
+        def on_core(tx: Tx) -> T:
+            self._touched = True
+            return intent(tx, self._core)
+
+        return self._store.post(self.guarded(on_core))
+
+    def refill(self) -> None:
+        """The executor has another capacity: what waits may begin."""
+
+        def intent(tx: Tx) -> None:
+            self._core.places = self._executor.capacity + AHEAD
+            self._touched = True
+            self._apply(tx, self._core.wake(times.now()))
+
+        self._post(intent)
 
     # --- memory and rows ----------------------------------------------------------------------------------------------
 
@@ -271,6 +273,8 @@ class Worker:
                     tx.set_run(id, **columns)
                 case messages.Dispatch(execution_id, fence):
                     tx.after_commit(partial(self._dispatch, execution_id, fence))
+                case messages.Hold(execution_id, fence, holder):
+                    tx.after_commit(partial(self._platform.workers.hold, execution_id, fence, holder))
                 case messages.Withdraw(execution_id, fence):
                     tx.after_commit(partial(self._executor.cancel, execution_id, fence))
                     tx.after_commit(partial(self._inline.cancel, execution_id, fence))
@@ -303,9 +307,11 @@ class Worker:
                 case jobs.Failed():
                     self._post(partial(self._failed, report))
                 case jobs.Logged():
-                    self._post(partial(self._logged, report))
+                    self._post(partial(self._sayings.logged, report))
                 case jobs.Progressed():
-                    self._post(partial(self._progressed, report))
+                    self._post(partial(self._sayings.progressed, report))
+                case jobs.Returned():
+                    self._post(partial(self._returned, report))
                 case jobs.Started():
                     pass
 
@@ -369,31 +375,5 @@ class Worker:
         event = messages.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
         self._step(tx, event)
 
-    def _logged(self, report: jobs.Logged, tx: Tx) -> None:
-        execution = self._core.executions.get(report.execution_id)
-        if execution is None or execution.row.fence != report.fence:
-            return
-        row = execution.row
-        tx.append_logs(
-            LogLine(
-                execution_id=row.id,
-                run_id=row.run_id,
-                service_id=row.service_id,
-                at=times.from_wire(each["timestamp"]),
-                level=each["level"],
-                message=each["message"],
-                stream=each["stream"],
-            )
-            for each in report.records
-        )
-        for key in {row.id, row.run_id, row.service_id} - {None}:
-            tx.after_commit(partial(self._platform.hub.notify, f"logs:{key}"))
-
-    def _progressed(self, report: jobs.Progressed, tx: Tx) -> None:
-        execution = self._core.executions.get(report.execution_id)
-        if execution is None or execution.row.fence != report.fence:
-            return
-        row = execution.row
-        row.percent = row.percent if report.progress is None else report.progress
-        row.message = row.message if report.message is None else report.message
-        tx.set_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
+    def _returned(self, report: jobs.Returned, tx: Tx) -> None:
+        self._step(tx, messages.Returned(times.now(), report.execution_id, report.fence))

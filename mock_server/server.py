@@ -3,6 +3,9 @@
 Law: nothing outside this module knows which server it is (waitress). A body is spooled to the data folder's disk, never
 held in memory; one that is too large is read to its end but not kept, so that the client gets its 413 and not a
 reset connection.
+
+An answer that has no end is let go of: the application calls `environ[HOLD]` with the source of its bytes and answers
+with a header; the connection then leaves waitress, with its thread, for `streams`.
 """
 
 from __future__ import annotations
@@ -21,10 +24,11 @@ from waitress.buffers import OverflowableBuffer, TempfileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer, create_server
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error
 
 from dtlpipe.errors import ConfigurationError
+from mock_server.streams import Source, Streams
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dtlpipe.platform.http")
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits for a thread is no news
 
+HOLD = "dtlpipe.hold"  # the key of a request's environment: called with a `Source`, it makes the answer a stream
 _IN_MEMORY = 512 * 1024  # bytes of a body that stay in memory
 _RECEIVE = 1 << 16  # bytes taken from a socket at a time; waitress' own 8 KB make uploads crawl
 _PATIENCE = 1 << 30  # bytes beyond the limit that are read and dropped before the connection is
@@ -78,7 +83,9 @@ class Server:
         )
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
         task = type("ErrorTask", (_ErrorTask,), {"error_body": staticmethod(error_body)})
-        channel = type("Channel", (_Channel,), {"parser_class": parser, "error_task_class": task})
+        self._streams = Streams()
+        members = {"parser_class": parser, "error_task_class": task, "task_class": _Task, "streams": self._streams}
+        channel = type("Channel", (_Channel,), members)
         self._waitress.channel_class = channel
         self._stopping = threading.Event()
         self._drain_until = 0.0
@@ -100,6 +107,7 @@ class Server:
             self._thread = None
         else:
             self._let_go()
+        self._streams.close()
         self._waitress.trigger.close()  # here, as the loop may end by itself before it is woken
         self._waitress.socket.close()
 
@@ -276,14 +284,56 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection. One that breaks in the middle of a body lets go of what was spooled of it, at once."""
+    """A connection. One that breaks in the middle of a body lets go of what was spooled of it, at once.
+
+    One whose answer has a source is handed over to `streams`, on the server's own thread, once its header is out.
+    """
 
     request: Any
+    streams: Streams
+    source: Source | None = None
+
+    def handle_write(self) -> None:
+        if self.source is None or not self.close_when_flushed:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif not self.total_outbufs_len:
+            self.del_channel()
+            sock, self.socket, self.connected = self.socket, None, False
+            self.streams.take(sock, self.source)
 
     def handle_close(self) -> None:
         if self.request is not None:
             self.request.close()
         super().handle_close()
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    """Asks the application. It may give a source: what follows the header is then not for this thread to wait for."""
+
+    source: Source | None = None
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ[HOLD] = self._hold
+        return environ
+
+    def _hold(self, source: Source) -> None:
+        self.source = source
+
+    def build_response_header(self) -> bytes:
+        if self.source is None:
+            return bytes(super().build_response_header())
+        self.version = "1.0"  # for waitress, which then neither cuts it into chunks nor keeps the connection
+        self.request.headers.pop("CONNECTION", None)
+        return bytes(super().build_response_header()).replace(b"HTTP/1.0", b"HTTP/1.1", 1)
+
+    def finish(self) -> None:
+        self.channel.source = self.source
+        super().finish()
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]

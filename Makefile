@@ -13,12 +13,13 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults oldest lint format check bench clean
+.PHONY: help venv demo test faults simulate oldest lint format check bench clean
 
 help:
 	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
 	@echo "make test    all tests"
 	@echo "make faults  the slow half of the fault suite"
+	@echo "make simulate [SEEDS=10000]  the scheduler's core in a world of faults; a seed that fails is told, and replays"
 	@echo "make check   ruff, mypy --strict, import laws, all tests"
 	@echo "make oldest  all tests at the oldest versions that setup.cfg admits (needs uv)"
 	@echo "make bench   the benchmarks, as a table"
@@ -47,6 +48,11 @@ endif
 
 faults: $(READY)
 	$(PYTEST) tests/faults -m slow $(PYTEST_ARGS)
+
+# One seed again, with its history: python -m tests.unit.worker.simulation SEED
+SEEDS ?= 10000
+simulate: $(READY)
+	$(BIN)/python -m tests.unit.worker.simulation 0-$(SEEDS)
 
 oldest:
 	uv venv --quiet --clear --python $(PYTHON) .venv-oldest

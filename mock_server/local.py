@@ -122,9 +122,10 @@ class Local:
                 body_limit=_body_limit(settings),
                 error_body=error_body,
             )
+            stack.callback(platform.feed.close)
             stack.callback(server.close, settings.grace)
             stack.callback(platform.hub.close)
-            platform.url = _url(settings.host, server.port)
+            platform.url = settings.public_url or _url(settings.host, server.port)
             worker = self._make_worker(platform)
             stack.callback(worker.close, settings.grace)
             platform.scheduler = worker

@@ -142,6 +142,8 @@ class Streams:
     def take(self, sock: socket.socket, source: Source) -> None:
         """The connection, which nobody else touches any more. Its header has been sent."""
         sock.setblocking(False)
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)  # what the kernel keeps is memory, too
         held = _Held(self, sock, source)
         with self._lock:
             if self._closed:

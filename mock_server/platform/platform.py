@@ -15,6 +15,7 @@ from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
 from mock_server.platform.environment import client_environment
 from mock_server.platform.executions import Executions
+from mock_server.platform.feed import Feed
 from mock_server.platform.firing import Firing
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
@@ -83,6 +84,7 @@ class Platform:
     runs: Runs = attrs.field(init=False)
     executions: Executions = attrs.field(init=False)
     firing: Firing = attrs.field(init=False)
+    feed: Feed = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -98,6 +100,7 @@ class Platform:
         self.runs = Runs(self)
         self.executions = Executions(self)
         self.firing = Firing(self)
+        self.feed = Feed(self.store)
         self.workers = Workers(self)
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
+from mock_server.api.admin import events
 from mock_server.api.guard import public
 from mock_server.api.wire import json_response
 
@@ -36,6 +37,7 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
         }
         return json_response(found, 503 if platform.stopping else 200)
 
+    events.register(admin, platform)
     return (admin,)
 
 

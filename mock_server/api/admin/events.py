@@ -1,0 +1,131 @@
+"""What happened, as pages or as it happens: the log of events of a run, of a pipeline, of a project, or of all.
+
+    GET /api/v1/platform/runs/{id}/events
+    GET /api/v1/platform/events?run=&pipeline=&project=
+
+A page is JSON: `?after=<id>&limit=<n>`. With `Accept: text/event-stream` it is a stream of server-sent events, whose
+`id` is the event's and whose `data` is its JSON. A stream resumes after `Last-Event-ID` (or `?after=`); without either,
+that of a run has all of it, any other what is to come. That of a run ends with the run; 204 says: there is no more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from threading import Condition
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from flask import Blueprint, Response, request
+
+from dtlpipe.errors import BadRequest, NotFound
+from mock_server.api.wire import json_response
+from mock_server.platform import lifecycle
+from mock_server.platform.feed import Selection, Subscriber, shown_all
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+_STREAM = "text/event-stream"
+_LIMIT = 1000
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_SILENCE = 15.0  # seconds
+_ROOM = 256  # pieces kept for a reader of a stream that the server does not hold
+#: Where a server that can holds answers without an end finds their source; see mock_server.server.
+_HOLD = "dtlpipe.hold"
+
+
+def register(admin: Blueprint, platform: Platform) -> None:
+    """Adds the routes of events."""
+
+    @admin.get("/api/v1/platform/runs/<run_id>/events")
+    def events_of_run(run_id: str) -> Response:
+        if platform.store.get_run(run_id) is None:
+            raise NotFound(f"there is no run {run_id!r}")
+        return _answer(platform, Selection(run_id=run_id))
+
+    @admin.get("/api/v1/platform/events")
+    def events() -> Response:
+        given = {key: request.args.get(key) for key in ("run", "pipeline", "project")}
+        if given["run"] is not None:
+            return events_of_run(given["run"])
+        return _answer(platform, Selection(pipeline_id=given["pipeline"], project_id=given["project"]))
+
+
+def _answer(platform: Platform, selection: Selection) -> Response:
+    after = _number("after", request.args.get("after"))
+    if request.accept_mimetypes.best_match(["application/json", _STREAM]) == _STREAM:
+        resumed = _number("Last-Event-ID", request.headers.get("Last-Event-ID"))
+        return _stream(platform, selection, after if resumed is None else resumed)
+    limit = min(_number("limit", request.args.get("limit")) or _LIMIT, _LIMIT)
+    found = platform.feed.page(selection, after or 0, limit)
+    more = len(found) == limit
+    return json_response({"items": shown_all(found), "hasNext": more, "next": found[-1].id if found else after or 0})
+
+
+def _stream(platform: Platform, selection: Selection, after: int | None) -> Response:
+    if selection.run_id is not None:
+        after = after or 0
+        run = platform.store.get_run(selection.run_id)
+        if run is not None and lifecycle.is_final(run.status) and not platform.feed.page(selection, after, 1):
+            return Response(status=204)  # to a browser's EventSource it says: do not come again
+    if request.method == "HEAD":
+        return Response(mimetype=_STREAM, headers=_HEADERS)
+    source = platform.feed.subscribe(selection, after)
+    hold = request.environ.get(_HOLD)
+    if hold is None:
+        return Response(_waiting(source), mimetype=_STREAM, headers=_HEADERS)
+    hold(source)
+    return Response(iter(()), mimetype=_STREAM, headers=_HEADERS)
+
+
+def _number(name: str, text: str | None) -> int | None:
+    if text is None or not text.strip():
+        return None
+    if not text.strip().isascii() or not text.strip().isdigit() or len(text) > 18:
+        raise BadRequest(f"{name}: the id of an event (a number) is needed here, not {text[:50]!r}")
+    return int(text)
+
+
+@attrs.define(eq=False)
+class _Queue:
+    """A sink for a server that gives each answer a thread of its own."""
+
+    pieces: deque[bytes] = attrs.field(factory=deque)
+    changed: Condition = attrs.field(factory=Condition)
+    refused: bool = False
+    ended: bool = False
+
+    def send(self, data: bytes) -> bool:
+        with self.changed:
+            if len(self.pieces) >= _ROOM:
+                self.refused = True
+                return False
+            self.pieces.append(data)
+            self.changed.notify()
+            return True
+
+    def finish(self) -> None:
+        with self.changed:
+            self.ended = True
+            self.changed.notify()
+
+
+def _waiting(source: Subscriber) -> Iterator[bytes]:
+    sink = _Queue()
+    source.attach(sink)
+    try:
+        while True:
+            with sink.changed:
+                sink.changed.wait_for(lambda: sink.pieces or sink.ended, _SILENCE)
+                taken: list[Any] = list(sink.pieces)
+                sink.pieces.clear()
+                go_on, sink.refused = sink.refused, False
+                over = sink.ended and not taken
+            if go_on:
+                source.drained()
+            if over:
+                return
+            yield b"".join(taken) or source.keep_alive
+    finally:
+        source.detach()

@@ -158,6 +158,8 @@ class Context:
         self.node_id: str | None = ids.get("node_id")
         self.pipeline_execution_id: str | None = ids.get("pipeline_execution_id")
         self.execution_id: str | None = ids.get("execution_id")
+        #: The same for every attempt at this node of this run: for calls of others that must not be made twice.
+        self.idempotency_key: str | None = ids.get("idempotency_key")
         self.service_id: str | None = ids.get("service_id")
         self.package_id: str | None = ids.get("package_id")
         self.project_id: str | None = ids.get("project_id")

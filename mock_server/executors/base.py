@@ -68,7 +68,8 @@ class Argument:
 class Job:
     """One run of one node. `timeout` is in seconds; `memory_limit` in bytes beyond what the worker holds at first.
 
-    `labels` are what the machine that runs it must have: such a job is for remote workers alone.
+    `labels` are what the machine that runs it must have: such a job is for remote workers alone. `runtime` is the
+    `serviceConfig.runtime` of its node, for executors that give nodes what they ask for.
     """
 
     execution_id: str
@@ -82,6 +83,7 @@ class Job:
     memory_limit: int | None = None
     log_level: str = "INFO"
     labels: frozenset[str] = frozenset()
+    runtime: dict[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen

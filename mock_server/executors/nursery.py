@@ -41,7 +41,7 @@ class Nursery:
                     stdout=write_end,
                     stderr=write_end,
                     pass_fds=[theirs.fileno()],
-                    env=_environment(),
+                    env=environment(),
                     start_new_session=True,  # Ctrl-C at the terminal is for the platform alone
                 )
             except OSError:
@@ -139,7 +139,7 @@ class Nursery:
         self._waiting.clear()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The platform's variables; dtlpipe is put on the module path where it is run from its folder, not installed."""
     variables = dict(os.environ)
     variables.pop("DTLPIPE_STORE", None)  # it may hold a password, and node code asks the platform

@@ -68,6 +68,7 @@ def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
         context=_context(row, spec.name),
         timeout=spec.timeout or setting.timeout,
         memory_limit=spec.memory_limit or setting.memory_limit,
+        runtime=dict(((spec.document.get("metadata") or {}).get("serviceConfig") or {}).get("runtime") or {}),
     )
 
 
@@ -89,6 +90,7 @@ def call_job(setting: Setting, row: ExecutionRow) -> Job:
         context=_context(row, None),
         timeout=timeout or setting.timeout,
         memory_limit=memory_limit or setting.memory_limit,
+        runtime=dict(service.get("runtime") or {}),
     )
 
 
@@ -122,7 +124,15 @@ def _context(row: ExecutionRow, node_name: str | None) -> dict[str, Any]:
         "function_name": row.function_name,
         "project_id": row.project_id,
         "attempt": row.attempt,
+        "idempotency_key": _idempotency_key(row),
     }
+
+
+def _idempotency_key(row: ExecutionRow) -> str:
+    """The same for every attempt, and after every restart: what node code gives to others that must not do it twice."""
+    if row.run_id is None:
+        return row.id
+    return f"{row.run_id}:{row.node_id}" + (f":{row.visit}" if row.visit else "")
 
 
 def _service_package(store: Store, service_name: str | None) -> Mapping[str, Any]:

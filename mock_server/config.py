@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -82,6 +83,9 @@ class Settings:
         password: what logs in when exposed, whatever the e-mail. On loopback any password does.
         jwt_secret: what `GET /get_jwt` asks for in `X-Get-Jwt-Secret`; without it the path is closed when exposed.
         token_lifetime, refresh_lifetime, api_key_lifetime: of what the platform signs.
+        executor: where node code runs: "processes" of this machine; "ray", a Ray of the platform's own on this machine;
+            "ray://HOST:PORT", a Ray cluster by its head's address; "ray://auto", the one that this machine is part of.
+        public_url: how node code on other machines reaches the platform, where that is not its address here.
         workers: node processes at the same time; a few more than processors, as node code may wait for other runs.
         durability: "strict" survives a power cut; "relaxed" a killed process.
         max_body: the largest JSON (or form) body; `max_upload`: the largest upload.
@@ -105,6 +109,8 @@ class Settings:
     token_lifetime: float = 24 * 3600.0
     refresh_lifetime: float = 30 * 24 * 3600.0
     api_key_lifetime: float = 365 * 24 * 3600.0
+    executor: str = "processes"
+    public_url: str | None = None
     workers: int = attrs.field(factory=lambda: max(4, os.cpu_count() or 1))
     durability: Literal["strict", "relaxed"] = "strict"
     max_body: int = 16 * MIB
@@ -136,6 +142,12 @@ class Settings:
                 f"max_waiters is {self.max_waiters} of {self.threads} threads: waiting requests would take them all",
                 hint="leave a few threads for requests that do not wait",
             )
+        if self.executor not in ("processes", "ray") and not re.fullmatch(r"ray://(auto|[^/]+:\d+)", self.executor):
+            raise ConfigurationError(
+                f"executor is {self.executor!r}, but there are 'processes', 'ray', 'ray://HOST:PORT' and 'ray://auto'"
+            )
+        if self.public_url is not None and not re.fullmatch(r"https?://[^/]+", self.public_url):
+            raise ConfigurationError(f"public_url is {self.public_url!r}, but it is like http://platform.example:8400")
         if self.exposed and not self.password:
             raise ConfigurationError(
                 f"host {self.host!r} can be reached from other machines, and no password is set",

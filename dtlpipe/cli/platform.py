@@ -67,6 +67,8 @@ def platform() -> None:
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name by which clients call it.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web origin whose pages may change state.")
 @click.option("--email", help="Who a call without a token acts as.")
+@click.option("--executor", metavar="WHERE", help="processes, or ray[://HOST:PORT].  [default: processes]")
+@click.option("--public-url", metavar="URL", help="How node code on other machines reaches it.")
 @click.option("--workers", type=click.IntRange(min=1), help="Node processes at a time.  [default: one per core]")
 @click.option("--durability", type=click.Choice(["strict", "relaxed"]), help="What a power cut may cost.")
 @click.option("--max-upload", type=click.IntRange(min=1), metavar="MB", help="The largest upload.  [default: 5120]")

@@ -25,9 +25,10 @@ def open_store(data_dir: str | Path, url: str | None = None, *, relaxed: bool = 
     Raises ConfigurationError if another live platform holds the folder or the database, a newer version wrote it, or
     the database cannot be reached.
     """
+    from mock_server.store.crashes import armed
     from mock_server.store.sql import SqlStore
 
-    return SqlStore.open(data_dir, url, relaxed=relaxed, standby=standby)
+    return SqlStore.open(data_dir, url, relaxed=relaxed, standby=standby, probe=armed())
 
 
 def reset(data_dir: str | Path) -> None:

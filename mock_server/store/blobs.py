@@ -20,6 +20,7 @@ from threading import Lock
 from typing import BinaryIO, Protocol
 
 from dtlpipe.errors import BadRequest, InsufficientStorage, NotFound, PayloadTooLarge
+from mock_server.store.crashes import Probe
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
@@ -39,8 +40,9 @@ class BlobStore:
     taken for a crash's leftover.
     """
 
-    def __init__(self, root: Path, *, relaxed: bool = False, shared: bool = False) -> None:
+    def __init__(self, root: Path, *, relaxed: bool = False, shared: bool = False, probe: Probe | None = None) -> None:
         self._root = root
+        self._probe = probe
         self._tmp = root / "tmp"
         self._durable = not relaxed
         self._sweeping = Lock()
@@ -59,6 +61,7 @@ class BlobStore:
         descriptor, name = tempfile.mkstemp(dir=self._tmp)
         temporary = Path(name)
         try:
+            self._passing("before blob")
             with os.fdopen(descriptor, "wb") as file:
                 digest, size = _copy(data, file, limit)
                 if self._durable:
@@ -81,11 +84,17 @@ class BlobStore:
             if target.exists():
                 os.utime(target)  # a sweep spares what was put lately
                 return
+            self._passing("before rename")
             temporary.rename(target)
+            self._passing("after rename")
         if self._durable:
             _sync_folder(target.parent)
             if new_folder:
                 _sync_folder(self._root)
+
+    def _passing(self, point: str) -> None:
+        if self._probe is not None:
+            self._probe(point)
 
     def path(self, hash: str) -> Path:
         """Where the blob is, if it is. Raises BadRequest for a text that is no sha256."""

@@ -90,7 +90,8 @@ class SqlStore:
             db,
             self._connect_again,
             dialect,
-            lambda db: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed),
+            lambda db, batch: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed, batch),
+            self._statements,
             probe,
         )
         self._writer.on_rollback(self._totals.forget)
@@ -110,7 +111,7 @@ class SqlStore:
             raise ConfigurationError("a URL is no data folder", hint="open_store(folder, url) takes both")
         folder = DataFolder.take(data_dir, shared=url is not None)
         try:
-            blobs = BlobStore(folder.blobs, relaxed=relaxed, shared=url is not None)
+            blobs = BlobStore(folder.blobs, relaxed=relaxed, shared=url is not None, probe=probe)
             dialect = _dialect(url, folder, relaxed=relaxed)
             db = _first_connection(dialect, standby=standby)
             store = cls(dialect, db, blobs, release=folder.release, probe=probe)

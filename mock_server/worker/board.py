@@ -109,7 +109,8 @@ class Board:
             self._running += 1
             nobodys = {} if row.worker is None else {"worker": None, "lease_until": None}
             self._move(execution, at, lifecycle.RUNNING, started_at=at, fence=row.fence, **nobodys)
-            self._effects.append(Record(row.run_id, row.id, "execution.started", {"attempt": row.attempt}))
+            started = {"attempt": row.attempt, "fence": row.fence}
+            self._effects.append(Record(row.run_id, row.id, "execution.started", started))
             self._effects.append(Dispatch(row.id, row.fence))
 
     def _move(
@@ -129,14 +130,22 @@ class Board:
             self._effects.append(UpdateExecution(row.id, columns))
 
     def _close(
-        self, execution: OpenExecution, at: datetime, status: str, note: str | None = None, **columns: Any
+        self,
+        execution: OpenExecution,
+        at: datetime,
+        status: str,
+        note: str | None = None,
+        reported: int | None = None,
+        **columns: Any,
     ) -> None:
+        """`reported` is the fence of the report that ends it, if one does."""
         row = execution.row
         del self.executions[row.id]
         if execution.run is not None:
             del execution.run.open[row.id]
         self._move(execution, at, status, note, ended_at=at, **columns)
-        self._effects.append(Record(row.run_id, row.id, "execution.ended", {"status": status}, closes=True))
+        ended = {"status": status} if reported is None else {"status": status, "fence": reported}
+        self._effects.append(Record(row.run_id, row.id, "execution.ended", ended, closes=True))
         if execution.run is None:
             self._left(row.id, row.batch_id)
         else:

@@ -75,7 +75,8 @@ class Ending(Board):
             return
         self._running -= 1
         closed = list(event.closed) or None
-        self._close(execution, event.at, lifecycle.SUCCESS, output=dict(event.outputs), closed=closed, percent=100.0)
+        status, fence, output = lifecycle.SUCCESS, event.fence, dict(event.outputs)
+        self._close(execution, event.at, status, reported=fence, output=output, closed=closed, percent=100.0)
         run = execution.run
         if run is not None and execution.task is not None and execution.spec is not None:
             run.state.complete(execution.task, sockets(execution.spec, event.outputs), event.closed)
@@ -95,7 +96,7 @@ class Ending(Board):
             self._wait(execution)
             return
         status = lifecycle.TERMINATED if error.get("cause") == "canceled" else lifecycle.FAILED
-        self._close(execution, event.at, status, error=error)
+        self._close(execution, event.at, status, reported=event.fence, error=error)
         if run is not None:
             self._fail_run(execution, run, error)
             self._wind_up(run, event.at)

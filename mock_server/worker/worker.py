@@ -25,6 +25,7 @@ from mock_server.runners.blueprint import Gate
 from mock_server.runners.code import Setting
 from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, StoreError, Tx
+from mock_server.store.crashes import armed
 from mock_server.store.ids import new_id
 from mock_server.worker import core, messages
 from mock_server.worker.blueprints import Blueprints
@@ -76,6 +77,7 @@ class Worker:
         self._touched = False
         self._closing = False
         self._recovery: threading.Timer | None = None
+        self._probe = armed()
         self._refused = 0  # ends that were told of with an old fence, or too late
 
     def _new_core(self) -> core.Core:
@@ -290,7 +292,11 @@ class Worker:
         try:
             job = self._runners.prepare(execution.row, execution.spec)
             inline = execution.spec is not None and execution.spec.type in INLINE
+            if self._probe is not None:
+                self._probe("before hand-out")
             (self._inline if inline else self._executor).submit(job)
+            if self._probe is not None:
+                self._probe("after hand-out")
         except jobs.ExecutorClosed:
             return  # the platform is stopping: the row stays open, and its next start runs it
         except Exception as error:
@@ -303,7 +309,11 @@ class Worker:
         for report in reports:
             match report:
                 case jobs.Succeeded():
+                    if self._probe is not None:
+                        self._probe("before report")
                     self._post(partial(self._succeeded, report), partial(self._unrecorded, report))
+                    if self._probe is not None:
+                        self._probe("after report")
                 case jobs.Failed():
                     self._post(partial(self._failed, report))
                 case jobs.Logged():

@@ -90,8 +90,7 @@ class SqlStore:
             db,
             self._connect_again,
             dialect,
-            lambda db, batch: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed, batch),
-            self._statements,
+            lambda db: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed),
             probe,
         )
         self._writer.on_rollback(self._totals.forget)

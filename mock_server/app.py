@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import Rule
 
 from dtlpipe.errors import from_status
-from mock_server.api import admin, dataloop, guard, wire
+from mock_server.api import admin, dataloop, guard, watch, wire
 from mock_server.api.dataloop import errors as dataloop_errors
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Surface:
 
 SURFACES = (
     Surface("dataloop", dataloop.blueprints, prefixes=("/api/v1",)),
-    Surface("admin", admin.blueprints, prefixes=("/health",)),
+    Surface("admin", admin.blueprints, prefixes=("/health", "/ready", "/metrics")),
 )
 
 
@@ -64,6 +64,7 @@ def create_app(platform: Platform) -> Flask:
         PROPAGATE_EXCEPTIONS=False,
     )
     wire.install(app)
+    watch.install(app, platform)
     guard.install(app, platform)
     for surface in SURFACES:
         for blueprint in surface.blueprints(platform):

@@ -290,6 +290,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     """
 
     request: Any
+    socket: Any
     streams: Streams
     source: Source | None = None
 

@@ -156,7 +156,7 @@ class Feed:
             self._woken.wait(pause)
             self._woken.clear()
             try:
-                while not self._closed and self._turn():
+                while self._turn():
                     pass
                 pause = None
             except Exception:  # of the store: what is not given now is given later, as cursors stand where they stood
@@ -165,6 +165,8 @@ class Feed:
 
     def _turn(self) -> bool:
         """Whether there may be more to do."""
+        if self._closed:
+            return False
         with self._lock:
             idle = not self._of_run and not self._of_many
             some = [self._behind.popleft() for _ in range(min(len(self._behind), 100))]

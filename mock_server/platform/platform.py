@@ -19,6 +19,7 @@ from mock_server.platform.feed import Feed
 from mock_server.platform.firing import Firing
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
+from mock_server.platform.metrics import Metrics
 from mock_server.platform.packages import Packages
 from mock_server.platform.pipelines import Pipelines
 from mock_server.platform.projects import Projects
@@ -85,6 +86,7 @@ class Platform:
     executions: Executions = attrs.field(init=False)
     firing: Firing = attrs.field(init=False)
     feed: Feed = attrs.field(init=False)
+    metrics: Metrics = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Platform:
         self.executions = Executions(self)
         self.firing = Firing(self)
         self.feed = Feed(self.store)
+        self.metrics = Metrics(self)
         self.workers = Workers(self)
 
     @property

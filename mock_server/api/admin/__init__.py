@@ -1,17 +1,28 @@
-"""How the platform is: `GET /health`, for those who start it and those who watch it."""
+"""How the platform is, for those who start it and those who watch it.
+
+    GET /health     200 while it lives: the process answers, and its writer writes
+    GET /ready      200 while it takes work; 503 with the reasons otherwise
+    GET /metrics    numbers, as Prometheus reads them
+    GET /api/v1/platform/...events      what happened (see events)
+
+On loopback nobody is asked for a token. Exposed, /health and /ready tell strangers no more than their status, and
+/metrics wants a token.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
+from dtlpipe.errors import Unauthorized
 from mock_server.api.admin import events
-from mock_server.api.guard import public
+from mock_server.api.guard import bearer, public
 from mock_server.api.wire import json_response
+from mock_server.platform.metrics import CONTENT_TYPE, release
+from mock_server.platform.readiness import Readiness
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -21,28 +32,46 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
     """One, without a prefix."""
     admin = Blueprint("admin", __name__)
     began = time.monotonic()
-    release = _version()
+    readiness = Readiness(platform)
+    settings = platform.settings
+
+    def may_know() -> bool:
+        """Whether the caller is told more than a status."""
+        try:
+            platform.tokens.identify(bearer())
+        except Unauthorized:
+            return not settings.exposed
+        return True
 
     @admin.get("/health")
     @public
     def health() -> Response:
-        found: dict[str, Any] = {
-            "status": "stopping" if platform.stopping else "ok",
-            "version": release,
-            "pid": os.getpid(),
-            "uptime": round(time.monotonic() - began, 3),
-            "workers": platform.settings.workers,
-            "durability": platform.settings.durability,
-            "exposed": platform.settings.exposed,
-        }
-        return json_response(found, 503 if platform.stopping else 200)
+        dead = readiness.dead()
+        status = "stopping" if platform.stopping else "dead" if dead else "ok"
+        found: dict[str, Any] = {"status": status, "exposed": settings.exposed}
+        if may_know():
+            found |= {
+                "version": release(),
+                "pid": os.getpid(),
+                "uptime": round(time.monotonic() - began, 3),
+                "workers": settings.workers,
+                "durability": settings.durability,
+                "reasons": dead,
+            }
+        return json_response(found, 200 if status == "ok" else 503)
+
+    @admin.get("/ready")
+    @public
+    def ready() -> Response:
+        missing = readiness.missing()
+        found: dict[str, Any] = {"status": "not ready" if missing else "ready"}
+        if may_know():
+            found["reasons"] = missing
+        return json_response(found, 503 if missing else 200)
+
+    @admin.get("/metrics")
+    def metrics() -> Response:
+        return Response(platform.metrics.render(), content_type=CONTENT_TYPE)
 
     events.register(admin, platform)
     return (admin,)
-
-
-def _version() -> str:
-    try:
-        return version("dtlpipe")
-    except PackageNotFoundError:
-        return "unknown"

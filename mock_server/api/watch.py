@@ -1,0 +1,64 @@
+"""Each request is counted and timed, and what is logged while it is answered bears its name.
+
+The log of requests (logger `dtlpipe.platform.http`, level info) tells method, path and status; never a header, a body
+or a query, as these may hold secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextvars import Token
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g, request
+
+from mock_server.api.wire import request_id
+from mock_server.platform import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from mock_server.platform.platform import Platform
+
+log = logging.getLogger("dtlpipe.platform.http")
+
+_NO_ROUTE = "(none)"
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+#: Names of what a route's path has, as they are called in the log.
+_IDS = {"run_id": "runId", "execution_id": "executionId", "pipeline_id": "pipelineId", "service_id": "serviceId"}
+
+
+def install(app: Flask, platform: Platform) -> None:
+    """Watch before anybody else has a say, so that what is refused is counted, too."""
+    metrics = platform.metrics
+
+    @app.before_request
+    def begin() -> None:
+        g.began = perf_counter()
+        known = {"requestId": request_id()}
+        for name, value in (request.view_args or {}).items():
+            if name in _IDS:
+                known[_IDS[name]] = str(value)
+        g.log_fields = logs.fields.set(known)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        began: float | None = g.get("began")
+        if began is not None:
+            seconds = perf_counter() - began
+            route = request.url_rule.rule if request.url_rule is not None else _NO_ROUTE
+            method = request.method if request.method in _METHODS else "OTHER"  # names are made up as one likes
+            metrics.answered(method, route, response.status_code, seconds)
+            if log.isEnabledFor(logging.INFO):
+                more = {"method": method, "route": route, "status": response.status_code}
+                extra = {**more, "seconds": round(seconds, 6)}
+                log.info("%s %s %d", request.method, request.path, response.status_code, extra=extra)
+        return response
+
+    @app.teardown_request
+    def forget(_error: BaseException | None) -> None:
+        token: Token[Mapping[str, Any]] | None = g.pop("log_fields", None)
+        if token is not None:
+            logs.fields.reset(token)

@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import Rule
 
 from dtlpipe.errors import from_status
-from mock_server.api import admin, dataloop, guard, watch, wire
+from mock_server.api import admin, dataloop, guard, watch, wire, workers
 from mock_server.api.dataloop import errors as dataloop_errors
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Surface:
 
 
 SURFACES = (
+    Surface("workers", workers.blueprints, prefixes=("/api/v1/workers",)),
     Surface("dataloop", dataloop.blueprints, prefixes=("/api/v1",)),
     Surface("admin", admin.blueprints, prefixes=("/health", "/ready", "/metrics")),
 )

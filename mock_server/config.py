@@ -53,7 +53,8 @@ _LEAST: dict[str, float] = {
     "token_lifetime": 1,
     "refresh_lifetime": 1,
     "api_key_lifetime": 1,
-    "workers": 1,
+    "workers": 0,
+    "lease": 0.05,
     "max_body": 1024,
     "max_upload": 1024,
     "threads": 4,
@@ -87,6 +88,8 @@ class Settings:
             "ray://HOST:PORT", a Ray cluster by its head's address; "ray://auto", the one that this machine is part of.
         public_url: how node code on other machines reaches the platform, where that is not its address here.
         workers: node processes at the same time; a few more than processors, as node code may wait for other runs.
+            0: none here, all is for remote workers.
+        lease: how long a remote worker that is not heard of keeps what it has.
         durability: "strict" survives a power cut; "relaxed" a killed process.
         max_body: the largest JSON (or form) body; `max_upload`: the largest upload.
         threads: requests at the same time; `max_waiters` of them may be long-polls.
@@ -112,6 +115,7 @@ class Settings:
     executor: str = "processes"
     public_url: str | None = None
     workers: int = attrs.field(factory=lambda: max(4, os.cpu_count() or 1))
+    lease: float = 30.0
     durability: Literal["strict", "relaxed"] = "strict"
     max_body: int = 16 * MIB
     max_upload: int = 5 * GIB

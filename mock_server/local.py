@@ -171,9 +171,15 @@ def _sweeping(platform: Platform) -> Iterator[None]:
 
 
 def _body_limit(settings: Settings) -> Callable[[str], int]:
-    """Files come in multipart bodies, with fields beside them; everything else is JSON or a small form."""
+    """Files come in multipart bodies, with fields beside them, and results of remote workers as reports of theirs.
+
+    Everything else is JSON or a small form.
+    """
+    from mock_server.executors.remote_wire import LARGEST, REPORTS
+
     largest = settings.max_upload + FIELDS
-    return lambda kind: largest if kind.lower().startswith("multipart/form-data") else settings.max_body
+    sizes = {"multipart/form-data": largest, REPORTS: max(LARGEST, settings.max_body)}
+    return lambda kind: sizes.get(kind.partition(";")[0].strip().lower(), settings.max_body)
 
 
 def _url(host: str, port: int) -> str:

@@ -69,7 +69,10 @@ def platform() -> None:
 @click.option("--email", help="Who a call without a token acts as.")
 @click.option("--executor", metavar="WHERE", help="processes, or ray[://HOST:PORT].  [default: processes]")
 @click.option("--public-url", metavar="URL", help="How node code on other machines reaches it.")
-@click.option("--workers", type=click.IntRange(min=1), help="Node processes at a time.  [default: one per core]")
+@click.option(
+    "--workers", type=click.IntRange(min=0), help="Node processes at a time; 0: remote ones alone.  [default: one per core]"
+)
+@click.option("--lease", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Of remote workers.  [default: 30]")
 @click.option("--durability", type=click.Choice(["strict", "relaxed"]), help="What a power cut may cost.")
 @click.option("--max-upload", type=click.IntRange(min=1), metavar="MB", help="The largest upload.  [default: 5120]")
 @click.option("--node-timeout", type=click.FloatRange(min=0.001), metavar="SECONDS", help="For node code.")

@@ -68,8 +68,7 @@ class Argument:
 class Job:
     """One run of one node. `timeout` is in seconds; `memory_limit` in bytes beyond what the worker holds at first.
 
-    `labels` are what the machine that runs it must have: such a job is for remote workers alone. `runtime` is the
-    `serviceConfig.runtime` of its node, for executors that give nodes what they ask for.
+    `runtime` is the `serviceConfig.runtime` of its node, for executors that give nodes what they ask for.
     """
 
     execution_id: str
@@ -82,8 +81,12 @@ class Job:
     timeout: float | None = None
     memory_limit: int | None = None
     log_level: str = "INFO"
-    labels: frozenset[str] = frozenset()
     runtime: dict[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """What the machine that runs it must have: a job with any is for remote workers alone."""
+        return frozenset(self.runtime.get("labels") or ())
 
 
 @attrs.frozen

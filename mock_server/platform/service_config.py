@@ -57,9 +57,16 @@ def config_errors(config: Any) -> list[FieldError]:
         if not right or value < least:
             kind = "a whole number" if whole else "a number"
             errors.append({"path": list(path), "message": f"{kind} from {least:g} up is wanted, not {value!r}"})
+    labels = _at(config, ("runtime", "labels"))
+    if labels is not None and not (isinstance(labels, list) and all(_is_label(each) for each in labels)):
+        errors.append({"path": ["runtime", "labels"], "message": "a list of labels is wanted, such as ['gpu']"})
     if config.get("onReset") not in (None, *ON_RESET):
         errors.append({"path": ["onReset"], "message": f"it is one of {', '.join(ON_RESET)}"})
     return errors
+
+
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 100 and not set(value) & set(" ,\t\n")
 
 
 def _at(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -1,0 +1,133 @@
+"""dtlpipe: the platform in its own process, node code in worker processes, all through its HTTP API.
+
+Options are the platform's, e.g. `--store postgresql://...`.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+from protocol import STEPS, WIDTH, Peer, expect, serve
+
+import dtlpipe as dl
+
+
+def step(x: int) -> int:
+    return x + 1
+
+
+def source_of_join() -> str:
+    names = [f"x{number}" for number in range(WIDTH)]
+    return f"def join({', '.join(f'{name}: int' for name in names)}) -> int:\n    return {' + '.join(names)}\n"
+
+
+class Ours(Peer):
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        command = [sys.executable, "-m", "dtlpipe.cli", "platform", "start", "--port", "0"]
+        started = Path(self.folder.name, "data")
+        environment = {key: value for key, value in os.environ.items() if key != "DTLPIPE_STORE"}
+        self.process = subprocess.Popen(
+            [*command, "--data", str(started), *sys.argv[1:]], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.url = self.address()
+        self.processes = (self.process.pid,)
+        self.client = dl.Client(url=self.url)
+        self.project = self.client.projects.create(project_name="durable")
+        self.ten = self.chained()
+
+    def address(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            found = [word for word in line.split() if word.startswith("http://")]
+            if found:
+                url = found[0].rstrip(".,")
+                deadline = time.monotonic() + 60
+                while time.monotonic() < deadline:
+                    try:
+                        httpx.get(f"{url}/health").raise_for_status()
+                        return url
+                    except httpx.HTTPError:
+                        time.sleep(0.01)
+        raise RuntimeError("the platform did not start")
+
+    def node(self, name: str, method: Callable[..., int] = step) -> dl.CodeNode:
+        return dl.CodeNode(name=name, method=method, project_id=self.project.id, project_name=self.project.name)
+
+    def chained(self) -> dl.Pipeline:
+        pipeline = self.project.pipelines.create(name="chain")
+        before = None
+        for number in range(STEPS):
+            node = self.node(f"n{number}")
+            if before is None:
+                pipeline.nodes.add(node)
+            else:
+                before.connect(node)
+            before = node
+        pipeline.update()
+        pipeline.install()
+        return pipeline
+
+    @cached_property
+    def wide(self) -> dl.Pipeline:
+        path = Path(self.folder.name, "join_of_many.py")
+        path.write_text(source_of_join())
+        sys.path.insert(0, self.folder.name)
+        import join_of_many
+
+        pipeline = self.project.pipelines.create(name="fan")
+        root, last = self.node("root"), self.node("join", join_of_many.join)
+        pipeline.nodes.add(root)
+        for number in range(WIDTH):
+            middle = self.node(f"m{number}")
+            root.connect(middle)
+            middle.connect(last, target_port=last.inputs[number])
+        pipeline.update()
+        pipeline.install()
+        return pipeline
+
+    def once(self, pipeline: dl.Pipeline) -> None:
+        execution = pipeline.execute(execution_input={"x": 0}).wait(timeout=120)
+        expect(execution.status, "success")
+
+    def chain(self) -> None:
+        self.once(self.ten)
+
+    def fan(self) -> None:
+        self.once(self.wide)
+
+    def saturate(self, runs: int) -> None:
+        """All are accepted, then all are waited for: what a client does that has many."""
+        path = f"{self.url}/api/v1/pipelines/{self.ten.id}"
+        with httpx.Client(timeout=120) as client, ThreadPoolExecutor(self.callers) as pool:
+
+            def submit(_: int) -> str:
+                answer = client.post(f"{path}/execute", json={"pipeline": {"input": {"x": 0}}})
+                return str(answer.raise_for_status().json()["id"])
+
+            def settle(run: str) -> None:
+                while True:
+                    found = client.get(f"{path}/executions/{run}?wait=20").raise_for_status().json()
+                    if found["status"] not in ("pending", "in-progress"):
+                        expect(found["status"], "success")
+                        return
+
+            for _ in pool.map(settle, list(pool.map(submit, range(runs)))):
+                pass
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait(30)
+        self.folder.cleanup()
+
+
+if __name__ == "__main__":
+    serve(Ours)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NOT_RUNNING = 3
 NOT_ANSWERING = 4
+_CONNECTIONS = 65_536
 
 _data = click.option(
     "--data",
@@ -70,7 +71,9 @@ def platform() -> None:
 @click.option("--executor", metavar="WHERE", help="processes, or ray[://HOST:PORT].  [default: processes]")
 @click.option("--public-url", metavar="URL", help="How node code on other machines reaches it.")
 @click.option(
-    "--workers", type=click.IntRange(min=0), help="Node processes at a time; 0: remote ones alone.  [default: one per core]"
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Node processes at a time; 0: remote ones alone.  [default: one per core]",
 )
 @click.option("--lease", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Of remote workers.  [default: 30]")
 @click.option("--durability", type=click.Choice(["strict", "relaxed"]), help="What a power cut may cost.")
@@ -80,16 +83,18 @@ def platform() -> None:
 @click.option("--grace", type=click.FloatRange(min=0), metavar="SECONDS", help="What a stop gives to work in flight.")
 @click.option("--hold/--no-hold", "hold_dtlpy", default=None, help="Hold the polls of an unchanged dtlpy.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
-def start(log_level: str, **options: Any) -> None:
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="json: an object a line.")
+def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -> None:
     """Run it until Ctrl-C or SIGTERM.
 
     What is in flight then goes on at the next start; nothing that was accepted is lost.
     """
-    import logging
-
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _make_room_for_connections()
     with _refusals():
         from mock_server.local import Local
+        from mock_server.platform import logs
+
+        logs.configure(log_format, log_level)
 
         local = Local(_settings(**options))
         local.open()  # a standby waits here, and a signal ends it as it ends any program
@@ -110,7 +115,7 @@ def start(log_level: str, **options: Any) -> None:
 def status(data_dir: Path | None, *, as_json: bool) -> None:
     """Say whether it runs: exit status 0 if so, 3 if not."""
     state = _state(data_dir)
-    health = _health(state.url) if state is not None else None
+    health = _health(state.url, _folder(data_dir)) if state is not None else None
     answers = state is not None and health is not None and health.get("pid") == state.pid
     said = health.get("status", "?") if health is not None and answers else "not answering" if state else "not running"
     if as_json:
@@ -139,7 +144,7 @@ def env(data_dir: Path | None, form: str) -> None:
         from mock_server.platform.tokens import Tokens
 
         folder = _folder(data_dir)
-        exposed = (_health(state.url) or {}).get("exposed")
+        exposed = (_health(state.url, folder) or {}).get("exposed")
         token = Tokens(Settings(data_dir=folder)).issue(kind="api-key") if exposed else None
         variables = client_environment(state.url, folder, token=token)
         Path(variables["DATALOOP_PATH"]).mkdir(parents=True, exist_ok=True)
@@ -243,14 +248,30 @@ def _state(data_dir: Path | None) -> State | None:
         return State.read(_folder(data_dir))
 
 
-def _health(url: str) -> dict[str, Any] | None:
-    """What it says of itself; None if nothing answers."""
-    from urllib.error import HTTPError
-    from urllib.request import ProxyHandler, build_opener
+def _make_room_for_connections() -> None:
+    """Each stream of events that is held open is a file of this process: as many as the system lets us have."""
+    import resource
 
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, _CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _health(url: str, folder: Path) -> dict[str, Any] | None:
+    """What it says of itself to one who may read its folder; None if nothing answers."""
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, Request, build_opener
+
+    from mock_server.config import Settings
+    from mock_server.platform.tokens import FILE, Tokens
+
+    headers = {}
+    if os.access(folder / FILE, os.R_OK):
+        headers["Authorization"] = f"Bearer {Tokens(Settings(data_dir=folder)).issue(lifetime=60.0)}"
     opener = build_opener(ProxyHandler({}))  # a proxy for the world is none for this machine
     try:
-        with opener.open(f"{url}/health", timeout=2) as answer:
+        with opener.open(Request(f"{url}/health", headers=headers), timeout=2) as answer:  # noqa: S310 - its own url
             body = answer.read()
     except HTTPError as error:  # 503 while it stops
         with error:

@@ -40,8 +40,10 @@ class Queued(Peer):
         self.url = f"sqlite:///{self.folder.name}/dbos.sqlite"
         command = [sys.executable, __file__, self.url]
         pipe = subprocess.PIPE
-        self.workers = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _ in range(2)]
-        for worker in self.workers:
+        self.workers: list[subprocess.Popen[bytes]] = []
+        for _ in range(2):  # one after the other: the first makes the tables
+            worker = subprocess.Popen(command, stdin=pipe, stdout=pipe)
+            self.workers.append(worker)
             assert worker.stdout is not None
             worker.stdout.readline()
         self.processes = [worker.pid for worker in self.workers]

@@ -257,6 +257,9 @@ class Tx(Reads, Protocol):
     def insert_executions(self, rows: Iterable[ExecutionRow]) -> None:
         """Raises Conflict if an id exists, here or at the end of the intent."""
 
+    def add_execution(self, row: ExecutionRow) -> None:
+        """As `insert_executions`, for a row whose id was just made: it is written with the batch."""
+
     def set_execution(self, id: str, **columns: Any) -> None:
         """As `update_execution` without conditions, for a row that is known to be there."""
 

@@ -110,6 +110,8 @@ class RowCodec(Generic[Row]):
             raise TypeError(f"{table.name}: columns and fields differ in {sorted(set(columns) ^ set(fields))}")
         #: Plain texts, since SQLAlchemy's own names hash and compare slowly.
         self.names: tuple[str, ...] = tuple(fields[name] for name in columns)
+        #: Where each column is in what `encode` gives.
+        self.places = {name: index for index, name in enumerate((*self.names, "over"))}
         self.select = sa.select(*(table.c[name] for name in columns))
         self._get = attrgetter(*self.names)
         self._write: dict[str, Codec | None] = {name: _FIELDS.get(name, _AS_IS)[0] for name in self.names}

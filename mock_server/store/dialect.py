@@ -60,6 +60,10 @@ class Db:
         """As `later`, once for each row; put off, a unique key that stands in the way raises the refusal."""
         self.raw.executemany(sql, rows)
 
+    def many_later(self, sql: str, rows: Sequence[Sequence[Any]], *, spared: bool) -> None:
+        """As `later`, once for each row; `drop` does not forget it if it is spared."""
+        self.raw.executemany(sql, rows)
+
     def control(self, sql: str) -> None:
         """As `later`, for what begins and ends transactions and savepoints: `drop` spares it."""
         self.raw.execute(sql)

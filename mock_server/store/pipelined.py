@@ -1,7 +1,8 @@
 """PostgreSQL's round trips, saved: what nobody needs the answer of is sent together with the next that somebody does.
 
 The law: nothing is put off beyond the end of its intent, whose last statement takes all of it along. So a change costs
-one round trip, whatever the number of its statements, and what fails still fails the intent that it belongs to.
+one round trip at most, whatever the number of its statements, and what fails still fails the intent that it belongs to;
+only what cannot be refused (see `pending`) waits for the batch's COMMIT, and costs none.
 """
 
 from __future__ import annotations
@@ -87,6 +88,10 @@ class PipelinedDb(Db):
 
     def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self._raw.put_off(_Queued(sql, parameters or None))
+
+    def many_later(self, sql: str, rows: Sequence[Sequence[Any]], *, spared: bool) -> None:
+        for row in rows:
+            self._raw.put_off(_Queued(sql, row, control=spared))
 
     def insert_later(self, sql: str, rows: Sequence[Sequence[Any]], refusal: Callable[[], Exception]) -> None:
         for row in rows:

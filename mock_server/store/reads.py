@@ -41,6 +41,10 @@ class SqlReads:
     def db(self) -> Db:
         return self._db
 
+    def _settled(self) -> Db:
+        """The connection, for looking at rows of work: where some are still to be written, that is done first."""
+        return self._db
+
     # -- documents
 
     def get(self, kind: Kind, id: str, private: bool = False) -> Document | None:  # noqa: FBT001, FBT002
@@ -109,31 +113,34 @@ class SqlReads:
     def _one(self, codec: RowCodec[Any], id: str) -> Any:
         if not is_storable(id):
             return None
-        return self._db.raw.execute(self._statements.by_id(codec.table, codec.names), (id,)).fetchone()
+        return self._settled().raw.execute(self._statements.by_id(codec.table, codec.names), (id,)).fetchone()
 
     def find_runs(self, query: Query = _EVERYTHING, *, where: Where | None = None) -> tuple[list[RunRow], int]:
+        self._settled()
         found = self._find(RUN_SOURCE, query, where)
         return RUNS.decode_all(found.rows), found.total
 
     def find_executions(
         self, query: Query = _EVERYTHING, *, where: Where | None = None
     ) -> tuple[list[ExecutionRow], int]:
+        self._settled()
         found = self._find(EXECUTION_SOURCE, query, where)
         return EXECUTIONS.decode_all(found.rows), found.total
 
     def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
         found: dict[str, list[ExecutionRow]] = {run_id: [] for run_id in run_ids}
+        self._settled()
         for row in self._by_ids(executions, EXECUTIONS.names, list(found), key="run_id"):
             execution = EXECUTIONS.decode(row)
             found[execution.run_id or ""].append(execution)
         return found
 
     def open_runs(self) -> list[RunRow]:
-        return RUNS.decode_all(self._db.core.execute(RUNS.select.where(open_run).order_by(runs.c.id)))
+        return RUNS.decode_all(self._settled().core.execute(RUNS.select.where(open_run).order_by(runs.c.id)))
 
     def open_executions(self) -> list[ExecutionRow]:
         select = EXECUTIONS.select.where(open_execution).order_by(executions.c.id)
-        return EXECUTIONS.decode_all(self._db.core.execute(select))
+        return EXECUTIONS.decode_all(self._settled().core.execute(select))
 
     def run_counts(
         self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None
@@ -145,7 +152,7 @@ class SqlReads:
             select = select.where(equals(runs.c.batch_id, batch_id))
         if since is not None:
             select = select.where(runs.c.created_at >= time_text(since))
-        return {row[0]: row[1] for row in self._db.core.execute(select)}
+        return {row[0]: row[1] for row in self._settled().core.execute(select)}
 
     def node_counts(self, pipeline_id: str, since: datetime | None = None) -> dict[str, dict[str, int]]:
         node, status = executions.c.node_id, executions.c.status
@@ -153,7 +160,9 @@ class SqlReads:
         if since is not None:
             select = select.where(executions.c.created_at >= time_text(since))
         counts: dict[str, dict[str, int]] = defaultdict(dict)
-        for node_id, each, count in self._db.core.execute(select.where(node.is_not(None)).group_by(node, status)):
+        for node_id, each, count in self._settled().core.execute(
+            select.where(node.is_not(None)).group_by(node, status)
+        ):
             counts[node_id][each] = count
         return dict(counts)
 
@@ -193,10 +202,10 @@ class SqlReads:
             of_function = sa.select(executions.c.id).where(equals(executions.c.function_name, function_name))
             select = select.where(table.execution_id.in_(of_function))
         if text is None:
-            return LOG_LINES.decode_all(self._db.core.execute(select.limit(limit)))
+            return LOG_LINES.decode_all(self._settled().core.execute(select.limit(limit)))
         needle, found = text.casefold(), []
         at_message = LOG_LINES.names.index("message")
-        with self._db.core.execute(select, execution_options={"yield_per": _CHUNK}) as rows:
+        with self._settled().core.execute(select, execution_options={"yield_per": _CHUNK}) as rows:
             for row in rows:
                 if needle in row[at_message].casefold():
                     found.append(LOG_LINES.decode(row))
@@ -208,7 +217,7 @@ class SqlReads:
         select = EVENTS.select.where(events.c.id > after_id).order_by(events.c.id).limit(limit)
         if run_id is not None:
             select = select.where(equals(events.c.run_id, run_id))
-        return EVENTS.decode_all(self._db.core.execute(select))
+        return EVENTS.decode_all(self._settled().core.execute(select))
 
     # -- by ids
 

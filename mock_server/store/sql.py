@@ -90,7 +90,8 @@ class SqlStore:
             db,
             self._connect_again,
             dialect,
-            lambda db: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed),
+            lambda db, batch: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed, batch),
+            self._statements,
             probe,
         )
         self._writer.on_rollback(self._totals.forget)

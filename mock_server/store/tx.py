@@ -1,4 +1,8 @@
-"""A change in the making. The law: it lives for one intent, on the writer thread, and cannot be kept."""
+"""A change in the making. The law: it lives for one intent, on the writer thread, and cannot be kept.
+
+What it does to rows of work waits in `Pending` for the end of the batch, as far as it cannot be refused; a savepoint is
+set when the first other statement needs one. So most steps of the worker send nothing by themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, cast
 
-import attrs
-
 from dtlpipe.errors import BadRequest, Conflict
 from dtlpipe.model import times
-from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, RunRow
+from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Page, Query, RunRow, Where
 from mock_server.store.codec import RowCodec, dumps, is_storable, loads, time_text
 from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.documents import conflict, private_part, to_row
+from mock_server.store.pending import Pending, Unwritten
 from mock_server.store.reads import LOG_LINES, SqlReads
 from mock_server.store.schema import DOCUMENTS, SHAPES, events, executions, log_lines
 from mock_server.store.sources import EXECUTIONS, RUNS
+from mock_server.store.totals import Moment
 
 _PRIVATE = ("private", "blob")
+_EVERYTHING: Query = {}
 
 
 class Numbers(Protocol):
@@ -38,7 +43,7 @@ class _Over:
 
 
 class SqlTx(SqlReads):
-    """The `tx` of an intent."""
+    """The `tx` of an intent. `batch` holds what the intents before it have left to be written."""
 
     def __init__(
         self,
@@ -47,18 +52,72 @@ class SqlTx(SqlReads):
         dialect: Dialect,
         numbers: Numbers,
         changed: Callable[[str], None],
+        batch: Pending,
     ) -> None:
         super().__init__(db, statements)
         self._dialect = dialect
         self._numbers = numbers
         self._changed = changed
+        self._batch = batch
+        self._mine = Pending()
+        self._before: Pending | None = None
+        self._begun = False
+        self._now: datetime | None = None
         self._touched: set[Kind] = set()
         self._callbacks: list[Callable[[], None]] = []
 
     @property
     def callbacks(self) -> list[Callable[[], None]]:
         """What to call after the commit: first, who counts the changes of each table."""
+        if not self._touched:
+            return self._callbacks
         return [*(partial(self._changed, kind.value) for kind in self._touched), *self._callbacks]
+
+    # -- its beginning and its end
+
+    @property
+    def db(self) -> Db:
+        """For statements of one's own."""
+        return self._settled()
+
+    def _begin(self) -> Db:
+        """The connection, for a statement that must be undone if the intent is."""
+        if not self._begun:
+            self._begun = True
+            self._db.control("SAVEPOINT intent")
+        return self._db
+
+    def _settled(self) -> Db:
+        """The connection, for a statement that looks at rows of work: all that was done to them is written first."""
+        if self._batch:
+            if self._begun:
+                self._before = self._batch.copy()
+            try:
+                self._batch.write(self._db, self._statements, spared=not self._begun)
+            except Exception as error:
+                raise Unwritten from error  # it is not this intent's fault
+        db = self._begin()
+        if self._mine:
+            self._mine.write(db, self._statements)
+        return db
+
+    def keep(self, *, apart: bool) -> None:
+        """The intent has done what it is to do. `apart`: all of it is written now, so that what fails is its own."""
+        if apart and self._mine:
+            self._settled()
+        if self._begun:
+            self._db.raw.execute("RELEASE SAVEPOINT intent")  # what was put off fails here at the latest
+        if self._mine:
+            self._batch.absorb(self._mine)
+
+    def undo(self) -> None:
+        """The intent is not to have been."""
+        if self._begun:
+            self._db.drop()
+            self._db.control("ROLLBACK TO SAVEPOINT intent")
+            self._db.control("RELEASE SAVEPOINT intent")
+        if self._before is not None:
+            self._batch.absorb(self._before)
 
     def end(self) -> None:
         """Nothing can be done with it from now on."""
@@ -79,12 +138,12 @@ class SqlTx(SqlReads):
             keep = []
         try:
             self._touched.add(kind)
-            upsert = self._statements.upsert(table, keep=keep)
+            db, upsert = self._begin(), self._statements.upsert(table, keep=keep)
             if SHAPES[kind].unique:
-                with self._dialect.alone(self._db):
-                    self._db.raw.execute(upsert.text, upsert.bind(row))
+                with self._dialect.alone(db):
+                    db.raw.execute(upsert.text, upsert.bind(row))
             else:
-                self._db.later(upsert.text, upsert.bind(row))
+                db.later(upsert.text, upsert.bind(row))
         except Exception as error:
             if self._dialect.is_conflict(error):
                 raise Conflict(conflict(kind, doc)) from error
@@ -98,14 +157,20 @@ class SqlTx(SqlReads):
     def insert(self, kind: Kind, doc: Document) -> None:
         self._touched.add(kind)
         insert = self._statements.insert_or_nothing(DOCUMENTS[kind])
-        if self._db.raw.execute(insert.text, insert.bind(to_row(kind, doc))).rowcount == 0:
+        if self._begin().raw.execute(insert.text, insert.bind(to_row(kind, doc))).rowcount == 0:
             raise Conflict(conflict(kind, doc))
 
     def delete(self, kind: Kind, id: str) -> bool:
         self._touched.add(kind)
         if not is_storable(id):
             return False
-        return self._db.raw.execute(self._statements.delete(DOCUMENTS[kind]), (id,)).rowcount > 0
+        return self._begin().raw.execute(self._statements.delete(DOCUMENTS[kind]), (id,)).rowcount > 0
+
+    def find(
+        self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None, moment: Moment | None = None
+    ) -> Page:
+        self._begin()  # a query may be one that the database refuses, and some then refuse all that follows
+        return super().find(kind, query, where=where, moment=moment)
 
     # -- runs and executions
 
@@ -121,27 +186,36 @@ class SqlTx(SqlReads):
             return
         refusal = partial(Conflict, f"one of {len(encoded)} {noun}s has an id that exists already")
         try:
-            self._db.insert_later(self._statements.insert(codec.table), encoded, refusal)
+            self._begin().insert_later(self._statements.insert(codec.table), encoded, refusal)
         except Exception as error:
             if self._dialect.is_conflict(error):
                 raise refusal() from error
             raise
 
+    def add_execution(self, row: ExecutionRow) -> None:
+        self._mine.add_execution(EXECUTIONS.encode(row))
+
     def update_run(self, id: str, **columns: Any) -> bool:
-        return self._db.raw.execute(*self._update(RUNS, id, columns)).rowcount > 0
+        return self._settled().raw.execute(*self._update(RUNS, id, columns)).rowcount > 0
 
     def delete_run(self, id: str) -> bool:
         if not is_storable(id):
             return False
+        db = self._settled()
         for table in (log_lines, events, executions):
-            self._db.later(self._statements.delete(table, key="run_id"), (id,))
-        return self._db.raw.execute(self._statements.delete(RUNS.table), (id,)).rowcount > 0
+            db.later(self._statements.delete(table, key="run_id"), (id,))
+        return db.raw.execute(self._statements.delete(RUNS.table), (id,)).rowcount > 0
 
     def set_run(self, id: str, **columns: Any) -> None:
-        self._db.later(*self._update(RUNS, id, columns))
+        self._set(RUNS, id, columns)
 
     def set_execution(self, id: str, **columns: Any) -> None:
-        self._db.later(*self._update(EXECUTIONS, id, columns))
+        self._set(EXECUTIONS, id, columns)
+
+    def _set(self, codec: RowCodec[Any], id: str, columns: dict[str, Any]) -> None:
+        if not columns:
+            raise TypeError("an update needs at least one field to set")
+        self._mine.update(codec, id, codec.encode_columns(columns))
 
     def _update(self, codec: RowCodec[Any], id: str, columns: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
         if not columns:
@@ -172,7 +246,7 @@ class SqlTx(SqlReads):
         values["w_id"], values["w_fence"] = id, fence
         for n, status in enumerate(expect or ()):
             values[f"w_expect{n}"] = status
-        return self._db.raw.execute(update.text, update.bind(values)).rowcount > 0
+        return self._settled().raw.execute(update.text, update.bind(values)).rowcount > 0
 
     # -- what happened
 
@@ -180,17 +254,18 @@ class SqlTx(SqlReads):
         self, run_id: str | None, execution_id: str | None, kind: str, body: dict[str, Any], at: datetime | None = None
     ) -> int:
         number = self._numbers.next_event()
-        row = (number, run_id, execution_id, kind, time_text(at or times.now()), dumps(body))  # in the columns' order
-        self._db.later(self._statements.insert(events), row)
+        if at is None:
+            at = self._now = self._now or times.now()
+        self._mine.add_event((number, run_id, execution_id, kind, time_text(at), dumps(body)))  # in the columns' order
         return number
 
     def append_logs(self, lines: Iterable[LogLine]) -> list[int]:
-        rows, ids, insert = [], [], self._statements.insert(log_lines)
+        ids = []
         for line in lines:
             if line.id is not None:
                 raise BadRequest("the store gives a log line its id; it cannot come with one")
-            ids.append(self._numbers.next_log_line())
-            rows.append(LOG_LINES.encode(attrs.evolve(line, id=ids[-1])))
-        for row in rows:
-            self._db.later(insert, row)
+            values = LOG_LINES.encode(line)
+            values[LOG_LINES.places["id"]] = number = self._numbers.next_log_line()
+            self._mine.add_line(values)
+            ids.append(number)
         return ids

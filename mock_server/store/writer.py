@@ -1,6 +1,6 @@
 """The one writer: an owned thread, the only write connection, and group commit.
 
-    queue ──> BEGIN ──> SAVEPOINT, intent, RELEASE  (for each that has arrived) ──> COMMIT ──> callbacks ──> futures
+    queue ──> BEGIN ──> intent  (for each that has arrived) ──> what is pending ──> COMMIT ──> callbacks ──> futures
 
 There is no timer: a batch is whatever arrived while the last one was committed, so a lone change never waits, and a
 thousand share one fsync. An intent that raises undoes itself alone. If the storage fails, in a statement or at COMMIT,
@@ -8,6 +8,10 @@ the batch is lost as a whole: it is rolled back, the rollback listeners run (mem
 what is durable), and every future of the batch gets the refusal. It then makes no difference whether the COMMIT had
 reached the disk before it failed, and nothing is ever applied a second time. A connection that was lost is made again
 by the next batch, and memory is rebuilt then, too.
+
+What intents do to rows of work is written together at the end of the batch (see `pending`). Should the database refuse
+what cannot be refused, nobody knows whose it was, and the batch is lost; the intents of the next minute are then
+written one by one, so that whoever does it again loses nobody else's change.
 """
 
 from __future__ import annotations
@@ -18,28 +22,30 @@ from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread, get_ident
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import attrs
 
 from mock_server.store.base import StoreError, T, Tx
-from mock_server.store.dialect import Db, Dialect
+from mock_server.store.dialect import Db, Dialect, Statements
+from mock_server.store.pending import Pending, Unwritten
 from mock_server.store.tx import SqlTx
 
 logger = logging.getLogger(__name__)
 
 _MAX_BATCH = 2000  # intents in a transaction: the first of them should not wait for ever
+_CARE = 60.0  # seconds for which intents are written one by one, after the database refused what could not be refused
 Probe = Callable[[str], None]
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Job:
     intent: Callable[[Tx], Any]
     future: Future[Any]
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Outcome:
     """What an intent has come to, withheld until the batch is durable."""
 
@@ -67,13 +73,16 @@ class Writer:
         db: Db,
         connect: Callable[[], Db],
         dialect: Dialect,
-        transaction: Callable[[Db], SqlTx],
+        transaction: Callable[[Db, Pending], SqlTx],
+        statements: Statements,
         probe: Probe | None = None,
     ) -> None:
         self._db: Db | None = db
         self._connect = connect
         self._dialect = dialect
         self._transaction = transaction
+        self._statements = statements
+        self._careful_until = 0.0
         self._probe = probe
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._gate = Lock()
@@ -151,7 +160,9 @@ class Writer:
             db.control(self._dialect.begin_write)
             applied = True
             callbacks: list[Callable[[], None]] = []
-            outcomes = [self._apply(db, job, callbacks) for job in jobs]
+            pending, apart = Pending(), monotonic() < self._careful_until
+            outcomes = [self._apply(db, job, callbacks, pending, apart=apart) for job in jobs]
+            pending.write(db, self._statements)
             if self._probe is not None:
                 self._probe("before commit")
             began = perf_counter()
@@ -160,6 +171,8 @@ class Writer:
             if self._probe is not None:
                 self._probe("after commit")
         except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            if not isinstance(error, StoreError) and self._dialect.failure(error) is None:
+                self._careful_until = monotonic() + _CARE
             self._lose(jobs, error, applied=applied)
             return
         self.commits += 1
@@ -170,19 +183,20 @@ class Writer:
         for observe in self._observers:
             _call(partial(observe, len(jobs), seconds), "on_commit")
 
-    def _apply(self, db: Db, job: _Job, callbacks: list[Callable[[], None]]) -> _Outcome:
-        """Run the intent in its savepoint. Raises only if the storage failed."""
-        db.control("SAVEPOINT intent")
-        tx = self._transaction(db)
+    def _apply(
+        self, db: Db, job: _Job, callbacks: list[Callable[[], None]], pending: Pending, *, apart: bool
+    ) -> _Outcome:
+        """Run the intent. Raises only if the storage failed."""
+        tx = self._transaction(db, pending)
         try:
             result = job.intent(tx)
-            db.raw.execute("RELEASE SAVEPOINT intent")  # what was put off fails here at the latest
+            tx.keep(apart=apart)
         except BaseException as error:
+            if isinstance(error, Unwritten):
+                raise (error.__cause__ or error) from None
             if self._dialect.failure(error) is not None:
                 raise
-            db.drop()
-            db.control("ROLLBACK TO SAVEPOINT intent")
-            db.control("RELEASE SAVEPOINT intent")
+            tx.undo()
             return _Outcome(job.future, error=error)
         finally:
             tx.end()

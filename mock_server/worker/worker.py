@@ -268,7 +268,7 @@ class Worker:
                     if closes and execution_id is not None:
                         tx.set_execution(execution_id, seq=number)
                 case messages.InsertExecution(row):
-                    tx.insert_executions([row])
+                    tx.add_execution(row)
                 case messages.InsertRun(row):
                     tx.insert_runs([row])
                 case messages.UpdateRun(id, columns):

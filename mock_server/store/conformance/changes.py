@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mock_server.store.base import Kind, Store, StoreError, Tx
-from mock_server.store.conformance.subjects import Hold, Suite, a_run, putting
+from mock_server.store.conformance.subjects import Hold, Suite, a_run, an_execution, putting
 
 
 class ChangeConformance(Suite):
@@ -56,6 +56,71 @@ class ChangeConformance(Suite):
         assert store.get(Kind.PROJECT, "bad") is None
         assert store.get_run("bad") is None
         assert sorted(store.get_many(Kind.PROJECT, ["a", "b"])) == ["a", "b"]
+
+    @pytest.mark.parametrize("reads", ["at once", "after a change of its own"])
+    def test_an_intent_that_has_read_rows_undoes_nothing_of_the_others(self, store: Store, reads: str) -> None:
+        """What waits for the end of the batch is written when somebody reads rows; it is not the reader's."""
+        execution, new = an_execution(), an_execution()
+
+        def before(tx: Tx) -> None:
+            tx.add_execution(new)
+            tx.set_execution(new.id, status="in-progress")
+            tx.set_execution(execution.id, percent=5.0)
+            tx.append_event("r1", new.id, "started", {})
+
+        def failing(tx: Tx) -> None:
+            if reads != "at once":
+                tx.put(Kind.PROJECT, {"id": "bad"})
+            seen.append([tx.get_execution(new.id), tx.get_execution(execution.id)])
+            tx.set_execution(new.id, status="failed")
+            tx.append_event("r1", new.id, "lost", {})
+            seen.append([tx.get_execution(new.id)])
+            raise ValueError("on purpose")
+
+        seen: list[list[Any]] = []
+        store.write(lambda tx: tx.insert_executions([execution]))
+        hold = Hold(store)
+        first, second = store.post(before), store.post(failing)
+        third = store.post(lambda tx: tx.set_execution(execution.id, message="half"))
+        hold.release()
+        first.result(30)
+        with pytest.raises(ValueError, match="on purpose"):
+            second.result(30)
+        third.result(30)
+        assert [[row.status for row in rows] for rows in seen] == [["in-progress", "created"], ["failed"]]
+        found, changed = store.get_execution(new.id), store.get_execution(execution.id)
+        assert found is not None
+        assert changed is not None
+        assert (found.status, changed.percent, changed.message) == ("in-progress", 5.0, "half")
+        assert [event.kind for event in store.events("r1")] == ["started"]
+        assert store.get(Kind.PROJECT, "bad") is None
+
+    def test_rows_that_the_database_refuses_late_lose_their_batch_once_and_are_then_alone(self, store: Store) -> None:
+        execution = an_execution()
+
+        def late(tx: Tx) -> None:
+            tx.set_execution(execution.id, attempt=2**70)
+
+        def both() -> tuple[Future[Any], Future[Any]]:
+            hold = Hold(store)
+            futures = store.post(late), store.post(putting("p1"))
+            hold.release()
+            return futures
+
+        store.write(lambda tx: tx.insert_executions([execution]))
+        rebuilt: list[int] = []
+        store.on_rollback(lambda: rebuilt.append(1))
+        for future in both():
+            with pytest.raises(StoreError):
+                future.result(30)
+        assert (rebuilt, store.get(Kind.PROJECT, "p1")) == ([1], None)
+        refused, kept = both()
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - each database has its own
+            refused.result(30)
+        assert not isinstance(caught.value, StoreError)
+        kept.result(30)
+        assert rebuilt == [1]
+        assert store.get_execution(execution.id) == execution
 
     def test_callbacks_run_in_order_after_the_commit_and_before_the_answer(self, store: Store) -> None:
         seen: list[Any] = []

@@ -5,7 +5,8 @@ asked to run again, and is open anew. A run is open while any of its executions 
 waits (`created`), runs (`in-progress`), may wait again (a retry, or a platform that was stopped), and ends.
 
     run        pending ─────> in-progress ─────> success | failed | terminated
-                                  └──────── rerun <────────┘
+                      ^           └──────── rerun <────────┘
+                      └── if its pipeline has no room ──┘
     execution  created <────> in-progress ─────> success | failed | terminated
                   └──────────────────────────────────────> terminated
 
@@ -26,7 +27,7 @@ MOVES: dict[str, frozenset[str]] = {
     PENDING: frozenset({RUNNING, SUCCESS, FAILED, TERMINATED}),
     CREATED: frozenset({RUNNING, FAILED, TERMINATED}),
     RUNNING: frozenset({CREATED, SUCCESS, FAILED, TERMINATED}),
-    RERUN: frozenset({RUNNING, SUCCESS, FAILED, TERMINATED}),
+    RERUN: frozenset({PENDING, RUNNING, SUCCESS, FAILED, TERMINATED}),
 }
 
 #: A node's state in a run, as the wire names it, from the states of its executions: the first that applies.

@@ -19,12 +19,10 @@ from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.plan import Plan, freeze
 from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
 from dtlpipe.model.query import Predicate, compile_query
+from mock_server.runners.policies import DEFAULT_ATTEMPTS, PLAIN, Terms
 
 #: Stands for a port that nothing feeds: the engine need not wait for it, and the node does not get it.
 ABSENT = object()
-
-#: Attempts that an execution has, unless its `serviceConfig` says otherwise.
-DEFAULT_ATTEMPTS = 1
 
 
 @attrs.frozen
@@ -51,6 +49,7 @@ class NodeSpec:
     timeout: float | None = None
     memory_limit: int | None = None
     max_attempts: int = DEFAULT_ATTEMPTS
+    terms: Terms = PLAIN
     service_name: str | None = None
     service_id: str | None = None
     function_name: str = "run"
@@ -82,11 +81,7 @@ def service_settings(config: Mapping[str, Any]) -> tuple[float | None, int | Non
     """Timeout in seconds, memory limit in bytes and number of attempts of a `serviceConfig` or a service."""
     timeout = config.get("executionTimeout")
     limit = (config.get("runtime") or {}).get("memoryLimit")
-    return (
-        float(timeout) if timeout else None,
-        int(limit) if limit else None,
-        int(config.get("maxAttempts") or DEFAULT_ATTEMPTS),
-    )
+    return float(timeout) if timeout else None, int(limit) if limit else None, Terms.read(config).attempts
 
 
 def _port(data: Mapping[str, Any]) -> Port:
@@ -101,8 +96,10 @@ def _port(data: Mapping[str, Any]) -> Port:
 
 
 def _node(data: Mapping[str, Any], services: Mapping[str, str]) -> NodeSpec:
-    timeout, memory_limit, attempts = service_settings((data.get("metadata") or {}).get("serviceConfig") or {})
+    config = (data.get("metadata") or {}).get("serviceConfig") or {}
+    timeout, memory_limit, attempts = service_settings(config)
     namespace = data.get("namespace") or {}
+    service_name = namespace.get("serviceName")
     return NodeSpec(
         id=data["id"],
         name=data.get("name") or data["id"],
@@ -113,8 +110,9 @@ def _node(data: Mapping[str, Any], services: Mapping[str, str]) -> NodeSpec:
         timeout=timeout,
         memory_limit=memory_limit,
         max_attempts=attempts,
-        service_name=namespace.get("serviceName"),
-        service_id=services.get(namespace.get("serviceName") or ""),
+        terms=Terms.read(config, service_name or data["id"]),
+        service_name=service_name,
+        service_id=services.get(service_name or ""),
         function_name=namespace.get("functionName") or "run",
     )
 

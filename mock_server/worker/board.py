@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from heapq import heappop, heappush
 from typing import Any
 
 from dtlpipe.graph.schedule import RunState
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
 from mock_server.runners.blueprint import Blueprint
+from mock_server.runners.policies import RunTerms
 from mock_server.store.base import RunRow
+from mock_server.worker.lanes import Lanes
+from mock_server.worker.line import Line
 from mock_server.worker.messages import (
-    Dispatch,
     Effect,
     InsertExecution,
     Notify,
@@ -30,16 +31,20 @@ from mock_server.worker.opened import OpenExecution, OpenRun
 
 
 class Board:
-    """See the module. `places` is how many executions may be handed out at a time; `again` has the runs to come."""
+    """See the module. `again` has the runs to come, `batches` how many of each are open."""
 
-    def __init__(self, new_id: Callable[[], str], places: int) -> None:
+    def __init__(self, new_id: Callable[[], str], places: int, draw: Callable[[], float]) -> None:
         self.new_id = new_id
         self.places = places
+        self.draw = draw
         self.runs: dict[str, OpenRun] = {}
         self.again: dict[str, RunRow] = {}
         self.executions: dict[str, OpenExecution] = {}
         self.batches: Counter[str] = Counter()
-        self._ready: list[tuple[int, int, str]] = []
+        self.children: dict[str, dict[str, str | None]] = {}
+        self.line = Line()
+        self.lanes = Lanes()
+        self._freed: set[str] = set()
         self._turn = 0
         self._running = 0
         self._effects: list[Effect] = []
@@ -54,10 +59,13 @@ class Board:
         ports = blueprint.nodes[start].inputs
         given = {port.id: row.inputs[port.name] for port in ports if port.name in row.inputs}
         self._turn += 1
-        run = OpenRun(row, blueprint, RunState(blueprint.plan, {start: given}, start=start), self._turn)
+        state = RunState(blueprint.plan, {start: given}, start=start)
+        run = OpenRun(row, blueprint, state, self._turn, terms=RunTerms.of(row.extra))
         self.runs[row.id] = run
         if row.batch_id:
             self.batches[row.batch_id] += 1
+        if run.terms.parent_run is not None:
+            self.children.setdefault(run.terms.parent_run, {})[row.id] = run.terms.parent_execution
         return run
 
     def _move_run(self, row: RunRow, at: datetime, status: str, **columns: Any) -> None:
@@ -69,6 +77,13 @@ class Board:
     def _end_run(self, run: OpenRun, at: datetime, status: str | None = None) -> None:
         row = run.row
         del self.runs[row.id]
+        self.lanes.leave(run)
+        self._freed.add(row.pipeline_id)
+        parent = self.children.get(run.terms.parent_run or "")
+        if parent is not None:
+            parent.pop(row.id, None)
+            if not parent:
+                del self.children[run.terms.parent_run or ""]
         status = status or (lifecycle.SUCCESS if run.error is None else lifecycle.FAILED)
         self._move_run(row, at, status, error=run.error, ended_at=at)
         self._effects.append(Record(row.id, None, "run.ended", {"status": status}))
@@ -84,34 +99,26 @@ class Board:
 
     # --- executions ---------------------------------------------------------------------------------------------------
 
-    def _enqueue(self, execution: OpenExecution) -> None:
+    def _enqueue(self, execution: OpenExecution, at: datetime) -> None:
         row = execution.row
         self.executions[row.id] = execution
         if execution.run is not None:
             execution.run.open[row.id] = execution
         self._fresh.add(row.id)
         self._effects.append(InsertExecution(row))
-        self._wait(execution)
+        self._wait(execution, at)
 
-    def _wait(self, execution: OpenExecution) -> None:
-        """Lines an execution up: by the turn of its run, so that a run under way goes before those that came later."""
-        self._turn += 1
-        turn = self._turn if execution.run is None else execution.run.turn
-        heappush(self._ready, (turn, self._turn, execution.row.id))
+    def _wait(self, execution: OpenExecution, at: datetime) -> None:
+        """Lines an execution up, if its run goes: by its turn, so that a run goes before those that came later."""
+        run = execution.run
+        if run is None or (run.going and not run.row.paused):
+            self._turn += 1
+            self.line.join(execution, self._turn, at)
 
-    def _fill(self, at: datetime) -> None:
-        while self._ready and self._running < self.places:
-            execution = self.executions.get(heappop(self._ready)[2])
-            if execution is None:
-                continue
-            row = execution.row
-            row.fence += 1
-            self._running += 1
-            nobodys = {} if row.worker is None else {"worker": None, "lease_until": None}
-            self._move(execution, at, lifecycle.RUNNING, started_at=at, fence=row.fence, **nobodys)
-            started = {"attempt": row.attempt, "fence": row.fence}
-            self._effects.append(Record(row.run_id, row.id, "execution.started", started))
-            self._effects.append(Dispatch(row.id, row.fence))
+    def _stopped(self, execution: OpenExecution) -> None:
+        """It runs no more: its place and its slots are free."""
+        self._running -= 1
+        self.line.give_back(execution)
 
     def _move(
         self, execution: OpenExecution, at: datetime, status: str, note: str | None = None, **columns: Any
@@ -140,6 +147,7 @@ class Board:
     ) -> None:
         """`reported` is the fence of the report that ends it, if one does."""
         row = execution.row
+        execution.ticket = 0
         del self.executions[row.id]
         if execution.run is not None:
             del execution.run.open[row.id]
@@ -154,7 +162,7 @@ class Board:
     def _drop(self, execution: OpenExecution, at: datetime, why: str) -> None:
         """Ends an execution that nobody wants any more."""
         if execution.row.status == lifecycle.RUNNING:
-            self._running -= 1
+            self._stopped(execution)
             self._effects.append(Withdraw(execution.row.id, execution.row.fence))
         error = {"type": "Canceled", "message": why, "traceback": "", "cause": "canceled"}
         self._close(execution, at, lifecycle.TERMINATED, why, error=error, to_terminate=True)

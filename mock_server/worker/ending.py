@@ -8,20 +8,20 @@ that is over, has no effect: that is the fence.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dtlpipe.graph.errors import PipelineMaxComponentRuns
 from dtlpipe.graph.schedule import Task
 from mock_server.platform import lifecycle
 from mock_server.store.base import ExecutionRow
-from mock_server.worker.board import Board
 from mock_server.worker.messages import Cancel, Failed, Notify, Record, Returned, Succeeded
 from mock_server.worker.opened import OpenExecution, OpenRun
+from mock_server.worker.pacing import Pacing
 from mock_server.worker.values import bound, sockets
 
 
-class Ending(Board):
+class Ending(Pacing):
     """See the module."""
 
     # --- going on -----------------------------------------------------------------------------------------------------
@@ -30,13 +30,32 @@ class Ending(Board):
         """Makes executions of all nodes that can run now, and ends the run if there is nothing left to do."""
         try:
             while (task := run.state.next()) is not None:
-                self._enqueue(self._execution(run, task, at))
+                self._enqueue(self._execution(run, task, at), at)
         except PipelineMaxComponentRuns as error:
             run.error = run.error or {"type": type(error).__name__, "message": str(error), "cause": "loop"}
         if not run.open:
             self._end_run(run, at)
         elif run.error is not None:
             self._wind_up(run, at)
+
+    def _set_going(self, run: OpenRun, at: datetime) -> None:
+        """Starts a run that waited for its pipeline to have room."""
+        self._move_run(run.row, at, **self._go(run, at))
+        self._effects.append(Record(run.row.id, None, "run.started", {}))
+        self._line_up_executions(run, at)
+        tasks, run.tasks = run.tasks, ()
+        for task in tasks:
+            self._enqueue(self._execution(run, task, at), at)
+        self._advance(run, at)
+
+    def _flow(self, at: datetime) -> None:
+        """Uses the room that there is."""
+        while self._freed:
+            pipeline_id = self._freed.pop()
+            while (run := self.lanes.next(pipeline_id)) is not None:
+                self._set_going(run, at)
+        self._fill(at)
+        self._ask_to_be_woken(at)
 
     def _execution(self, run: OpenRun, task: Task, at: datetime) -> OpenExecution:
         spec, row = run.blueprint.nodes[task.node], run.row
@@ -57,8 +76,9 @@ class Ending(Board):
             creator=row.creator,
             created_at=at,
             updated_at=at,
+            priority=row.priority,
         )
-        return OpenExecution(made, run, spec, task)
+        return opened(made, run, task)
 
     # --- reports ------------------------------------------------------------------------------------------------------
 
@@ -73,7 +93,7 @@ class Ending(Board):
         execution = self._current(event.execution_id, event.fence)
         if execution is None:
             return
-        self._running -= 1
+        self._stopped(execution)
         closed = list(event.closed) or None
         status, fence, output = lifecycle.SUCCESS, event.fence, dict(event.outputs)
         self._close(execution, event.at, status, reported=fence, output=output, closed=closed, percent=100.0)
@@ -86,14 +106,11 @@ class Ending(Board):
         execution = self._current(event.execution_id, event.fence)
         if execution is None:
             return
-        self._running -= 1
+        self._stopped(execution)
         row, run, error = execution.row, execution.run, dict(event.error)
-        if row.attempt < row.max_attempts and error.get("cause") not in ("canceled", "code"):
-            row.attempt += 1
-            note = f"attempt {row.attempt - 1} failed: {error.get('message')}"
-            self._move(execution, event.at, lifecycle.CREATED, note, attempt=row.attempt)
-            self._effects.append(Record(row.run_id, row.id, "execution.retried", {"error": error}))
-            self._wait(execution)
+        failing = run is not None and run.error is not None
+        if not failing and execution.terms.may_retry(row.attempt, row.max_attempts, error):
+            self._try_again(execution, event.at, error)
             return
         status = lifecycle.TERMINATED if error.get("cause") == "canceled" else lifecycle.FAILED
         self._close(execution, event.at, status, reported=event.fence, error=error)
@@ -101,13 +118,26 @@ class Ending(Board):
             self._fail_run(execution, run, error)
             self._wind_up(run, event.at)
 
+    def _try_again(self, execution: OpenExecution, at: datetime, error: dict[str, Any]) -> None:
+        row, policy = execution.row, execution.terms.retry
+        seconds = 0.0 if policy is None else policy.interval(row.attempt, self.draw())
+        columns: dict[str, Any] = {"attempt": row.attempt + 1}
+        if seconds > 0:
+            columns["available_at"] = at + timedelta(seconds=seconds)
+        note = f"attempt {row.attempt} failed: {error.get('message')}"
+        self._move(execution, at, lifecycle.CREATED, note, **columns)
+        said = {"error": error} | ({"interval": round(seconds, 3)} if seconds > 0 else {})
+        self._effects.append(Record(row.run_id, row.id, "execution.retried", said))
+        self._wait(execution, at)
+
     def _returned(self, event: Returned) -> None:
         execution = self._current(event.execution_id, event.fence)
         if execution is None:
             return
-        self._running -= 1
+        self._stopped(execution)
         self._move(execution, event.at, lifecycle.CREATED, "its worker gave it back; it runs again")
-        self._wait(execution)
+        self._effects.append(Record(execution.row.run_id, execution.row.id, "execution.requeued", {}))
+        self._wait(execution, event.at)
         if execution.run is not None and execution.run.error is not None:
             self._wind_up(execution.run, event.at)
 
@@ -133,18 +163,48 @@ class Ending(Board):
     # --- what is not wanted any more ----------------------------------------------------------------------------------
 
     def _cancel(self, event: Cancel) -> None:
-        if event.run_id is not None and (run := self.runs.get(event.run_id)) is not None:
-            for each in list(run.open.values()):
-                self._drop(each, event.at, event.reason)
-            run.error = {"type": "Canceled", "message": event.reason, "cause": "canceled"}
-            self._end_run(run, event.at, lifecycle.TERMINATED)
-        elif event.run_id is not None and (row := self.again.pop(event.run_id, None)) is not None:
-            error = {"type": "Canceled", "message": event.reason, "cause": "canceled"}
-            self._move_run(row, event.at, lifecycle.TERMINATED, error=error, ended_at=event.at)
-            self._effects.append(Record(row.id, None, "run.ended", {"status": lifecycle.TERMINATED}))
-            self._effects.append(Notify(row.id))
+        error = {"type": "Canceled", "message": event.reason, "cause": "canceled"}
+        if event.run_id is not None:
+            self._cancel_run(event.run_id, event.at, error)
         elif event.execution_id is not None and (execution := self.executions.get(event.execution_id)) is not None:
             self._drop(execution, event.at, event.reason)
-            if (of := execution.run) is not None:
-                self._fail_run(execution, of, {"type": "Canceled", "message": event.reason, "cause": "canceled"})
-                self._wind_up(of, event.at)
+            if (run := execution.run) is not None:
+                self._cancel_children(run.row.id, event.at, execution.row.id)
+                self._fail_run(execution, run, error)
+                self._wind_up(run, event.at)
+
+    def _cancel_run(self, run_id: str, at: datetime, error: dict[str, Any]) -> None:
+        """Ends a run, and those that its nodes began, whatever they are at."""
+        if (run := self.runs.get(run_id)) is not None:
+            self._stop_run(run, at, error, lifecycle.TERMINATED)
+        elif (row := self.again.pop(run_id, None)) is not None:
+            self._move_run(row, at, lifecycle.TERMINATED, error=error, ended_at=at)
+            self._effects.append(Record(row.id, None, "run.ended", {"status": lifecycle.TERMINATED}))
+            self._effects.append(Notify(row.id))
+            self._cancel_children(run_id, at)
+
+    def _stop_run(self, run: OpenRun, at: datetime, error: dict[str, Any], status: str) -> None:
+        for each in list(run.open.values()):
+            self._drop(each, at, error["message"])
+        run.error = error
+        self._end_run(run, at, status)
+        self._cancel_children(run.row.id, at)
+
+    def _cancel_children(self, run_id: str, at: datetime, execution_id: str | None = None) -> None:
+        """Ends the runs that a run's nodes began, or that one execution did."""
+        message = f"execution {run_id}, whose node began this one, was ended"
+        for id, parent in list(self.children.get(run_id, {}).items()):
+            if execution_id is None or parent == execution_id:
+                self._cancel_run(id, at, {"type": "Canceled", "message": message, "cause": "canceled"})
+
+    def _expire(self, at: datetime) -> None:
+        """Ends the runs whose deadlines have passed."""
+        while (run := self._overdue(at)) is not None:
+            message = f"the run took longer than its timeout of {run.terms.timeout or 0:g} s and was ended"
+            self._stop_run(run, at, {"type": "TimeoutError", "message": message, "cause": "timeout"}, lifecycle.FAILED)
+
+
+def opened(row: ExecutionRow, run: OpenRun, task: Task) -> OpenExecution:
+    """An execution of a node, on the terms of its node."""
+    spec = run.blueprint.nodes[task.node]
+    return OpenExecution(row, run, spec, task, spec.terms, spec.terms.limits_of(row.input))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
 from mock_server.runners.blueprint import Blueprint
+from mock_server.runners.policies import Terms
 from mock_server.store.base import ExecutionRow, RunRow
 
 # --- events --------------------------------------------------
@@ -16,11 +17,12 @@ from mock_server.store.base import ExecutionRow, RunRow
 
 @attrs.frozen
 class Begin:
-    """Work was accepted."""
+    """Work was accepted. `terms` are those of the services that are called, by id."""
 
     at: datetime
     runs: tuple[tuple[RunRow, Blueprint], ...] = ()
     calls: tuple[ExecutionRow, ...] = ()
+    terms: Mapping[str, Terms] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -101,9 +103,74 @@ class Resume:
     blueprint: Blueprint | None
     done: tuple[ExecutionRow, ...] = ()
     waiting: tuple[ExecutionRow, ...] = ()
+    terms: Mapping[str, Terms] = attrs.field(factory=dict)
 
 
-Event = Begin | Succeeded | Failed | Returned | Cancel | Rerun | BeginAgain | CallOff | Resume
+@attrs.frozen
+class Pause:
+    """Nothing of a run is to be started any more; what runs goes on."""
+
+    at: datetime
+    run_id: str
+
+
+@attrs.frozen
+class Continue:
+    """A run that was paused goes on."""
+
+    at: datetime
+    run_id: str
+
+
+@attrs.frozen
+class Regulate:
+    """How many runs of a pipeline go at once; None: as many as there are."""
+
+    at: datetime
+    pipeline_id: str
+    limit: int | None
+
+
+@attrs.frozen
+class Refill:
+    """What was in the buckets of rates when they were last written down, and when that was."""
+
+    at: datetime
+    buckets: Mapping[str, tuple[float, datetime]]
+
+
+@attrs.frozen
+class Shift:
+    """The clock was set: what was `at - by` is `at` now."""
+
+    at: datetime
+    by: timedelta
+
+
+@attrs.frozen
+class Wake:
+    """It is late enough for what was waited for, or somebody thinks so."""
+
+    at: datetime
+
+
+Event = (
+    Begin
+    | Succeeded
+    | Failed
+    | Returned
+    | Cancel
+    | Rerun
+    | BeginAgain
+    | CallOff
+    | Resume
+    | Pause
+    | Continue
+    | Regulate
+    | Refill
+    | Shift
+    | Wake
+)
 
 # --- effects --------------------------------------------------
 
@@ -175,10 +242,38 @@ class Withdraw:
 
 
 @attrs.frozen
+class Keep:
+    """What is in the bucket of a rate, and when it was."""
+
+    key: str
+    tokens: float
+    at: datetime
+
+
+@attrs.frozen
+class WakeAt:
+    """After COMMIT: say `Wake` then. The earliest of these is the one that counts."""
+
+    at: datetime
+
+
+@attrs.frozen
 class Notify:
     """After COMMIT: wake those who wait for this id."""
 
     key: str
 
 
-Effect = InsertRun | InsertExecution | UpdateRun | UpdateExecution | Record | Dispatch | Hold | Withdraw | Notify
+Effect = (
+    InsertRun
+    | InsertExecution
+    | UpdateRun
+    | UpdateExecution
+    | Record
+    | Dispatch
+    | Hold
+    | Withdraw
+    | Keep
+    | WakeAt
+    | Notify
+)

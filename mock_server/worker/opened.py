@@ -8,12 +8,23 @@ import attrs
 
 from dtlpipe.graph.schedule import RunState, Task
 from mock_server.runners.blueprint import Blueprint, NodeSpec
+from mock_server.runners.policies import NOTHING, PLAIN, Limit, RunTerms, Terms
 from mock_server.store.base import ExecutionRow, RunRow
 
 
 @attrs.define(eq=False)
 class OpenRun:
-    """A run that is not over. `turn` is its place in line; `error` is the first failure in it."""
+    """A run that is not over.
+
+    Attributes:
+        turn: its place among all that is open, by age.
+        open: its executions that are not over.
+        error: the first failure in it.
+        terms: what was said of this run alone.
+        going: it was started; until then it waits for its pipeline to have room.
+        tasks: what it is to start with, of a run that had not been when the platform was stopped.
+        ticket: its number in its lane; 0 if it does not wait there.
+    """
 
     row: RunRow
     blueprint: Blueprint
@@ -21,13 +32,27 @@ class OpenRun:
     turn: int
     open: dict[str, OpenExecution] = attrs.field(factory=dict)
     error: dict[str, Any] | None = None
+    terms: RunTerms = NOTHING
+    going: bool = False
+    tasks: tuple[Task, ...] = ()
+    ticket: int = 0
 
 
 @attrs.define(eq=False)
 class OpenExecution:
-    """An execution that is not over; `run`, `spec` and `task` are None for a call of a service."""
+    """An execution that is not over; `run`, `spec` and `task` are None for a call of a service.
+
+    Attributes:
+        terms, limits: what holds for it; the limits are those of its inputs.
+        turn: the place of a call among all that is open, by age.
+        ticket: its number in line; 0 if it does not wait there.
+    """
 
     row: ExecutionRow
     run: OpenRun | None = None
     spec: NodeSpec | None = None
     task: Task | None = None
+    terms: Terms = PLAIN
+    limits: tuple[Limit, ...] = ()
+    turn: int = 0
+    ticket: int = 0

@@ -7,11 +7,13 @@ engine then hands out, and has not been told, is what the run goes on with.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from dtlpipe.graph.schedule import Task, TaskKey
 from mock_server.platform import lifecycle
+from mock_server.runners.policies import PLAIN
 from mock_server.store.base import ExecutionRow, RunRow
-from mock_server.worker.ending import Ending
+from mock_server.worker.ending import Ending, opened
 from mock_server.worker.messages import BeginAgain, CallOff, Hold, Notify, Record, Rerun, Resume
 from mock_server.worker.opened import OpenExecution, OpenRun
 from mock_server.worker.values import sockets
@@ -33,15 +35,20 @@ class TakingUp(Ending):
         row = self.again.pop(event.run_id, None)
         if row is None:
             return
-        columns = {"error": None, "started_at": event.at, "ended_at": None}
-        self._move_run(row, event.at, lifecycle.RUNNING, **columns)
         run = self._open(row, event.blueprint)
         tasks = _handed_out(run)
         for kept in event.kept:
             _replay(run, kept, tasks)
-        self._effects.append(Record(row.id, None, "run.started", {"kept": len(event.kept)}))
+        begun: dict[str, Any] = {"error": None, "ended_at": None}
+        if self._may_go(run):
+            self._move_run(row, event.at, **self._go(run, event.at), **begun)
+            self._effects.append(Record(row.id, None, "run.started", {"kept": len(event.kept)}))
+        else:
+            self._move_run(row, event.at, lifecycle.PENDING, started_at=None, **begun)
+            self._effects.append(Record(row.id, None, "run.waiting", {"kept": len(event.kept)}))
+            self._line_up(run)
         for task in tasks.values():
-            self._enqueue(self._execution(run, task, event.at))
+            self._enqueue(self._execution(run, task, event.at), event.at)
         self._advance(run, event.at)
 
     def _call_off(self, event: CallOff) -> None:
@@ -55,12 +62,23 @@ class TakingUp(Ending):
 
     def _resume(self, event: Resume) -> None:
         if event.run is None or event.blueprint is None:
-            for row in event.waiting:
-                if row.batch_id:
-                    self.batches[row.batch_id] += 1
-                self._put_back(OpenExecution(row), event.at)
-            return
-        run = self._open(event.run, event.blueprint)
+            self._resume_calls(event)
+        else:
+            self._resume_run(event, self._open(event.run, event.blueprint))
+
+    def _resume_calls(self, event: Resume) -> None:
+        for row in event.waiting:
+            if row.batch_id:
+                self.batches[row.batch_id] += 1
+            terms = event.terms.get(row.service_id or "", PLAIN)
+            self._put_back(OpenExecution(row, terms=terms, limits=terms.limits_of(row.input)), event.at)
+
+    def _resume_run(self, event: Resume, run: OpenRun) -> None:
+        if run.row.status == lifecycle.PENDING:
+            self._line_up(run)
+        else:
+            self.lanes.enter(run)
+            self._watch(run)
         tasks = _handed_out(run)
         for row in event.done:
             if row.node_id is None:
@@ -69,15 +87,19 @@ class TakingUp(Ending):
                 _replay(run, row, tasks)
             else:
                 task = tasks.pop((row.node_id, row.visit))
-                execution = OpenExecution(row, run, run.blueprint.nodes[row.node_id], task)
+                execution = opened(row, run, task)
                 self._fail_run(execution, run, row.error or {"message": "it did not end well"})
         for row in event.waiting:
             if row.node_id is not None:
                 task = tasks.pop((row.node_id, row.visit))
-                execution = OpenExecution(row, run, run.blueprint.nodes[row.node_id], task)
+                execution = opened(row, run, task)
                 run.open[row.id] = execution
                 self._put_back(execution, event.at)
-        if not run.open:
+        if not run.going:
+            run.tasks = tuple(tasks.values())
+        elif run.error is not None:
+            self._wind_up(run, event.at)
+        elif not run.open:
             self._end_run(run, event.at)
 
     def _put_back(self, execution: OpenExecution, at: datetime) -> None:
@@ -85,12 +107,13 @@ class TakingUp(Ending):
         self.executions[row.id] = execution
         if row.status == lifecycle.RUNNING and row.worker is not None:  # on a machine that was not stopped
             self._running += 1
+            self.line.hold(execution)
             self._effects.append(Hold(row.id, row.fence, row.worker))
             return
         if row.status == lifecycle.RUNNING:
             self._move(execution, at, lifecycle.CREATED, "the platform was stopped while this ran; it runs again")
             self._effects.append(Record(execution.row.run_id, execution.row.id, "execution.requeued", {}))
-        self._wait(execution)
+        self._wait(execution, at)
 
 
 def _handed_out(run: OpenRun) -> dict[TaskKey, Task]:

@@ -3,14 +3,18 @@
 Law: the core is touched on the store's writer thread only, inside an intent, so that state in memory and rows on disk
 change together. If an intent is undone for whatever reason, memory is *stale*: the next intent first rebuilds it from
 rows. What the outside hears of (jobs, wake-ups, answers) leaves after COMMIT.
+
+Longer than 400 lines because what happens on the writer's thread is to be seen together.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,13 +31,15 @@ from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, StoreError, Tx
 from mock_server.store.crashes import armed
 from mock_server.store.ids import new_id
-from mock_server.worker import core, messages
+from mock_server.worker import buckets, core, messages
 from mock_server.worker.blueprints import Blueprints
 from mock_server.worker.executing import executor_of
 from mock_server.worker.giving_up import give_up, refusal
 from mock_server.worker.reruns import Reruns
+from mock_server.worker.rules import Rules
 from mock_server.worker.sayings import Sayings
 from mock_server.worker.ticker import SystemClock, Ticker
+from mock_server.worker.timing import Bell, Jumps
 from mock_server.worker.vitals import Vitals
 
 if TYPE_CHECKING:
@@ -68,7 +74,11 @@ class Worker:
                 memory_limit=settings.node_memory_limit,
             )
         )
-        self._ticker = Ticker(platform, clock or SystemClock())
+        clock = clock or SystemClock()
+        self._ticker = Ticker(platform, clock)
+        self._bell = Bell(clock, self._ring)
+        self._jumps = Jumps()
+        self._rules = Rules()
         self._core = self._new_core()
         self._sayings = Sayings(lambda: self._core, platform.hub.notify)
         self.blueprint = Blueprints(self._store).get
@@ -81,7 +91,7 @@ class Worker:
         self._refused = 0  # ends that were told of with an old fence, or too late
 
     def _new_core(self) -> core.Core:
-        return core.Core(new_id, self._executor.capacity + AHEAD)
+        return core.Core(new_id, self._executor.capacity + AHEAD, random.random)
 
     # --- what the platform asks ---------------------------------------------------------------------------------------
 
@@ -96,6 +106,7 @@ class Worker:
     def close(self, grace: float = 0.0) -> None:
         """Gives running node code `grace` seconds; what is still open then stays open in the store."""
         self._ticker.close()
+        self._bell.close()
         self._executor.close(grace)
         self._inline.close(grace)
         self._closing = True
@@ -134,7 +145,12 @@ class Worker:
             submission.check(tx)
         if submission.command is not None:
             tx.insert(Kind.COMMAND, submission.command)
-        self._step(tx, messages.Begin(times.now(), runs, submission.calls))
+        at = times.now()
+        for id in {row.pipeline_id for row in submission.runs}:
+            self._regulate(tx, id, at)
+        for row in submission.runs:
+            self._rules.hold_for(tx, row)
+        self._step(tx, messages.Begin(at, runs, submission.calls, self._rules.of_calls(tx, submission.calls)))
         if submission.command is not None and submission.reruns:
             self._reruns.accept(tx, submission.command["id"], submission.reruns)
 
@@ -147,6 +163,32 @@ class Worker:
             return found
 
         return self._store.post(self.guarded(intent))
+
+    def pause_run(self, run_id: str, *, paused: bool) -> Future[bool]:
+        """Pauses a run, or has it go on. The future says whether the run was open."""
+
+        def intent(tx: Tx) -> bool:
+            at = times.now()
+            found = run_id in self._core.runs or run_id in self._core.again
+            self._step(tx, messages.Pause(at, run_id) if paused else messages.Continue(at, run_id))
+            return found
+
+        return self._store.post(self.guarded(intent))
+
+    def regulate(self, tx: Tx, pipeline: Mapping[str, Any]) -> None:
+        """Takes over what a pipeline says of its runs, in a change that is `guarded`."""
+        self._touched = True
+        self._rules.changed(pipeline)
+        self._regulate(tx, pipeline["id"], times.now())
+
+    def _regulate(self, tx: Tx, pipeline_id: str, at: datetime) -> None:
+        most = self._rules.of_pipeline(tx, pipeline_id).most
+        if most != self._core.lanes.limits.get(pipeline_id):
+            self._step(tx, messages.Regulate(at, pipeline_id, most))
+
+    def service_changed(self, service_id: str) -> None:
+        """Called on the writer's thread, after a change of the service; its terms hold for calls from then on."""
+        self._rules.service_changed(service_id)
 
     def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]:
         """The future says whether the execution was open."""
@@ -229,9 +271,13 @@ class Worker:
         """Memory from rows: each open run replays its finished executions in the order in which they finished."""
         self._core = self._new_core()
         self._stale = False
+        self._rules.forget()
         runs, waiting = tx.open_runs(), tx.open_executions()
         executions = tx.executions_of([run.id for run in runs])
         now = times.now()
+        self._step(tx, messages.Refill(now, buckets.kept(tx)))
+        for id in {run.pipeline_id for run in runs}:
+            self._regulate(tx, id, now)
         for run in runs:
             if run.status == lifecycle.RERUN:
                 self._step(tx, messages.Rerun(now, (run,)))
@@ -250,13 +296,19 @@ class Worker:
                 self._core.forget(run.id)
                 give_up(tx, run.id, [row.id for row in left], error)
         calls = tuple(row for row in waiting if row.run_id is None)
-        self._step(tx, messages.Resume(now, None, None, (), calls))
+        self._step(tx, messages.Resume(now, None, None, (), calls, self._rules.of_calls(tx, calls)))
         self._apply(tx, self._core.wake(now))
         self._reruns.restore(tx)
 
     def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True
+        jump = self._jumps.look()
+        if jump is not None:
+            self._apply(tx, self._core.step(messages.Shift(times.now(), jump)))
         self._apply(tx, self._core.step(event))
+
+    def _ring(self, _now: datetime) -> None:
+        self._post(lambda tx: self._step(tx, messages.Wake(times.now())))
 
     def _apply(self, tx: Tx, effects: Sequence[messages.Effect]) -> None:
         for effect in effects:
@@ -268,20 +320,30 @@ class Worker:
                     if closes and execution_id is not None:
                         tx.set_execution(execution_id, seq=number)
                 case messages.InsertExecution(row):
-                    tx.add_execution(row)
+                    tx.insert_executions([row])
                 case messages.InsertRun(row):
                     tx.insert_runs([row])
                 case messages.UpdateRun(id, columns):
                     tx.set_run(id, **columns)
-                case messages.Dispatch(execution_id, fence):
-                    tx.after_commit(partial(self._dispatch, execution_id, fence))
-                case messages.Hold(execution_id, fence, holder):
-                    tx.after_commit(partial(self._platform.workers.hold, execution_id, fence, holder))
-                case messages.Withdraw(execution_id, fence):
-                    tx.after_commit(partial(self._executor.cancel, execution_id, fence))
-                    tx.after_commit(partial(self._inline.cancel, execution_id, fence))
-                case messages.Notify(key):
-                    tx.after_commit(partial(self._platform.hub.notify, key))
+                case messages.Keep(key, tokens, at):
+                    buckets.keep(tx, key, tokens, at)
+                case _:
+                    self._tell(tx, effect)
+
+    def _tell(self, tx: Tx, effect: messages.Effect) -> None:
+        """What the outside hears of, after COMMIT."""
+        match effect:
+            case messages.Dispatch(execution_id, fence):
+                tx.after_commit(partial(self._dispatch, execution_id, fence))
+            case messages.Hold(execution_id, fence, holder):
+                tx.after_commit(partial(self._platform.workers.hold, execution_id, fence, holder))
+            case messages.Withdraw(execution_id, fence):
+                tx.after_commit(partial(self._executor.cancel, execution_id, fence))
+                tx.after_commit(partial(self._inline.cancel, execution_id, fence))
+            case messages.WakeAt(at):
+                tx.after_commit(partial(self._bell.set, at))
+            case messages.Notify(key):
+                tx.after_commit(partial(self._platform.hub.notify, key))
 
     # --- jobs out, reports in -----------------------------------------------------------------------------------------
 

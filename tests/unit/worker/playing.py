@@ -70,7 +70,7 @@ class Sim:
         self.seq = 0
 
     def new_core(self):
-        return c.Core(lambda: f"{next(self.numbers):024x}", self.places)
+        return c.Core(lambda: f"{next(self.numbers):024x}", self.places, lambda: 0.5)
 
     def now(self):
         self.at += timedelta(seconds=1)

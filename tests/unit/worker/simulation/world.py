@@ -69,7 +69,7 @@ class World:
         }
 
     def _new_core(self) -> c.Core:
-        return c.Core(lambda: f"{next(self.numbers):06d}", self.places)
+        return c.Core(lambda: f"{next(self.numbers):06d}", self.places, self.rng.random)
 
     # --- time, and one step -------------------------------------------------------------------------------------------
 

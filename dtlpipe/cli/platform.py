@@ -12,12 +12,16 @@ import re
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
+
+from dtlpipe.cli.backup import backup, restore
+from dtlpipe.cli.refusals import data_option as _data
+from dtlpipe.cli.refusals import folder_of as _folder
+from dtlpipe.cli.refusals import refusals as _refusals
 
 if TYPE_CHECKING:
     from mock_server.config import Settings
@@ -26,13 +30,6 @@ if TYPE_CHECKING:
 NOT_RUNNING = 3
 NOT_ANSWERING = 4
 _CONNECTIONS = 65_536
-
-_data = click.option(
-    "--data",
-    "data_dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The platform's folder. [default: $DTLPIPE_DATA, else ~/.dtlpipe/platform]",
-)
 
 
 def _without_password(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
@@ -49,6 +46,10 @@ def _without_password(context: click.Context, parameter: click.Parameter, url: s
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def platform() -> None:
     """Run a platform on this machine."""
+
+
+platform.add_command(backup)
+platform.add_command(restore)
 
 
 @platform.command()
@@ -235,12 +236,6 @@ def _on_signals() -> threading.Event:
     return stop
 
 
-def _folder(data_dir: Path | None) -> Path:
-    from mock_server.config import Settings
-
-    return (Settings() if data_dir is None else Settings(data_dir=data_dir)).data_dir
-
-
 def _state(data_dir: Path | None) -> State | None:
     with _refusals():
         from mock_server.local import State
@@ -288,18 +283,3 @@ def _health(url: str, folder: Path) -> dict[str, Any] | None:
 def _not_running(folder: Path) -> NoReturn:
     click.echo(f"no platform is running on {folder}; start one with: dtlpipe platform start", err=True)
     raise SystemExit(NOT_RUNNING)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Errors made on purpose become a message and exit status 1; so does a platform that is not installed."""
-    from dtlpipe.errors import DtlpipeError
-
-    try:
-        yield
-    except DtlpipeError as error:
-        raise click.ClickException(str(error)) from None
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"the platform needs {error.name!r} (hint: pip install 'dtlpipe[platform]')"
-        ) from None

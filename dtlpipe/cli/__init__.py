@@ -13,6 +13,7 @@ import click
 
 #: Commands by name: where each is, and what it is for.
 COMMANDS = {
+    "worker": ("dtlpipe.cli.worker:worker", "Run node code for a platform, on this machine."),
     "platform": ("dtlpipe.cli.platform:platform", "Run a platform on this machine."),
 }
 

@@ -74,6 +74,11 @@ def _nothing() -> None:
     """Nobody asks."""
 
 
+def _shorten(remembered: OrderedDict[tuple[str, Ref], None]) -> None:
+    while len(remembered) > _REMEMBERED:
+        remembered.popitem(last=False)
+
+
 class RemoteExecutor:
     """Gives jobs to workers that ask.
 
@@ -110,6 +115,7 @@ class RemoteExecutor:
         self._queue: OrderedDict[str, Job] = OrderedDict()
         self._leases: dict[str, Lease] = {}
         self._recorded: OrderedDict[tuple[str, Ref], None] = OrderedDict()
+        self._turned_away: OrderedDict[tuple[str, Ref], None] = OrderedDict()
         self._looked = clock()
         self._thread: threading.Thread | None = None
 
@@ -238,8 +244,8 @@ class RemoteExecutor:
         self.changed()
         return Claimed(canceled=canceled_among(mine), stale=stale)
 
-    def claim(self, worker_id: str, number: int, free: int, held: Sequence[Ref]) -> Claimed:
-        """Jobs for a worker that has `free` places and holds `held`; nothing for a claim that a later one has replaced.
+    def claim(self, worker_id: str, number: int, limit: int, held: Sequence[Ref]) -> Claimed:
+        """Up to `limit` jobs for a worker that holds `held`; nothing for a claim that a later one has replaced.
 
         A job that was handed out in an earlier claim and is not among `held` never arrived: it is handed out again.
 
@@ -261,11 +267,15 @@ class RemoteExecutor:
                     again.append(lease.job)
                 elif lease.claim < number:
                     gone.append(self._leases.pop(lease.execution_id))
-            room = 0 if remote.draining else free - len(again)
+            news = [lease for lease in mine if lease.canceled and not lease.told]
+            for lease in news:
+                lease.told = True
+            busy = sum(lease.worker_id == worker_id for lease in self._leases.values())
+            room = 0 if remote.draining else min(limit - len(again), remote.enrolment.slots - busy)
             chosen = [self._choose(remote, job, number) for job in self._fitting(remote, room)]
         self._tell([given_back(lease) for lease in gone])
         granted = self._grant(remote, number, chosen) if chosen else []
-        return Claimed((*again, *granted), canceled_among(mine), stale)
+        return Claimed((*again, *granted), canceled_among(news), stale)
 
     def report(self, worker_id: str, number: int, reports: Sequence[Report]) -> tuple[Ref, ...]:
         """Hand on what a worker tells; returns, after all of it is on disk, what it does not hold any more.
@@ -293,8 +303,8 @@ class RemoteExecutor:
                         if isinstance(each, Succeeded | Failed | Returned):
                             ended[ref] = None
                     elif (worker_id, ref) not in self._recorded:
-                        self.refused += isinstance(each, Succeeded | Failed)
                         refused[ref] = None
+                self._turn_away(worker_id, refused)
             if not self._tell(theirs):
                 raise ExecutorClosed("The platform is stopping; it takes reports again when it is back.")
             if not self._book.recorded(list(ended)):
@@ -304,8 +314,10 @@ class RemoteExecutor:
                     if self._holds(worker_id, ref):
                         del self._leases[ref[0]]
                     self._recorded[worker_id, ref] = None
-                while len(self._recorded) > _REMEMBERED:
-                    self._recorded.popitem(last=False)
+                _shorten(self._recorded)
+                more = bool(ended and self._queue)
+            if more:
+                self._wake(worker_id)
             remote.said, remote.refused = number, tuple(refused)
             if refused:
                 logger.warning("reports of %d executions that worker %s has lost are refused", len(refused), worker_id)
@@ -427,7 +439,16 @@ class RemoteExecutor:
                 mine.append(self._leases[ref[0]])
             elif (worker_id, ref) not in self._recorded:
                 stale.append(ref)
+        self._turn_away(worker_id, stale)
         return mine, tuple(stale)
+
+    def _turn_away(self, worker_id: str, refs: Iterable[Ref]) -> None:
+        """Count what a worker still has, or tells of, that is not its any more: once each."""
+        for ref in refs:
+            if (worker_id, ref) not in self._turned_away:
+                self._turned_away[worker_id, ref] = None
+                self.refused += 1
+        _shorten(self._turned_away)
 
     def _not_held(self, worker_id: str, held: Iterable[Ref]) -> list[Lease]:
         known = set(held)

@@ -71,7 +71,11 @@ class Remote:
 
 @attrs.define(eq=False)
 class Lease:
-    """Who has an execution until when; None: its grant is not on disk yet. `job` is not known after a restart."""
+    """Who has an execution until when; None: its grant is not on disk yet.
+
+    `job` is not known after a restart. `claim` is the number of the claim that brought it; `told` whether a claim's
+    answer has said that it is canceled, which heartbeats' answers go on saying.
+    """
 
     execution_id: str
     fence: int
@@ -80,6 +84,7 @@ class Lease:
     job: Job | None = None
     claim: int = 0
     canceled: bool = False
+    told: bool = False
 
     @property
     def ref(self) -> Ref:

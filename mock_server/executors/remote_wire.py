@@ -85,10 +85,10 @@ class Register(Said):
 
 
 class Claim(Said):
-    """A wish for up to `free` jobs, for which to wait up to `wait` seconds. `number` grows with every claim."""
+    """A wish for up to `limit` jobs, for which to wait up to `wait` seconds. `number` grows with every claim."""
 
     number: Annotated[int, Field(ge=1)]
-    free: Annotated[int, Field(ge=0, le=1024)]
+    limit: Annotated[int, Field(ge=0, le=1024)]
     held: _Holdings = []
     wait: Annotated[float, Field(ge=0, le=3600)] = 0.0
 

@@ -56,7 +56,7 @@ class Workers:
         """Takes a worker in, with what it holds already."""
         return self._asked(lambda: self._there.register(enrolment, held))
 
-    def claim(self, worker_id: str, number: int, free: int, held: Sequence[Ref], wait: float) -> Claimed:
+    def claim(self, worker_id: str, number: int, limit: int, held: Sequence[Ref], wait: float) -> Claimed:
         """Jobs and news for a worker, as soon as there are any or after `wait` seconds.
 
         Raises NotFound for a worker that must register first.
@@ -64,7 +64,7 @@ class Workers:
         return self._asked(
             lambda: self._platform.hub.wait(
                 f"worker:{worker_id}",
-                lambda: self._there.claim(worker_id, number, free, held),
+                lambda: self._there.claim(worker_id, number, limit, held),
                 bool,
                 min(wait, self._platform.settings.max_wait),
             )

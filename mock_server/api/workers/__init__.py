@@ -6,6 +6,7 @@ the server takes. Tokens are asked for as everywhere: where the platform can be 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -71,14 +72,15 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
     @api.post("/<worker_id>/claim")
     def claim(worker_id: str) -> Response:
         said = _checked(Claim, _json())
-        found = workers.claim(worker_id, said.number, said.free, [each.ref for each in said.held], said.wait)
+        found = workers.claim(worker_id, said.number, said.limit, [each.ref for each in said.held], said.wait)
         return json_response(_news(found).json_body() | {"jobs": [job_out(job) for job in found.jobs]})
 
     @api.post("/<worker_id>/reports")
     def reports(worker_id: str) -> Response:
         if request.mimetype == REPORTS:
             request.max_content_length = LARGEST
-        said = _checked(Reports, _json())
+        _json()
+        said = _checked(Reports, json.loads(request.get_data()))  # not orjson's: it makes floats of large integers
         stale = workers.report(worker_id, said.number, [report_in(each) for each in said.reports])
         return _said(Refused(stale=held(stale)))
 
@@ -109,7 +111,7 @@ def _said(answer: Said) -> Response:
 
 
 def _json() -> Any:
-    raw = request.get_data(cache=False)
+    raw = request.get_data()
     try:
         return json_text.parse(raw)
     except json_text.TooDeep as error:

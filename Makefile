@@ -13,11 +13,12 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test faults simulate oldest lint format check bench clean
+.PHONY: help venv demo test test-ray faults simulate oldest lint format check bench clean
 
 help:
 	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
 	@echo "make test    all tests"
+	@echo "make test-ray  the tests of the Ray executor; installs Ray (200 MB)"
 	@echo "make faults  the slow half of the fault suite"
 	@echo "make simulate [SEEDS=10000]  the scheduler's core in a world of faults; a seed that fails is told, and replays"
 	@echo "make check   ruff, mypy --strict, import laws, all tests"
@@ -45,6 +46,14 @@ ifeq ($(PYTEST_ARGS),)
 else
 	$(PYTEST) $(PYTEST_ARGS)
 endif
+
+# Ray is for those who ask for it: it is 200 MB, and takes seconds to start.
+test-ray: $(VENV)/.ready-ray
+	$(BIN)/python -m pytest tests/ray -m ray $(PYTEST_ARGS)
+
+$(VENV)/.ready-ray: $(READY)
+	@$(PYTHON) tools/make_venv.py $(VENV) dev,ray
+	@touch $@
 
 faults: $(READY)
 	$(PYTEST) tests/faults -m slow $(PYTEST_ARGS)

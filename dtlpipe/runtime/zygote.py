@@ -26,6 +26,8 @@ from typing import Any, Final
 from dtlpipe.runtime.kinship import adopt_orphans, children, die_with_parent
 from dtlpipe.runtime.protocol import CHUNK, Board, Decoder, encode
 
+APART: Final = "DTLPIPE_ZYGOTE_APART"
+"""The variable by which whoever starts a zygote asks it to step aside."""
 PRELOAD: Final = (
     "asyncio",
     "base64",
@@ -249,8 +251,22 @@ class Zygote:
             shutil.rmtree(self.root, ignore_errors=True)
 
 
+def step_aside() -> None:
+    """Go on in a child, and leave in this process's place one that only waits for it.
+
+    For those who kill their children when they end, as Ray's workers do: the zygote outlives that, notices, and kills
+    all that its own workers started, which nobody else can find.
+    """
+    pid = os.fork()
+    if pid:
+        _pid, status = os.waitpid(pid, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Serve on the control socket whose descriptor is the first argument."""
+    if os.environ.pop(APART, None):
+        step_aside()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the platform; it tells us by closing the socket
     control = socket.socket(fileno=int(arguments[0]))
     control.set_inheritable(False)

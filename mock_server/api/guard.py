@@ -82,7 +82,7 @@ def bearer() -> str | None:
 
 
 def _names(settings: Settings) -> frozenset[str]:
-    own = {settings.host, *settings.allowed_hosts}
+    own = {settings.host, *settings.allowed_hosts, urlsplit(settings.public_url or "").hostname or settings.host}
     if settings.exposed:
         own |= {socket.gethostname(), socket.getfqdn()}
     return frozenset(name.strip("[]").rstrip(".").lower() for name in own)

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -150,9 +151,11 @@ def kind_of(ray: Any, error: Exception) -> str:
 def connect(hello: Mapping[str, Any]) -> Any:
     """Ray, connected: to the cluster at an address, or to one of our own that nobody else can reach."""
     address: str | None = hello["address"]
-    if address is None:
+    if address is None or address.startswith((LOOPBACK, "localhost:")):
         # Ray takes 127.0.0.1 for "find out the address of this machine" unless it is told that there are no clusters.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if address is None:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(_token_file(hello["folder"]))}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     ray: Any = importlib.import_module("ray")  # Any: what is typed here must not depend on whether it is installed
@@ -162,7 +165,7 @@ def connect(hello: Mapping[str, Any]) -> Any:
             num_cpus=hello["cpus"],
             include_dashboard=False,
             _node_ip_address=LOOPBACK,
-            _temp_dir=hello["folder"],
+            _temp_dir=str(Path(hello["folder"], "ray")),  # Ray opens it to all; what is around it is not
             **said,
         )
         return ray
@@ -174,6 +177,14 @@ def connect(hello: Mapping[str, Any]) -> Any:
         join(address)
         ray.init(address=address, **said)
     return ray
+
+
+def _token_file(folder: str) -> Path:
+    """A new secret for those who may use a Ray of our own; not the one in the home of the user, which others share."""
+    path = Path(folder, "token")
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_hex(32))
+    return path
 
 
 def join(address: str) -> None:
@@ -223,7 +234,6 @@ def main(arguments: Sequence[str]) -> None:
     while not frames:
         frames = decoder.feed(sock.recv(CHUNK))
     sock.setblocking(False)
-    Path(frames[0][0]["folder"]).mkdir(parents=True, exist_ok=True)
     asyncio.run(run(sock, frames[0][0]))
 
 

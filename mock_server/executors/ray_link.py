@@ -57,7 +57,7 @@ class Link:
         self._waiting: deque[memoryview] = deque()
         selector.register(self.socket, selectors.EVENT_READ, self)
         selector.register(self.errors, selectors.EVENT_READ, self)
-        hello = {"address": address, "cpus": cpus, "folder": str(self.folder), "patience": patience}
+        hello = {"address": address, "cpus": cpus, "folder": str(self.folder), "patience": patience}  # mode 0700
         self.send({"kind": "hello", **hello})
 
     def send(self, header: dict[str, Any], blob: bytes = b"") -> None:

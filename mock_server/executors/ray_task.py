@@ -49,6 +49,7 @@ class Host:
             environment_interval=0.0,
             path=sys.path,
         )
+        os.environ["DTLPIPE_ZYGOTE_APART"] = "1"  # Ray kills the children of a worker that it ends, not theirs
         self.executor.start()
 
     def run(self, parcel: ray_wire.Parcel) -> Iterator[bytes]:

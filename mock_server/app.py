@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import Rule
 
 from dtlpipe.errors import from_status
-from mock_server.api import admin, dataloop, guard, watch, wire, workers
+from mock_server.api import admin, dataloop, guard, openai, serving, watch, wire, workers
 from mock_server.api.dataloop import errors as dataloop_errors
 
 if TYPE_CHECKING:
@@ -43,13 +43,20 @@ class Surface:
     prefixes: tuple[str, ...]
     error_status: Callable[[Any], int] = dataloop_errors.status
     error_body: Callable[[Any, str], dict[str, Any]] = dataloop_errors.body
+    owns: Callable[[str], bool] = attrs.field(default=lambda _: False)
+    repeats: bool = True
+    """Whether its clients send a POST again after any status from 501 to 511."""
 
 
 SURFACES = (
     Surface("workers", workers.blueprints, prefixes=("/api/v1/workers",)),
     Surface("dataloop", dataloop.blueprints, prefixes=("/api/v1",)),
     Surface("admin", admin.blueprints, prefixes=("/health", "/ready", "/metrics")),
+    Surface("openai", openai.blueprints, (), error_body=openai.body, owns=openai.owns, repeats=False),
+    Surface("serving", serving.blueprints, (), error_body=serving.body, owns=serving.owns, repeats=False),
 )
+
+_DEFAULT = next(each for each in SURFACES if each.name == "dataloop")
 
 
 def create_app(platform: Platform) -> Flask:
@@ -83,7 +90,7 @@ def _answer(error: Exception) -> Response:
     surface = _surface_of(request.path)
     translated = dataloop_errors.translate(error, request.method, request.path)
     status = surface.error_status(translated)
-    if request.method == "POST" and 501 <= status <= 511 and "Idempotency-Key" not in request.headers:
+    if surface.repeats and request.method == "POST" and 501 <= status <= 511 and "Idempotency-Key" not in request.headers:
         # After any of these the field's SDK sends a POST again, and so would do its work twice.
         status = translated.status = 500
     if status >= 500 and status != 503:
@@ -100,4 +107,4 @@ def _answer(error: Exception) -> Response:
 
 
 def _surface_of(path: str) -> Surface:
-    return next((each for each in SURFACES if path.startswith(each.prefixes)), SURFACES[0])
+    return next((each for each in SURFACES if path.startswith(each.prefixes) or each.owns(path)), _DEFAULT)

@@ -60,6 +60,7 @@ _LEAST: dict[str, float] = {
     "threads": 4,
     "max_waiters": 0,
     "max_wait": 0,
+    "max_streams": 1,
     "hold_timeout": 0,
     "node_timeout": 0.001,
     "node_memory_limit": MIB,
@@ -94,6 +95,9 @@ class Settings:
         max_body: the largest JSON (or form) body; `max_upload`: the largest upload.
         threads: requests at the same time; `max_waiters` of them may be long-polls.
         max_wait: the longest that `?wait=` holds a request.
+        pipelines_dir: a folder whose wrappers and YAML pipelines are served; `python_path`: where they find modules.
+        require_token: ask for a token on loopback, too.
+        max_streams: streams of served pipelines at the same time.
         hold_dtlpy: whether an unchanged dtlpy's polls are held for up to `hold_timeout` (see api/dataloop/holding).
         node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
         grace: how long a stop waits for requests and node code in flight. What is cut short goes on at the next start.
@@ -122,6 +126,10 @@ class Settings:
     threads: int = 64
     max_waiters: int = 48
     max_wait: float = 30.0
+    pipelines_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_folder))
+    python_path: tuple[Path, ...] = attrs.field(default=(), converter=lambda given: tuple(map(_folder, given)))
+    max_streams: int = 48
+    require_token: bool = False
     hold_dtlpy: bool = True
     hold_timeout: float = 20.0
     node_timeout: float = 3600.0

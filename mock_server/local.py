@@ -102,6 +102,7 @@ class Local:
     def start(self) -> None:
         """Returns when requests are answered. Raises ConfigurationError for a folder or a port that cannot be had."""
         from mock_server.app import create_app, error_body
+        from mock_server.executors.host_pool import HostPool
         from mock_server.server import Server
 
         if self._stack is not None:
@@ -123,6 +124,7 @@ class Local:
                 error_body=error_body,
             )
             stack.callback(platform.feed.close)
+            stack.callback(platform.serving.close)
             stack.callback(server.close, settings.grace)
             stack.callback(platform.hub.close)
             platform.url = settings.public_url or _url(settings.host, server.port)
@@ -130,6 +132,8 @@ class Local:
             stack.callback(worker.close, settings.grace)
             platform.scheduler = worker
             worker.start()
+            platform.serving.begin(HostPool)
+            stack.callback(platform.serving.close)
             server.start()
             stack.enter_context(_sweeping(platform))
             _write_state(settings.data_dir, platform.url)

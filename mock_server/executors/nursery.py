@@ -29,6 +29,8 @@ KEPT_LINES: Final = 40
 class Nursery:
     """One zygote process and the control socket to it."""
 
+    MODULE = "dtlpipe.runtime.zygote"
+
     def __init__(self, board: Board, path: Sequence[str], preload: Sequence[str]) -> None:
         self.root = tempfile.mkdtemp(prefix="dtlpipe-work-")
         self.control, theirs = socket.socketpair()
@@ -36,7 +38,7 @@ class Nursery:
         with theirs:
             try:
                 self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                    [sys.executable, "-P", "-m", "dtlpipe.runtime.zygote", str(theirs.fileno())],
+                    [sys.executable, "-P", "-m", self.MODULE, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=write_end,
                     stderr=write_end,

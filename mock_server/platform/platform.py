@@ -25,6 +25,7 @@ from mock_server.platform.pipelines import Pipelines
 from mock_server.platform.projects import Projects
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
+from mock_server.platform.serving import Serving
 from mock_server.platform.tokens import Tokens
 from mock_server.platform.triggers import Triggers
 from mock_server.platform.workers import Workers
@@ -85,6 +86,7 @@ class Platform:
     runs: Runs = attrs.field(init=False)
     executions: Executions = attrs.field(init=False)
     firing: Firing = attrs.field(init=False)
+    serving: Serving = attrs.field(init=False)
     feed: Feed = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
@@ -102,6 +104,7 @@ class Platform:
         self.runs = Runs(self)
         self.executions = Executions(self)
         self.firing = Firing(self)
+        self.serving = Serving(self)
         self.feed = Feed(self.store)
         self.metrics = Metrics(self)
         self.workers = Workers(self)

@@ -31,6 +31,7 @@ LAWFUL = {
     "dtlpipe/client.py": "dtlpipe.resources, dtlpipe.transports",
     "dtlpipe/runtime/__init__.py": "dtlpipe.client",
     "dtlpipe/runtime/protocol.py": "struct",
+    "dtlpipe/hosting/__init__.py": "dtlpipe.runtime.protocol, dtlpipe.graph",
     "dtlpipe/cli/__init__.py": "dtlpipe.client, mock_server.app",
     "mock_server/store/__init__.py": "sqlalchemy, sqlite3, dtlpipe.model",
     "mock_server/executors/__init__.py": "subprocess, dtlpipe.runtime.protocol",
@@ -55,6 +56,7 @@ CRIMES = {
     "sdk": [
         ("dtlpipe/model/__init__.py", "dtlpipe.client"),
         ("dtlpipe/client.py", "dtlpipe.runtime"),
+        ("dtlpipe/runtime/__init__.py", "dtlpipe.hosting"),
         ("dtlpipe/resources/__init__.py", "dtlpipe.transports"),
         ("dtlpipe/brand_new.py", "json"),
     ],

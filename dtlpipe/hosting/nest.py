@@ -1,0 +1,91 @@
+"""The process that wrapper hosts are forked from: `python -m dtlpipe.hosting.nest FD`.
+
+Law: a zygote like the one of the workers, which forks hosts instead. What a wrapper imports that is slow (Haystack, for
+one) is imported here first, once and by one thread, when the first deployment that needs it comes.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from dtlpipe.runtime.kinship import die_with_parent
+from dtlpipe.runtime.protocol import Board
+from dtlpipe.runtime.zygote import Zygote, preload
+
+PRELOAD: Final = (
+    "asyncio",
+    "concurrent.futures",
+    "inspect",
+    "json",
+    "logging",
+    "pydantic",
+    "tempfile",
+    "threading",
+    "traceback",
+    "typing",
+    "uuid",
+    "dtlpipe.hosting.host",
+)
+
+
+class Nest(Zygote):
+    """Forks hosts. Its whole life is one `serve()`."""
+
+    def greet(self, header: dict[str, Any]) -> None:
+        """Take the module path and import what all hosts need."""
+        self.board = Board.attach(self.descriptors.pop(0), header["slots"])
+        self.root = header["root"]
+        known = set(sys.path)
+        sys.path.extend(entry for entry in header["path"] if entry not in known)
+        os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")  # what a user serves is the user's business
+        missing = preload([*PRELOAD, *header["preload"]])
+        gc.collect()
+        gc.freeze()
+        self.say({"kind": "ready", "pid": os.getpid(), "missing": missing})
+
+    def fork(self, header: dict[str, Any]) -> None:
+        """Fork one host, having imported what its wrapper will."""
+        wanted = [name for name in header.get("preload", ()) if name not in sys.modules]
+        if wanted:
+            preload(wanted)  # what cannot be imported is told by the wrapper that needs it, with file and line
+            gc.collect()
+            gc.freeze()
+        super().fork(header)
+
+    def become_worker(
+        self, parent: int, slot: int, directory: str, descriptors: Sequence[int], environment: dict[str, str]
+    ) -> None:
+        """In the child: leave the nest behind for good. Never returns."""
+        code = 1
+        try:
+            os.setsid()
+            die_with_parent(parent)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for inherited in (self.control, self.wakeup, self.alarm, self.selector):
+                inherited.close()
+            from dtlpipe.hosting import host
+
+            code = host.main(descriptors, directory, environment)
+        except BaseException:  # noqa: BLE001 - nothing may climb back into the nest's loop
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(code)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve on the control socket whose descriptor is the first argument."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the platform; it tells us by closing the socket
+    control = socket.socket(fileno=int(arguments[0]))
+    control.set_inheritable(False)
+    Nest(control).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,125 @@
+"""A wrapper as it is served: which of its methods are its own, and where each of them runs.
+
+Law: a wrapper is told by what it defines, not by whose base class it has. Synchronous methods run on threads of their
+own, asynchronous ones on one loop, the wrapper's own; `setup` runs where the wrapper's text says that it can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import textwrap
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+METHODS: Final = (
+    "run_api",
+    "run_api_async",
+    "run_chat_completion",
+    "run_chat_completion_async",
+    "run_response",
+    "run_response_async",
+    "run_file_upload",
+    "run_durable",
+    "run_durable_async",
+)
+BASE: Final = "BasePipelineWrapper"
+THREADS: Final = 256
+"""Synchronous calls of one deployment at the same time."""
+
+_NEEDS_LOOP = re.compile(r"\b(create_task|ensure_future|get_running_loop)\s*\(")
+
+
+def own_methods(kind: type) -> dict[str, bool]:
+    """Which of the methods this class, or one that it extends, defines beside the base class."""
+    ours = [each for each in kind.__mro__ if each.__name__ != BASE and each is not object]
+    return {name: any(name in vars(each) for each in ours) for name in METHODS}
+
+
+class Home:
+    """The loop and the threads of one wrapper, and how its methods are called there."""
+
+    def __init__(self, name: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"wrapper-{name}")
+        self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def on_thread(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Run it on a thread."""
+        return self._pool.submit(function, *args)
+
+    def on_loop(self, coroutine: Any) -> Future[Any]:
+        """Run a coroutine on the loop. Its future can be cancelled."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def close(self) -> None:
+        """End the loop's tasks and the loop. Threads are left to end with the process."""
+
+        async def end() -> None:
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        future = self.on_loop(end())
+        try:
+            future.result(1.0)
+        except (TimeoutError, asyncio.CancelledError):
+            future.cancel()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(1.0)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def made(kind: type, home: Home) -> Any:
+    """An instance of the wrapper that has been set up.
+
+    `setup` of most wrappers is plain code, as there is no loop about it; one that starts tasks is run in the loop. One
+    that turns out to need the other place is made anew and set up there.
+    """
+    first, second = (_in_loop, _plainly) if _starts_tasks(kind) else (_plainly, _in_loop)
+    try:
+        return first(kind, home)
+    except RuntimeError as error:
+        if "event loop" not in str(error):
+            raise
+        return second(kind, home)
+
+
+def _plainly(kind: type, home: Home) -> Any:
+    def make() -> Any:
+        wrapper = kind()
+        wrapper.setup()
+        return wrapper
+
+    return home.on_thread(make).result()
+
+
+def _in_loop(kind: type, home: Home) -> Any:
+    async def make() -> Any:
+        wrapper = kind()
+        found = wrapper.setup()
+        if inspect.isawaitable(found):
+            await found
+        return wrapper
+
+    return home.on_loop(make()).result()
+
+
+def _starts_tasks(kind: type) -> bool:
+    setup = getattr(kind, "setup", None)
+    if inspect.iscoroutinefunction(setup):
+        return True
+    try:
+        text = textwrap.dedent(inspect.getsource(setup)) if setup is not None else ""
+    except (OSError, TypeError):
+        return False
+    return _NEEDS_LOOP.search(text) is not None

@@ -1,0 +1,39 @@
+"""`GET /v1/models` and `GET /v1/models/{id}`: every deployment is a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint
+
+from dtlpipe.model import times
+from mock_server.api.guard import any_token
+from mock_server.api.openai.requests import UnknownModel
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+    from mock_server.platform.serving.deployments import Deployments
+
+
+def install(openai: Blueprint, platform: Platform) -> None:
+    """Put the routes on the blueprint."""
+    deployments = platform.serving.deployments
+
+    @openai.get("/v1/models")
+    @openai.get("/models", endpoint="models_at_root")
+    @any_token
+    def models() -> dict[str, Any]:
+        return {"object": "list", "data": [_model(deployments, name) for name in deployments.names()]}
+
+    @openai.get("/v1/models/<id>")
+    @openai.get("/models/<id>", endpoint="model_at_root")
+    @any_token
+    def model(id: str) -> dict[str, Any]:
+        if id not in deployments.names():
+            raise UnknownModel(f"The model '{id}' does not exist: no pipeline of that name is deployed")
+        return _model(deployments, id)
+
+
+def _model(deployments: Deployments, name: str) -> dict[str, Any]:
+    created = int(times.from_wire(deployments.find(name).document["createdAt"]).timestamp())
+    return {"id": name, "name": name, "object": "model", "created": created, "owned_by": "dtlpipe"}

@@ -1,0 +1,72 @@
+"""`POST /v1/responses`, and finding a response again."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response
+
+from mock_server.api.bodies import headers
+from mock_server.api.guard import any_token
+from mock_server.api.openai.errors import reshaped
+from mock_server.api.openai.requests import Unfit, read
+from mock_server.api.relay import answered
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+
+def install(openai: Blueprint, platform: Platform) -> None:
+    """Put the routes on the blueprint."""
+    deployments, kept = platform.serving.deployments, platform.serving.responses
+
+    @openai.post("/v1/responses")
+    @openai.post("/responses", endpoint="responses_at_root")
+    @any_token
+    def create_response() -> Response:
+        data, given = read(deployments)
+        _check(given)
+        id = f"resp_{uuid.uuid4().hex}"
+        header = {"call": "response", "headers": headers(), "response_id": id}
+        keep = given.get("store") is not False
+
+        def record(document: bytes) -> None:
+            if keep:
+                kept.keep(document, given.get("input"))
+
+        call = deployments.call(given["model"], header, data, record=record)
+        return answered(call, deployments.streams, lambda: None, reshaped)
+
+    @openai.get("/v1/responses/<id>")
+    @openai.get("/responses/<id>", endpoint="response_at_root")
+    @any_token
+    def retrieve_response(id: str) -> dict[str, Any]:
+        found: dict[str, Any] = kept.get(id)["response"]
+        return found
+
+    @openai.get("/v1/responses/<id>/input_items")
+    @any_token
+    def input_items(id: str) -> dict[str, Any]:
+        given = kept.get(id).get("input")
+        items = given if isinstance(given, list) else [_item(given)]
+        shown = [{"id": f"item_{number}", **each} for number, each in enumerate(items) if isinstance(each, dict)]
+        ids = [each["id"] for each in shown] or [None]
+        return {"object": "list", "data": shown, "first_id": ids[0], "last_id": ids[-1], "has_more": False}
+
+    @openai.delete("/v1/responses/<id>")
+    @any_token
+    def delete_response(id: str) -> dict[str, Any]:
+        kept.delete(id)
+        return {"id": id, "object": "response", "deleted": True}
+
+
+def _item(text: Any) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def _check(given: dict[str, Any]) -> None:
+    if not isinstance(given.get("input"), (str, list)):
+        raise Unfit("input: a text or a list of items is needed", "input")
+    if not isinstance(given.get("stream") or False, bool):
+        raise Unfit("stream: true or false is needed", "stream")

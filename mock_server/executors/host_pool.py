@@ -1,0 +1,311 @@
+"""All wrapper hosts: forked from a nest, heard on one thread, buried when they are gone.
+
+Law: nothing here waits but `close`. What a host wrote to its standard output and error goes to the platform's log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from dtlpipe.runtime.protocol import CHUNK, Board, ProtocolError, encode
+from mock_server.executors.hosts import Host, HostGone, HostSpec
+from mock_server.executors.nursery import Nursery
+
+logger = logging.getLogger("dtlpipe.serving")
+
+_SLOTS: Final = 1
+"""Of the board that every zygote has; hosts write nothing there."""
+_LAST: Final = 5.0
+"""Seconds that a host has to end after it was hung up on."""
+_END: Final = 10.0
+"""Seconds that the nest has to end everything."""
+
+
+class Nest(Nursery):
+    """The process that hosts are forked from."""
+
+    MODULE = "dtlpipe.hosting.nest"
+
+
+class HostPool:
+    """All hosts and their nest. The nest is started with the first host."""
+
+    def __init__(self, path: Sequence[str] | None = None) -> None:
+        self._path = list(path if path is not None else (str(Path(entry).resolve()) for entry in sys.path))
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._alarm = socket.socketpair()
+        self._wake.setblocking(False)
+        self._alarm.setblocking(False)
+        self._selector.register(self._alarm, selectors.EVENT_READ, self._hush)
+        self._nest: Nest | None = None
+        self._board: Board | None = None
+        self._slots = itertools.count()
+        self._hosts: dict[int, Host] = {}
+        self._deadlines: dict[int, tuple[float, Host]] = {}
+        self._thread: threading.Thread | None = None
+        self._over = False
+
+    def next_number(self) -> int:
+        """A number for a call."""
+        return next(self._numbers)
+
+    def open(self, spec: HostSpec) -> Host:
+        """Fork a host and have it load; wait for its `loaded`."""
+        host = Host(self, spec)
+        with self._lock:
+            if self._over:
+                raise HostGone("the platform is stopping")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="dtlpipe-hosts", daemon=True)
+                self._thread.start()
+        self._post(lambda: self._fork(host))
+        return host
+
+    def end(self, host: Host) -> None:
+        """Have the process end by itself, by closing its socket."""
+        self._post(lambda: self._hang_up(host))
+
+    def kill(self, host: Host) -> None:
+        """End the process now."""
+        self._post(lambda: self._signal(host, signal.SIGKILL))
+
+    def close(self) -> None:
+        """End all hosts and wait for them."""
+        with self._lock:
+            self._over = True
+            thread = self._thread
+        self._ring()
+        if thread is not None:
+            thread.join(_END + 1)
+        else:
+            self._let_go()
+
+    # --- the pool's thread --------------------------------------------------------------------------------------------
+
+    def _post(self, message: Callable[[], None]) -> None:
+        self._inbox.append(message)
+        self._ring()
+
+    def _ring(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._wake.send(b"!")
+
+    def _hush(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._alarm.recv(4096)
+
+    def _run(self) -> None:
+        try:
+            while not self._over:
+                for key, _events in self._selector.select(1.0 if self._deadlines else None):
+                    key.data()
+                while self._inbox:
+                    self._inbox.popleft()()
+                self._end_the_late()
+        except Exception:
+            logger.critical("wrapper hosts are not heard any more", exc_info=True)
+            raise
+        finally:
+            self._over = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for host in list(self._hosts.values()):
+            self._bury(host, "the platform is stopping")
+        while self._inbox:  # hosts that were asked for and never forked
+            self._inbox.popleft()()
+        if self._nest is not None:
+            self._selector.unregister(self._nest.control)
+            self._nest.close(_END)
+        if self._board is not None:
+            self._board.close()
+        self._selector.close()
+        self._wake.close()
+        self._alarm.close()
+
+    def _fork(self, host: Host) -> None:
+        theirs = (host.theirs.detach(), host.pipes[0][1], host.pipes[1][1])
+        try:
+            if self._over:
+                raise OSError("the platform is stopping")
+            nest = self._open_nest()
+            slot = next(self._slots)
+            self._hosts[slot] = host
+            header = {"kind": "fork", "slot": slot, "environment": dict(host.spec.environment)}
+            nest.send({**header, "preload": list(host.spec.preload)}, theirs)
+        except OSError as error:
+            self._forget(host, f"the wrapper's process cannot be started: {error}")
+            return
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        selector = self._selector
+        selector.register(host.sock, selectors.EVENT_READ, lambda: self._on_socket(host))
+        for number, (read_end, _) in enumerate(host.pipes):
+            selector.register(read_end, selectors.EVENT_READ, lambda number=number: self._on_output(host, number))
+        spec = host.spec
+        hello = {"kind": "hello", "name": spec.name, "folder": str(spec.folder), "path": list(spec.path)}
+        with contextlib.suppress(OSError):
+            host.sock.sendall(encode(hello))
+
+    def _open_nest(self) -> Nest:
+        if self._nest is None:
+            self._board = Board.create(_SLOTS)
+            self._nest = nest = Nest(self._board, self._path, ())
+            self._selector.register(nest.control, selectors.EVENT_READ, self._on_nest)
+            self._selector.register(nest.errors, selectors.EVENT_READ, self._on_errors)
+        if self._nest.backlog:
+            self._nest.write()
+        return self._nest
+
+    def _on_nest(self) -> None:
+        nest = self._nest
+        if nest is None:
+            return
+        reports = nest.read()
+        if reports is None:  # it is gone, and its hosts with it: the next one is had when it is needed
+            last = "; ".join(nest.last_lines) or "it said nothing"
+            self._selector.unregister(nest.control)
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(nest.errors)
+            nest.close(1.0)
+            self._nest = None
+            for host in list(self._hosts.values()):
+                self._bury(host, f"the process that wrappers are forked from has ended: {last}")
+            return
+        for report in reports:
+            self._told(nest, report)
+
+    def _told(self, nest: Nest, report: Mapping[str, Any]) -> None:
+        match report["kind"]:
+            case "ready":
+                nest.ready = True
+                for name, why in report["missing"].items():
+                    logger.warning("wrapper hosts do without %s: %s", name, why)
+            case "forked":
+                host = self._hosts.get(report["slot"])
+                if host is not None:
+                    host.pid = report["pid"]
+                    if not host.wanted:
+                        nest.kill(report["pid"], signal.SIGKILL)
+                else:
+                    nest.kill(report["pid"], signal.SIGKILL)
+            case "unforked":
+                host = self._hosts.get(report["slot"])
+                if host is not None:
+                    self._bury(host, f"the wrapper's process cannot be started: {report['error']}")
+            case "exited":
+                host = next((each for each in self._hosts.values() if each.pid == report["pid"]), None)
+                if host is not None:
+                    self._on_socket(host)  # what it had still said
+                    self._bury(host, _how(report))
+
+    def _on_errors(self) -> None:
+        if self._nest is not None and not self._nest.read_errors():
+            self._selector.unregister(self._nest.errors)
+
+    def _on_socket(self, host: Host) -> None:
+        while True:
+            try:
+                data = os.read(host.sock.fileno(), CHUNK)  # the socket's own recv would wait for its timeout
+                frames = host.decoder.feed(data)
+            except BlockingIOError:
+                return
+            except (OSError, ProtocolError) as error:
+                if isinstance(error, ProtocolError):
+                    logger.warning("%s: %s", host.spec.name, error)
+                self._deaf(host)
+                return
+            if not data:
+                self._deaf(host)
+                return
+            for frame in frames:
+                host.heard(frame)
+
+    def _deaf(self, host: Host) -> None:
+        """It says no more, so it is ending, or has to."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(host.sock)
+            self._signal(host, signal.SIGKILL)
+
+    def _on_output(self, host: Host, number: int) -> None:
+        descriptor = host.pipes[number][0]
+        try:
+            data = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+            return
+        level = logging.INFO if number == 0 else logging.WARNING
+        for line in data.decode(errors="backslashreplace").splitlines():
+            logger.log(level, "%s: %s", host.spec.name, line)
+
+    def _hang_up(self, host: Host) -> None:
+        host.wanted = False
+        with contextlib.suppress(OSError):
+            host.sock.shutdown(socket.SHUT_WR)
+        self._deadlines[id(host)] = (time.monotonic() + _LAST, host)
+
+    def _end_the_late(self) -> None:
+        now = time.monotonic()
+        for key, (deadline, host) in list(self._deadlines.items()):
+            if deadline <= now:
+                del self._deadlines[key]
+                self._signal(host, signal.SIGKILL)
+
+    def _signal(self, host: Host, number: signal.Signals) -> None:
+        host.wanted = False
+        if self._nest is not None and host.pid is not None and host in self._hosts.values():
+            self._nest.kill(host.pid, number)
+
+    def _bury(self, host: Host, how: str) -> None:
+        for slot, each in list(self._hosts.items()):
+            if each is host:
+                del self._hosts[slot]
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(host.sock)
+        for number, (read_end, _) in enumerate(host.pipes):
+            with contextlib.suppress(KeyError, ValueError):
+                while read_end in self._selector.get_map() and select_readable(read_end):
+                    self._on_output(host, number)
+                self._selector.unregister(read_end)
+        self._forget(host, how)
+
+    def _forget(self, host: Host, how: str) -> None:
+        self._deadlines.pop(id(host), None)
+        host.sock.close()
+        for read_end, _ in host.pipes:
+            os.close(read_end)
+        host.died(how)
+
+
+def select_readable(descriptor: int) -> bool:
+    """Whether there is something to be read now."""
+    with selectors.DefaultSelector() as look:
+        look.register(descriptor, selectors.EVENT_READ)
+        return bool(look.select(0))
+
+
+def _how(report: Mapping[str, Any]) -> str:
+    if report.get("signal"):
+        name = signal.Signals(report["signal"]).name
+        return f"the wrapper's process was ended by {name}"
+    return f"the wrapper's process ended with status {report.get('code')}"

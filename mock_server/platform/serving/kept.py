@@ -1,0 +1,102 @@
+"""What OpenAI's clients find again: files that they uploaded, responses that they were given.
+
+Law: both are documents like all others, so a restart keeps them; a file's bytes are a blob.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from dtlpipe.errors import NotFound
+from mock_server.platform.documents import now
+from mock_server.store.base import Document, Kind
+from mock_server.store.ids import new_id
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+_PAGE = 10_000
+
+
+class Files:
+    """Files that were uploaded for a purpose."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def create(self, data: BinaryIO, *, filename: str, purpose: str, kind: str | None) -> Document:
+        """Keep one. Raises PayloadTooLarge, InsufficientStorage."""
+        digest, size = self._platform.store.blobs.put(data, self._platform.settings.max_upload)
+        at = now()
+        document = {
+            "id": f"file-{new_id()}",
+            "filename": filename,
+            "purpose": purpose,
+            "bytes": size,
+            "contentType": kind,
+            "created": int(time.time()),
+            "createdAt": at,
+            "updatedAt": at,
+            "_blob": digest,
+        }
+        self._platform.store.write(lambda tx: tx.insert(Kind.FILE, document))
+        return document
+
+    def get(self, id: str) -> Document:
+        """One. Raises NotFound."""
+        found = self._platform.store.get(Kind.FILE, id, True)
+        if found is None:
+            raise NotFound(f"No such File object: {id}")
+        return found
+
+    def list(self, purpose: str | None = None) -> list[Document]:
+        """All, or those of a purpose, newest first."""
+        where = {"purpose": purpose} if purpose else None
+        found = list(self._platform.store.iterate(Kind.FILE, where=where))
+        return sorted(found, key=lambda each: (each["createdAt"], each["id"]), reverse=True)[:_PAGE]
+
+    def delete(self, id: str) -> None:
+        """Forget one; its bytes are swept later. Raises NotFound."""
+        if not self._platform.store.write(lambda tx: tx.delete(Kind.FILE, id)):
+            raise NotFound(f"No such File object: {id}")
+
+    def path(self, id: str) -> Path:
+        """Where its bytes lie. Raises NotFound."""
+        path: Path = self._platform.store.blobs.path(self.get(id)["_blob"])
+        return path
+
+
+class Responses:
+    """Responses, as they were told to whoever asked for them."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def keep(self, body: bytes, request_input: Any = None) -> None:
+        """Keep one; its id is in it. From any thread, and without waiting."""
+        response = json.loads(body)
+        at = now()
+        document = {
+            "id": response["id"],
+            "status": response["status"],
+            "response": response,
+            "input": request_input,
+            "createdAt": at,
+            "updatedAt": at,
+        }
+        self._platform.store.post(lambda tx: tx.put(Kind.RESPONSE, document))
+
+    def get(self, id: str) -> Document:
+        """One, with its `response` and its `input`. Raises NotFound."""
+        found = self._platform.store.get(Kind.RESPONSE, id)
+        if found is None:
+            raise NotFound(f"Response with id '{id}' not found.")
+        return found
+
+    def delete(self, id: str) -> None:
+        """Forget one. Raises NotFound."""
+        if not self._platform.store.write(lambda tx: tx.delete(Kind.RESPONSE, id)):
+            raise NotFound(f"Response with id '{id}' not found.")

@@ -1,4 +1,4 @@
-"""`dtlpipe platform start|status|env|reset`: a platform on this machine, from the outside.
+"""`dtlpipe platform start|status|env|reset`: a platform on this machine, from the outside. Others have modules beside.
 
 Exit statuses: 0 for done (or: it runs), 1 for refused, 2 for wrong usage, 3 for "no platform runs there", 4 for one
 that runs and does not answer.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from dtlpipe.cli.backup import backup, restore
+from dtlpipe.cli.doctor import doctor
 from dtlpipe.cli.refusals import data_option as _data
 from dtlpipe.cli.refusals import folder_of as _folder
 from dtlpipe.cli.refusals import refusals as _refusals
@@ -50,6 +51,7 @@ def platform() -> None:
 
 platform.add_command(backup)
 platform.add_command(restore)
+platform.add_command(doctor)
 
 
 @platform.command()

@@ -33,7 +33,7 @@ _HAPPENINGS = (
     )
     .order_by(events.c.id)
 )
-_ENDED = sa.case((events.c.kind.like("%.ended"), events.c.body), else_="{}")
+_ENDED = sa.case((events.c.kind.like("%.ended") | (events.c.kind == "run.called_off"), events.c.body), else_="{}")
 #: Tables whose rows name blobs.
 _WITH_BLOBS = tuple(table for table in DOCUMENTS.values() if "blob" in table.c)
 
@@ -108,8 +108,8 @@ class Inspection:
                 for id, blob in reads.db.core.execute(select):
                     yield Kind(table.name), id, blob
 
-    def final_events(self, run_ids: list[str]) -> dict[str, list[tuple[str | None, str, str]]]:
-        """For each run its events in order, as execution, kind and the status that it had then."""
+    def history(self, run_ids: list[str]) -> dict[str, list[tuple[str | None, str, str]]]:
+        """For each run its events in order, as execution, kind and, where the event tells it, status."""
         found: dict[str, list[tuple[str | None, str, str]]] = {run_id: [] for run_id in run_ids}
         select = sa.select(events.c.run_id, events.c.execution_id, events.c.kind, _ENDED).order_by(events.c.id)
         with self._reads() as reads:

@@ -21,6 +21,7 @@ def give_up(tx: Tx, run_id: str, execution_ids: Iterable[str], error: Exception)
     for each in execution_ids:
         tx.update_execution(each, status=lifecycle.TERMINATED, ended_at=now, updated_at=now, error=record)
         tx.append_event(run_id, each, "execution.ended", {"status": lifecycle.TERMINATED})
+        tx.append_event(run_id, each, "execution.ended", {"status": lifecycle.TERMINATED})
     tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
     tx.append_event(run_id, None, "run.ended", {"status": lifecycle.FAILED})
 

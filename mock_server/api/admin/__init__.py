@@ -3,6 +3,7 @@
     GET /health     200 while it lives: the process answers, and its writer writes
     GET /ready      200 while it takes work; 503 with the reasons otherwise
     GET /metrics    numbers, as Prometheus reads them
+    GET /api/v1/platform/doctor         whether its data is whole (see mock_server.platform.doctor)
     GET /api/v1/platform/...events      what happened (see events)
 
 On loopback nobody is asked for a token. Exposed, /health and /ready tell strangers no more than their status, and
@@ -15,14 +16,17 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from dtlpipe.errors import Unauthorized
+from dtlpipe.model import times
 from mock_server.api.admin import events
 from mock_server.api.guard import bearer, public
 from mock_server.api.wire import json_response
+from mock_server.platform.doctor import examine
 from mock_server.platform.metrics import CONTENT_TYPE, release
 from mock_server.platform.readiness import Readiness
+from mock_server.store.folder import BLOBS
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -72,6 +76,20 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
     @admin.get("/metrics")
     def metrics() -> Response:
         return Response(platform.metrics.render(), content_type=CONTENT_TYPE)
+
+    @admin.get("/api/v1/platform/doctor")
+    def doctor() -> Response:
+        latest = request.args.get("latest", 10_000, type=int)
+        store = platform.store
+        found = examine(
+            store,
+            store.inspection,
+            blobs=settings.data_dir / BLOBS,
+            data_dir=settings.data_dir,
+            now=times.now(),
+            latest=max(latest, 0),
+        )
+        return json_response({"findings": [each.shown() for each in found]})
 
     events.register(admin, platform)
     return (admin,)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 from pydantic import ValidationError
@@ -118,7 +119,7 @@ class Link:
         self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json", wait: float = 0.0
     ) -> httpx.Response:
         at = self._at
-        headers = {"Content-Type": kind} if body is not None else {}
+        headers = {"Content-Type": kind, "Idempotency-Key": uuid4().hex} if body is not None else {}
         timeout = httpx.Timeout(_TIMEOUT + wait, connect=5.0)
         try:
             answer = self._client.request(

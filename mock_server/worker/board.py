@@ -77,17 +77,21 @@ class Board:
     def _end_run(self, run: OpenRun, at: datetime, status: str | None = None) -> None:
         row = run.row
         del self.runs[row.id]
-        self.lanes.leave(run)
-        self._freed.add(row.pipeline_id)
-        parent = self.children.get(run.terms.parent_run or "")
-        if parent is not None:
-            parent.pop(row.id, None)
-            if not parent:
-                del self.children[run.terms.parent_run or ""]
+        self._leave(run)
         status = status or (lifecycle.SUCCESS if run.error is None else lifecycle.FAILED)
         self._move_run(row, at, status, error=run.error, ended_at=at)
         self._effects.append(Record(row.id, None, "run.ended", {"status": status}))
         self._left(row.id, row.batch_id)
+
+    def _leave(self, run: OpenRun) -> None:
+        """It goes no more: there is room for another, and who began it need not end it."""
+        self.lanes.leave(run)
+        self._freed.add(run.row.pipeline_id)
+        parent = run.terms.parent_run
+        if parent is not None and parent in self.children:
+            self.children[parent].pop(run.row.id, None)
+            if not self.children[parent]:
+                del self.children[parent]
 
     def _left(self, key: str, batch_id: str | None) -> None:
         self._effects.append(Notify(key))

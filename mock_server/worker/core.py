@@ -23,8 +23,8 @@ data): rows to write, jobs to hand out, who to wake. It does no I/O, reads no cl
 | Refill     | what was left in buckets, before all else      | none                                                  |
 | Resume     | the platform was started on rows left open     | rows stay as they are: they wait, or are held         |
 
-Before each event but the last two, runs whose deadlines have passed are ended. After it, `_flow` starts what waits, the
-most urgent and then the oldest first, while there is room, and asks to be woken when there may be some.
+Before each event but Rerun and the last two, runs whose deadlines have passed are ended. After it, `_flow` starts what
+waits, the most urgent and then the oldest first, while there is room, and asks to be woken when there may be some.
 
 The core is built in layers, each of which knows those below it:
 
@@ -93,12 +93,11 @@ class Core(TakingUp):
             Cancel: self._cancel,
             Pause: self._pause,
             Continue: self._continue,
-            Rerun: self._rerun,
             BeginAgain: self._begin_again,
             CallOff: self._call_off,
             Regulate: self._regulate,
             Shift: self._shift,
-            Wake: lambda _event: None,
+            Wake: self._wake,
         }
 
     def step(self, event: Event) -> list[Effect]:
@@ -108,6 +107,8 @@ class Core(TakingUp):
             self._resume(event)
         elif isinstance(event, Refill):
             self._refill(event)
+        elif isinstance(event, Rerun):  # makes no room; and when rows are taken up, others are still to come
+            self._rerun(event)
         else:
             at = event.at
             if self._deadlines:
@@ -125,8 +126,7 @@ class Core(TakingUp):
         self.again.pop(run_id, None)
         run = self.runs.pop(run_id, None)
         if run is not None:
-            self.lanes.leave(run)
-            self._freed.add(run.row.pipeline_id)
+            self._leave(run)
             for each in run.open.values():
                 each.ticket = 0
                 if self.executions.pop(each.row.id, None) is not None and each.row.status == lifecycle.RUNNING:

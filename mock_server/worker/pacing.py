@@ -25,6 +25,7 @@ from mock_server.worker.messages import (
     Shift,
     UpdateExecution,
     UpdateRun,
+    Wake,
     WakeAt,
 )
 from mock_server.worker.opened import OpenRun
@@ -161,6 +162,10 @@ class Pacing(Board):
             self._alarm = due
             self._effects.append(WakeAt(due))
 
+    def _wake(self, event: Wake) -> None:
+        """Whoever wakes the core may have forgotten all later times for this one: they are asked for again."""
+        self._alarm = None
+
     def _shift(self, event: Shift) -> None:
         """What waits for a time, or must be over by one, does so as long as before."""
         for execution in self.executions.values():
@@ -175,6 +180,7 @@ class Pacing(Board):
                 self._effects.append(UpdateRun(run.row.id, {"extra": run.row.extra}))
         self._list_deadlines()
         self.line.shift(event.by)
+        self._effects += [Keep(key, each.tokens, each.at) for key, each in self.line.buckets.kept.items()]
         self._alarm = None
 
     def _refill(self, event: Refill) -> None:

@@ -78,13 +78,21 @@ class Jumps:
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
         self._wall = wall
         self._steady = steady
-        self._ahead = wall() - steady()
+        self._ahead = self._noted = wall() - steady()
 
     def look(self) -> timedelta | None:
-        """The jump, if there was one."""
+        """The jump, if there was one. It is not told again, unless it is `forgotten`."""
         ahead = self._wall() - self._steady()
         by = ahead - self._ahead
         if abs(by) < TOLERANCE:
             return None
         self._ahead = ahead
         return timedelta(seconds=by)
+
+    def noted(self) -> None:
+        """What followed from the jumps so far is on disk."""
+        self._noted = self._ahead
+
+    def forgotten(self) -> None:
+        """What followed from those that were not noted is lost."""
+        self._ahead = self._noted

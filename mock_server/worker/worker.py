@@ -272,22 +272,23 @@ class Worker:
         self._core = self._new_core()
         self._stale = False
         self._rules.forget()
+        self._jumps.forgotten()
         runs, waiting = tx.open_runs(), tx.open_executions()
         executions = tx.executions_of([run.id for run in runs])
         now = times.now()
-        self._step(tx, messages.Refill(now, buckets.kept(tx)))
+        self._take_up(tx, messages.Refill(now, buckets.kept(tx)))
         for id in {run.pipeline_id for run in runs}:
-            self._regulate(tx, id, now)
+            self._take_up(tx, messages.Regulate(now, id, self._rules.of_pipeline(tx, id).most))
         for run in runs:
             if run.status == lifecycle.RERUN:
-                self._step(tx, messages.Rerun(now, (run,)))
+                self._take_up(tx, messages.Rerun(now, (run,)))
                 continue
             rows = passes.current(executions[run.id], lambda id: tx.get(Kind.SETTING, id))
             done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
             left = tuple(row for row in rows if not lifecycle.is_final(row.status))
             try:
                 event = messages.Resume(now, run, self.blueprint(run.revision_id), tuple(done), left)
-                self._step(tx, event)
+                self._take_up(tx, event)
             except StoreError:  # says nothing about the run
                 self._stale = True
                 raise
@@ -296,15 +297,21 @@ class Worker:
                 self._core.forget(run.id)
                 give_up(tx, run.id, [row.id for row in left], error)
         calls = tuple(row for row in waiting if row.run_id is None)
-        self._step(tx, messages.Resume(now, None, None, (), calls, self._rules.of_calls(tx, calls)))
-        self._apply(tx, self._core.wake(now))
+        self._take_up(tx, messages.Resume(now, None, None, (), calls, self._rules.of_calls(tx, calls)))
+        self._step(tx, messages.Wake(now))
         self._reruns.restore(tx)
+
+    def _take_up(self, tx: Tx, event: messages.Event) -> None:
+        """Tells the core what is in the rows, of which the clock may have been set since they were written."""
+        self._touched = True
+        self._apply(tx, self._core.step(event))
 
     def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True
         jump = self._jumps.look()
         if jump is not None:
             self._apply(tx, self._core.step(messages.Shift(times.now(), jump)))
+            tx.after_commit(self._jumps.noted)
         self._apply(tx, self._core.step(event))
 
     def _ring(self, _now: datetime) -> None:

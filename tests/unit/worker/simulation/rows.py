@@ -6,6 +6,7 @@ store could take (a row twice, a change of what is over) is refused here.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
@@ -45,7 +46,8 @@ class Rows:
         self.runs: dict[str, RunRow] = {}
         self.executions: dict[str, ExecutionRow] = {}
         self.passes: dict[str, dict[str, Any]] = {}
-        self.buckets: dict[str, dict[str, Any]] = {}
+        self.buckets: dict[str, tuple[float, datetime]] = {}
+        self.limits: dict[str, int | None] = {}
         self.log: list[m.Record] = []
         self.folded: dict[str, str] = {}
 
@@ -63,6 +65,8 @@ class Rows:
                     self._update(self.runs[id], columns, again=columns.get("status") == lifecycle.RERUN)
                 case m.UpdateExecution(id, columns):
                     self._update(self.executions[id], columns)
+                case m.Keep(key, tokens, at):
+                    self.buckets[key] = (tokens, at)
                 case m.Record():
                     self._record(effect)
                 case _:
@@ -103,3 +107,7 @@ class Rows:
         """Calls that are not over, oldest first."""
         open_ = (row for row in self.executions.values() if row.run_id is None and row.status in lifecycle.OPEN)
         return tuple(copied(row) for row in open_)
+
+    def running(self) -> list[ExecutionRow]:
+        """Executions that run. They are the rows themselves."""
+        return [row for row in self.executions.values() if row.status == lifecycle.RUNNING]

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from mock_server.platform import lifecycle, passes
+from mock_server.runners.policies import Limit, RunTerms, Terms
 from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.worker import core as c
 from mock_server.worker import messages as m
@@ -45,6 +46,11 @@ class World:
         self.acknowledged: list[str] = []
         self.history: list[str] = []
         self.settled = False
+        self.unnoticed: timedelta | None = None
+        self.alarm: datetime | None = None
+        self.steady = START
+        self.starts: dict[Limit, list[datetime]] = {}
+        self.services = {f"s{number}": self._terms(f"s{number}") for number in range(2)}
         self.references: dict[tuple[str, int], list[ExecutionRow]] = {}
         self.weights = {
             act: self.rng.choice((0, 1, 2, 4)) if name not in ("begin", "succeed") else self.rng.choice((4, 8))
@@ -65,6 +71,12 @@ class World:
             "repeat": self.repeat,
             "stale": self.stale,
             "crash": self.crash,
+            "pause": self.pause,
+            "go_on": self.go_on,
+            "regulate": self.regulate,
+            "ring": self.ring,
+            "claim": self.claim,
+            "give_back": self.give_back,
             "jump": self.jump,
         }
 
@@ -74,8 +86,23 @@ class World:
     # --- time, and one step -------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        self.at += timedelta(milliseconds=self.rng.randint(1, 2000))
+        passed = timedelta(milliseconds=self.rng.randint(1, 2000))
+        self.at += passed
+        self.steady += passed
         return self.at
+
+    def rings(self) -> bool:
+        """Whether what was asked to be woken for is due, and somebody is about to say so."""
+        return self.alarm is not None and self.alarm <= self.at
+
+    def ring(self) -> None:
+        """What was asked to be woken for is due."""
+        if self.alarm is not None:
+            passed = max(timedelta(0), self.alarm - self.at)
+            self.at += passed
+            self.steady += passed
+            self.alarm = None
+            self.tell(m.Wake(self.at))
 
     def run(self) -> None:
         """The whole history: some steps of anything, then an end of all faults, in which all that is open must end."""
@@ -92,25 +119,37 @@ class World:
         """Nothing goes wrong any more, and what can end does."""
         self.settled = True
         for _ in range(PATIENCE):
-            if self.core.again:
+            if any(run.row.paused for run in self.core.runs.values()):
+                self.go_on()
+            elif self.core.again:
                 self.begin_again()
             elif self.jobs:
                 self.succeed()
+            elif self.alarm is not None:
+                self.ring()
             else:
                 break
         invariants.at_the_end(self)
 
-    def tell(self, event: m.Event, note: str = "") -> bool:
-        """Gives the core an event; whether what follows was committed, and is known to be."""
+    def tell(
+        self, event: m.Event, note: str = "", undo: Callable[[], None] | None = None, *, certain: bool = False
+    ) -> bool:
+        """Gives the core an event; whether what follows was committed, and is known to be.
+
+        `undo` takes back what was written in the same transaction, if it fails; `certain`: it is known whether it did.
+        """
         self.history.append(f"{type(event).__name__} {note}")
         fate = self.rng.random() if self.faults and not self.settled else 1.0
         effects = self.core.step(event)
+        invariants.before(self, effects)
         if fate < 0.02:  # the commit fails: rows stay as they were, and memory is lost
             self.history.append("  the commit fails")
+            if undo is not None:
+                undo()
             self._rebuild()
             return False
         self.rows.apply(effects)
-        if fate < 0.04:  # it succeeds, but nobody is told
+        if fate < 0.04 and not certain:  # it succeeds, but nobody is told
             self.history.append("  the commit succeeds, and nobody is told")
             self._rebuild()
             return False
@@ -124,6 +163,11 @@ class World:
                 case m.Dispatch(execution_id, fence):
                     assert self.jobs.get(execution_id, 0) < fence, f"{execution_id} is out with fence {fence} already"
                     self.jobs[execution_id] = fence
+                    for each in self.core.executions[execution_id].limits:
+                        if each.rate is not None:
+                            self.starts.setdefault(each, []).append(self.steady)
+                case m.WakeAt(at):
+                    self.alarm = at if self.alarm is None else min(at, self.alarm)
                 case m.Withdraw(execution_id, fence):
                     if self.jobs.get(execution_id) == fence:
                         self._ghost(execution_id)
@@ -139,7 +183,10 @@ class World:
     def _rebuild(self) -> None:
         """A new core on the rows, as the worker makes it."""
         self.core = self._new_core()
-        now, events = self.now(), []
+        self.alarm = None
+        now = self.now()
+        events: list[m.Event] = [m.Refill(now, dict(self.rows.buckets))]
+        events += [m.Regulate(now, id, limit) for id, limit in self.rows.limits.items()]
         for run in self.rows.open_runs():
             if run.status == lifecycle.RERUN:
                 events.append(m.Rerun(now, (run,)))
@@ -148,9 +195,12 @@ class World:
             done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
             left = tuple(row for row in rows if not lifecycle.is_final(row.status))
             events.append(m.Resume(now, run, self.graphs[run.revision_id].plan, tuple(done), left))
-        events.append(m.Resume(now, None, None, (), self.rows.open_calls()))
+        events.append(m.Resume(now, None, None, (), self.rows.open_calls(), self.services))
+        if self.unnoticed is not None:
+            events.append(m.Shift(now, self.unnoticed))
         effects = [effect for event in events for effect in self.core.step(event)]
         effects += self.core.wake(now)
+        invariants.before(self, effects)
         self.rows.apply(effects)
         self._go_out(effects)
         invariants.check(self)
@@ -159,11 +209,23 @@ class World:
 
     def _graph(self) -> str:
         if not self.graphs or self.rng.random() < 0.3:
-            graph = graphs.made(self.rng)
+            graph = graphs.made(self.rng, lambda: graphs.config(self.rng))
             id = f"r{len(self.graphs)}"
             self.graphs[id] = attrs.evolve(graph, plan=attrs.evolve(graph.plan, revision_id=id))
             return id
         return self.rng.choice(list(self.graphs))
+
+    def _terms(self, name: str) -> Terms:
+        """Those of a service."""
+        return Terms.read(graphs.config(self.rng) | {"runtime": {"concurrency": self.rng.randint(1, 3)}}, name)
+
+    def _run_terms(self) -> RunTerms:
+        timeout = self.rng.choice((None, None, None, 10.0, 100.0))
+        parents = [one for one in self.core.executions.values() if one.run is not None]
+        if not parents or self.rng.random() < 0.8:
+            return RunTerms(timeout)
+        parent = self.rng.choice(parents).row
+        return RunTerms(timeout, None, parent.run_id, parent.id)
 
     def run_row(self, revision_id: str, **more: Any) -> RunRow:
         return RunRow(
@@ -185,7 +247,16 @@ class World:
         count = self.rng.choice((1, 1, 1, 2, 4))
         batch = f"batch{next(self.numbers)}" if count > 1 else None
         id = self._graph()
-        rows = [self.run_row(id, inputs={"x": self.rng.randint(0, 3)}, batch_id=batch) for _ in range(count)]
+        rows = [
+            self.run_row(
+                id,
+                inputs={"x": self.rng.randint(0, 3)},
+                batch_id=batch,
+                priority=self.rng.choice((0, 0, 0, 5, -5)),
+                extra=self._run_terms().within(None),
+            )
+            for _ in range(count)
+        ]
         if self.tell(m.Begin(self.now(), tuple((row, self.graphs[id].plan) for row in rows)), rows[0].id):
             self.acknowledged += [row.id for row in rows]
 
@@ -198,11 +269,12 @@ class World:
             creator="me",
             created_at=self.at,
             updated_at=self.at,
-            service_id="s1",
-            max_attempts=self.rng.choice((1, 2)),
+            service_id=(service := self.rng.choice(list(self.services))),
+            max_attempts=self.services[service].attempts,
+            priority=self.rng.choice((0, 0, 5)),
             input={"x": self.rng.randint(0, 3)},
         )
-        self.tell(m.Begin(self.now(), (), (row,)), row.id)
+        self.tell(m.Begin(self.now(), (), (row,), self.services), row.id)
 
     def cancel_run(self) -> None:
         """Whoever is told that a run was cancelled sees no other end of it."""
@@ -210,13 +282,34 @@ class World:
         if open_:
             id = self.rng.choice(open_)
             if self.tell(m.Cancel(self.now(), "enough", run_id=id), id):
-                assert self.rows.runs[id].status == lifecycle.TERMINATED
+                invariants.cancelled(self, id)
 
     def cancel_execution(self) -> None:
         if self.core.executions:
             id = self.rng.choice(list(self.core.executions))
             if self.tell(m.Cancel(self.now(), "enough", execution_id=id), id):
                 assert self.rows.executions[id].status == lifecycle.TERMINATED
+
+    def pause(self) -> None:
+        open_ = [*self.core.runs, *self.core.again]
+        if open_:
+            id = self.rng.choice(open_)
+            if self.tell(m.Pause(self.now(), id), id):
+                assert self.rows.runs[id].paused or self.rows.runs[id].status in lifecycle.FINAL
+
+    def go_on(self) -> None:
+        paused = [id for id, run in self.core.runs.items() if run.row.paused]
+        if paused:
+            id = self.rng.choice(paused)
+            self.tell(m.Continue(self.now(), id), id)
+
+    def regulate(self) -> None:
+        """A pipeline is edited: so many runs of it may go at once."""
+        if self.graphs:
+            id, limit = f"p-{self.rng.choice(list(self.graphs))}", self.rng.choice((None, 1, 1, 2))
+            known = self.rows.limits.get(id)
+            self.rows.limits[id] = limit  # written in the same transaction
+            self.tell(m.Regulate(self.now(), id, limit), f"{id} {limit}", lambda: self.rows.limits.update({id: known}))
 
     def rerun(self) -> None:
         over = [id for id, row in self.rows.runs.items() if row.status in lifecycle.FINAL]
@@ -237,12 +330,14 @@ class World:
         replaced = sorted({row.id for row in rows} - {row.id for row in kept})
         note = passes.with_pass(before, id, order, {"id": "c1", "creator": "me"}, "now", replaced)
         self.rows.passes[key] = note
-        self.tell(m.BeginAgain(self.now(), id, plan, tuple(kept)), f"{id} {order.method}")
-        if self.rows.runs[id].status == lifecycle.RERUN:  # it was not committed, and so neither is the note
+
+        def undo() -> None:
             if before is None:
                 del self.rows.passes[key]
             else:
                 self.rows.passes[key] = before
+
+        self.tell(m.BeginAgain(self.now(), id, plan, tuple(kept)), f"{id} {order.method}", undo)
 
     def call_off(self) -> None:
         if self.core.again:
@@ -257,7 +352,7 @@ class World:
             outputs, closed = graphs.output(row), ()
             if execution is not None and execution.run is not None and execution.spec is not None:
                 closed = graphs.closed(execution.run.blueprint, execution.spec, outputs)
-            self._report(m.Succeeded(self.now(), id, self.jobs.pop(id), outputs, closed))
+            self._report(m.Succeeded(self.now(), id, self.jobs[id], outputs, closed))
 
     def fail(self) -> None:
         if self.jobs:
@@ -265,11 +360,28 @@ class World:
             cause = self.rng.choice(graphs.CAUSES)
             kind = self.rng.choice(("ValueError", "OSError", "SIGKILL"))
             error = {"type": kind, "message": "no", "cause": cause}
-            self._report(m.Failed(self.now(), id, self.jobs.pop(id), error))
+            self._report(m.Failed(self.now(), id, self.jobs[id], error))
+
+    def claim(self) -> None:
+        """A worker on another machine has a job: it is not lost with the platform."""
+        mine = [row for row in self.rows.running() if row.worker is None]
+        if mine:
+            row = self.rng.choice(mine)
+            row.worker = self.core.executions[row.id].row.worker = "w1"
+
+    def give_back(self) -> None:
+        if self.jobs:
+            id = self.rng.choice(list(self.jobs))
+            self._ended(id, m.Returned(self.now(), id, self.jobs[id]))
 
     def _report(self, report: m.Succeeded | m.Failed) -> None:
         self.reports.append(report)
-        self.tell(report, f"{report.execution_id} fence {report.fence}")
+        self._ended(report.execution_id, report)
+
+    def _ended(self, id: str, event: m.Succeeded | m.Failed | m.Returned) -> None:
+        """A job is over. A worker on another machine keeps what it has to say until that was taken."""
+        fence, distant = self.jobs.pop(id), self.rows.executions[id].worker is not None
+        self.tell(event, f"{id} fence {fence}", lambda: self.jobs.update({id: fence}) if distant else None)
 
     def repeat(self) -> None:
         """A report comes a second time."""
@@ -285,11 +397,13 @@ class World:
 
     def _refused(self, report: m.Succeeded | m.Failed) -> None:
         """I3: nothing comes of it, unless it is news: the first time was lost with its commit."""
+        if self.rings():
+            self.ring()
         row = self.rows.executions[report.execution_id]
         news = row.status == lifecycle.RUNNING and row.fence == report.fence
         if news:
             return
-        effects = self.core.step(attrs.evolve(report, at=self.now()))
+        effects = [each for each in self.core.step(attrs.evolve(report, at=self.at)) if not isinstance(each, m.WakeAt)]
         assert effects == [], f"a report with fence {report.fence} of {row} was taken: {effects}"
         self.history.append(f"a stale report of {row.id} is refused")
 
@@ -299,13 +413,19 @@ class World:
         """The platform is killed, with all its workers; it starts again on the rows."""
         self.history.append("crash")
         for id in list(self.jobs):
-            self._ghost(id)
+            if self.rows.executions[id].worker is None:
+                self._ghost(id)
         self._rebuild()
 
     def jump(self) -> None:
         """The machine's clock is set."""
-        self.at += timedelta(seconds=self.rng.choice((-3600, -5, 5, 3600)))
-        self.history.append(f"the clock is set to {self.at}")
+        by = timedelta(seconds=self.rng.choice((-3600, -5, 5, 3600)))
+        self.at += by
+        if self.alarm is not None:
+            self.alarm += by  # whoever waits for a time notices, and asks the core, which sets the alarm anew
+        self.unnoticed = by
+        self.tell(m.Shift(self.at, by), str(by), certain=True)  # and if that is lost, rows are taken up with it in mind
+        self.unnoticed = None
 
     # --- what should have come ----------------------------------------------------------------------------------------
 
@@ -318,7 +438,7 @@ class World:
             other.graphs = self.graphs
             again = other.run_row(row.revision_id, inputs=dict(row.inputs))
             other.tell(m.Begin(other.now(), ((again, self.graphs[row.revision_id].plan),)))
-            while other.jobs:
-                other.succeed()
+            while other.jobs or other.alarm is not None:
+                (other.succeed if other.jobs else other.ring)()
             self.references[key] = other.rows.of(again.id)
         return self.references[key]

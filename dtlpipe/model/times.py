@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+#: The last moment that was written, as one step of work writes the same moment ten times.
+_written: tuple[datetime, str] = (datetime.fromtimestamp(0, UTC), "1970-01-01T00:00:00.000Z")
+
 
 def to_wire(moment: datetime) -> str:
     """`2024-05-06T07:08:09.123Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    global _written  # noqa: PLW0603 - one assignment, so that threads see the one pair or the other
+    written = _written
+    if written[0] is moment:
+        return written[1]
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    text = moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+    _written = moment, text
+    return text
 
 
 def from_wire(text: str) -> datetime:

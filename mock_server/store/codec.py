@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -66,11 +66,7 @@ def storable(text: str) -> str:
     return text if is_storable(text) else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def time_text(moment: datetime) -> str:
-    """As on the wire."""
-    if moment.tzinfo is UTC:  # nearly always, and it halves the time
-        return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
-    return times.to_wire(moment)
+time_text = times.to_wire
 
 
 #: How fields that are not what their column holds are written and read.

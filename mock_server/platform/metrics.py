@@ -185,7 +185,9 @@ def _counter(name: str, text: str, value: float) -> Metric:
     return _counters(name, text, (), {(): value})
 
 
-def _counters(name: str, text: str, labels: Sequence[str], values: Mapping[Any, float], *, gauge: bool = False) -> Metric:
+def _counters(
+    name: str, text: str, labels: Sequence[str], values: Mapping[Any, float], *, gauge: bool = False
+) -> Metric:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     found = (GaugeMetricFamily if gauge else CounterMetricFamily)(f"dtlpipe_{name}", text, labels=labels)

@@ -221,10 +221,10 @@ class Pipelines:
     def revision(self, pipeline: Mapping[str, Any]) -> Document:
         """What a run of the pipeline as it is now runs: `{"id", "pipelineId", "number", "nodes", "connections", ...}`.
 
-        It is made once for each state of the definition and never changes. Raises NotFound, and BadRequest for a
-        definition that cannot run.
+        It is made once for each state of the definition and never changes. A pipeline that was read with its private
+        keys is not read again. Raises NotFound, and BadRequest for a definition that cannot run.
         """
-        current = self._find(pipeline["id"])
+        current = dict(pipeline) if "_revisionId" in pipeline else self._find(pipeline["id"])
         store = self._platform.store
         while True:
             revision_id = current.get("_revisionId")

@@ -211,7 +211,11 @@ class Page:
 class Reads(Protocol):
     """What can be read, both from committed data (Store) and in the middle of a change (Tx)."""
 
-    def get(self, kind: Kind, id: str, private: bool = False) -> Document | None: ...  # noqa: FBT001, FBT002
+    def get(self, kind: Kind, id: str, private: bool = False) -> Document | None:  # noqa: FBT001, FBT002
+        """A pipeline's revision may be shared by all who get it: it never changes, and nobody may change it."""
+
+    def field(self, kind: Kind, id: str, key: str) -> Any:
+        """One promoted key's value, without reading the document; None if there is no such document, or no value."""
 
     def find(self, kind: Kind, query: Query = ..., *, where: Where | None = None) -> Page:
         """The page of matches. Raises BadRequest for a query that is none."""

@@ -15,15 +15,15 @@ from mock_server.store.dialect import Db, Statements
 from mock_server.store.documents import from_row
 from mock_server.store.find import Found, Search, Source, at_path, equalities, equals
 from mock_server.store.request import Join
-from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, open_execution, open_run, runs
+from mock_server.store.schema import DOCUMENTS, PROMOTED, events, executions, log_lines, open_execution, open_run, runs
 from mock_server.store.sources import EXECUTION_SOURCE, EXECUTIONS, RUN_SOURCE, RUNS, SOURCES
 from mock_server.store.totals import Moment
 
 EVENTS = RowCodec(Event, events)
 LOG_LINES = RowCodec(LogLine, log_lines)
 
-_CHUNK = 500  # documents a statement
-_COUNTS = (1, 10, 100, _CHUNK)  # how many ids a statement by ids takes, so that few statements are compiled
+CHUNK = 500  # documents a statement; what is more than one statement needs a snapshot to be of one moment
+_COUNTS = (1, 10, 100, CHUNK)  # how many ids a statement by ids takes, so that few statements are compiled
 _BODY = ("id", "body")
 _WITH_PRIVATE = ("id", "body", "private")
 _EVERYTHING: Mapping[str, Any] = {}
@@ -55,6 +55,13 @@ class SqlReads:
         row = self._db.raw.execute(sql, (id,)).fetchone()
         return None if row is None else from_row(*row[1:])
 
+    def field(self, kind: Kind, id: str, key: str) -> Any:
+        if not is_storable(id):
+            return None
+        sql = self._statements.by_id(DOCUMENTS[kind], (PROMOTED[kind][key].column,))
+        row = self._db.raw.execute(sql, (id,)).fetchone()
+        return None if row is None else row[0]
+
     def get_many(self, kind: Kind, ids: Iterable[str]) -> dict[str, Document]:
         return {row[0]: from_row(row[1]) for row in self._by_ids(DOCUMENTS[kind], _BODY, list(dict.fromkeys(ids)))}
 
@@ -76,7 +83,7 @@ class SqlReads:
 
     def chunk(self, search: Search, kind: Kind, after: str, *, private: bool) -> tuple[list[Document], str | None]:
         """Matches by id from `after` on, and the id to go on from; None at the end."""
-        rows, last = search.chunk(self._db, after, _CHUNK)
+        rows, last = search.chunk(self._db, after, CHUNK)
         if not private:
             return [from_row(row[1]) for row in rows], last
         whole = self._by_ids(DOCUMENTS[kind], _WITH_PRIVATE, [row[0] for row in rows])
@@ -93,7 +100,7 @@ class SqlReads:
         steps, last = join.other_key.split("."), ""
         values: set[str] = set()
         while True:
-            rows, following = search.chunk(self._db, last, _CHUNK)
+            rows, following = search.chunk(self._db, last, CHUNK)
             found = (at_path(source.document(row), steps) for row in rows)
             values.update(value for value in found if isinstance(value, str))
             if following is None:
@@ -205,7 +212,7 @@ class SqlReads:
             return LOG_LINES.decode_all(self._settled().core.execute(select.limit(limit)))
         needle, found = text.casefold(), []
         at_message = LOG_LINES.names.index("message")
-        with self._settled().core.execute(select, execution_options={"yield_per": _CHUNK}) as rows:
+        with self._settled().core.execute(select, execution_options={"yield_per": CHUNK}) as rows:
             for row in rows:
                 if needle in row[at_message].casefold():
                     found.append(LOG_LINES.decode(row))
@@ -224,8 +231,8 @@ class SqlReads:
     def _by_ids(self, table: sa.Table, columns: Sequence[str], ids: list[str], *, key: str = "id") -> Iterator[Any]:
         """Rows in the order of their own id within each chunk of ids."""
         ids = [id for id in ids if is_storable(id)]
-        for start in range(0, len(ids), _CHUNK):
-            some = ids[start : start + _CHUNK]
+        for start in range(0, len(ids), CHUNK):
+            some = ids[start : start + CHUNK]
             count = next(size for size in _COUNTS if size >= len(some))
             some += some[-1:] * (count - len(some))
             sql = self._statements.by_id(table, columns, count, key=key)

@@ -36,8 +36,9 @@ from mock_server.store.dialect import Db, Dialect, Statements
 from mock_server.store.find import Search
 from mock_server.store.folder import DataFolder
 from mock_server.store.inspection import Inspection
+from mock_server.store.lasting import LASTING, Lasting
 from mock_server.store.migrate import bring_up_to_date, check_version
-from mock_server.store.reads import SqlReads
+from mock_server.store.reads import CHUNK, SqlReads
 from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
 from mock_server.store.totals import Totals
 from mock_server.store.tx import SqlTx
@@ -77,6 +78,7 @@ class SqlStore:
         self._closed = False
         self._idle: deque[SqlReads] = deque()
         self._totals = Totals()
+        self._lasting = Lasting()
         self.blobs = blobs
         self.inspection = Inspection(self._reads, dialect)
         self._places = None if dialect.max_readers is None else BoundedSemaphore(dialect.max_readers)
@@ -243,12 +245,30 @@ class SqlStore:
                 self._idle.pop().db.close()
 
     def get(self, kind: Kind, id: str, private: bool = False) -> Document | None:  # noqa: FBT001, FBT002
+        lasts = kind in LASTING and not private
+        found = self._lasting.get(id) if lasts else None
+        if found is None:
+            with self._reads() as reads:
+                found = reads.get(kind, id, private)
+            if lasts and found is not None:
+                self._lasting.keep({id: found})
+        return found
+
+    def field(self, kind: Kind, id: str, key: str) -> Any:
         with self._reads() as reads:
-            return reads.get(kind, id, private)
+            return reads.field(kind, id, key)
 
     def get_many(self, kind: Kind, ids: Iterable[str]) -> dict[str, Document]:
-        with self._reads(snapshot=True) as reads:
-            return reads.get_many(kind, ids)
+        wanted = list(dict.fromkeys(ids))
+        known = self._lasting.among(wanted) if kind in LASTING else {}
+        left = [id for id in wanted if id not in known] if known else wanted
+        if not left:
+            return known
+        with self._reads(snapshot=len(left) > CHUNK) as reads:
+            found = reads.get_many(kind, left)
+        if kind in LASTING:
+            self._lasting.keep(found)
+        return {**known, **found}
 
     def find(self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None) -> Page:
         moment = self._totals.now()
@@ -297,7 +317,7 @@ class SqlStore:
             return reads.find_executions(query, where=where)
 
     def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
-        with self._reads(snapshot=True) as reads:
+        with self._reads(snapshot=len(run_ids) > CHUNK) as reads:
             return reads.executions_of(run_ids)
 
     def open_runs(self) -> list[RunRow]:

@@ -57,7 +57,15 @@ def _seen_by(app: Flask) -> _Seen:
     return seen
 
 
-def hold(platform: Platform, id: str, look: Callable[[], T], done: Callable[[T], bool], *, at_once: bool = False) -> T:
+def hold(
+    platform: Platform,
+    id: str,
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    *,
+    at_once: bool = False,
+    over: Callable[[], bool] | None = None,
+) -> T:
     """What `look` sees, waited for as the request asks or deserves until `done` holds for it.
 
     Args:
@@ -65,6 +73,7 @@ def hold(platform: Platform, id: str, look: Callable[[], T], done: Callable[[T],
         id: of the run, execution or command that is looked at.
         look: reads it; raises NotFound if it is not there.
         done: whether there is nothing left to wait for.
+        over: whether `look` would see something that is done, if that can be told for less.
         at_once: it is looked at only by those who wait for it, so that even the first look is held.
     """
     settings = platform.settings
@@ -72,7 +81,7 @@ def hold(platform: Platform, id: str, look: Callable[[], T], done: Callable[[T],
     if wait is not None:
         began = time.monotonic()
         wait = min(wait, settings.max_wait)
-        seen = platform.hub.wait(id, look, done, wait)
+        seen = _waited_for(platform, id, look, done, wait, over)
         if done(seen) or time.monotonic() - began >= wait / 2:
             after_this_request(_waited)
         return seen
@@ -81,10 +90,24 @@ def hold(platform: Platform, id: str, look: Callable[[], T], done: Callable[[T],
         return seen
     pair, memory = (caller().token, id), _seen_by(current_app)
     if not done(seen) and (memory.again(pair) or at_once):
-        seen = platform.hub.wait(id, look, done, settings.hold_timeout)
+        seen = _waited_for(platform, id, look, done, settings.hold_timeout, over)
     if done(seen):
         memory.forget(pair)
     return seen
+
+
+def _waited_for(
+    platform: Platform,
+    id: str,
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    timeout: float,
+    over: Callable[[], bool] | None,
+) -> T:
+    if over is None:
+        return platform.hub.wait(id, look, done, timeout)
+    platform.hub.wait(id, over, bool, timeout)
+    return look()
 
 
 def _waited(response: Response) -> Response:

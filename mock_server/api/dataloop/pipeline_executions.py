@@ -52,6 +52,7 @@ def register(api: Blueprint, platform: Platform) -> None:
             run_id,
             lambda: runs.get(pipeline_id, run_id),
             lambda found: lifecycle.is_final(found["status"]),
+            over=lambda: runs.is_over(pipeline_id, run_id),
         )
 
     @api.post("/pipelines/<pipeline_id>/executions/<run_id>/terminate")

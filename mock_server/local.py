@@ -123,6 +123,7 @@ class Local:
                 body_limit=_body_limit(settings),
                 error_body=error_body,
             )
+            stack.callback(platform.tracing.close)
             stack.callback(platform.feed.close)
             stack.callback(platform.serving.close)
             stack.callback(server.close, settings.grace)

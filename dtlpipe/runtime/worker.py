@@ -169,7 +169,14 @@ class Worker:
         }
         self.give(loaded, values, header["context"], progress)
         require(signature, values, node, code["function_name"])
-        result = call_node(loaded, values)
+        traceparent = header["context"].get("traceparent")
+        if traceparent is None:
+            result = call_node(loaded, values)
+        else:
+            from dtlpipe.integrations.trace_context import resumed
+
+            with resumed(traceparent):
+                result = call_node(loaded, values)
         return dehydrate(result, header["outputs"], node, header["output_limit"])
 
     def give(self, loaded: Loaded, values: dict[str, Any], ids: dict[str, Any], progress: Progress) -> None:

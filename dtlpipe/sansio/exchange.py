@@ -25,8 +25,11 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import attrs
+
 from dtlpipe.config import Settings
 from dtlpipe.errors import ConnectionFailed, PlatformException, TokenExpired
+from dtlpipe.integrations import trace_context
 from dtlpipe.sansio.effects import (
     ByteStream,
     Download,
@@ -108,9 +111,7 @@ class Exchange:
                 answer = failure = None
                 try:
                     if isinstance(effect, Request):
-                        answer = yield from self._attempts(
-                            effect, self._request, repeatable=effect.repeatable, once=effect.once
-                        )
+                        answer = yield from self._traced(effect)
                     elif isinstance(effect, Upload):
                         answer = yield from self._attempts(effect, self._upload, repeatable=True)
                     elif isinstance(effect, Download):
@@ -122,6 +123,25 @@ class Exchange:
         finally:
             failure = None  # its traceback holds this frame: a circle, which would keep all of it until it is collected
             op.close()
+
+    def _traced(self, asked: Request) -> Generator[Step, Any, Response]:
+        """All attempts at a request as one span, which the platform's are below, for those who trace."""
+        span = trace_context.begin(f"{asked.method} {asked.path}", "CLIENT", {"http.request.method": asked.method})
+        header = None if span is None else trace_context.header_of(span)
+        if header is not None:
+            asked = attrs.evolve(asked, headers={**(asked.headers or {}), trace_context.HEADER: header})
+        try:
+            answer: Response = yield from self._attempts(
+                asked, self._request, repeatable=asked.repeatable, once=asked.once
+            )
+        except BaseException as error:
+            if span is not None:
+                trace_context.fail(span, str(error))
+            raise
+        finally:
+            if span is not None:
+                span.end()
+        return answer
 
     # -- attempts -----------------------------------------------------------------------------------------------------
 

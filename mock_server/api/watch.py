@@ -7,12 +7,14 @@ or a query, as these may hold secrets.
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from contextvars import Token
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
+from dtlpipe.integrations import trace_context
 from mock_server.api.wire import request_id
 from mock_server.platform import logs
 
@@ -42,6 +44,7 @@ def install(app: Flask, platform: Platform) -> None:
             if name in _IDS:
                 known[_IDS[name]] = str(value)
         g.log_fields = logs.fields.set(known)
+        g.span = _span()
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -51,6 +54,9 @@ def install(app: Flask, platform: Platform) -> None:
             route = request.url_rule.rule if request.url_rule is not None else _NO_ROUTE
             method = request.method if request.method in _METHODS else "OTHER"  # names are made up as one likes
             metrics.answered(method, route, response.status_code, seconds)
+            span = g.get("span_of_request")
+            if span is not None:
+                span.set_attribute("http.response.status_code", response.status_code)
             if log.isEnabledFor(logging.INFO):
                 more = {"method": method, "route": route, "status": response.status_code}
                 extra = {**more, "seconds": round(seconds, 6)}
@@ -62,3 +68,19 @@ def install(app: Flask, platform: Platform) -> None:
         token: Token[Mapping[str, Any]] | None = g.pop("log_fields", None)
         if token is not None:
             logs.fields.reset(token)
+        leave: ExitStack | None = g.pop("span", None)
+        if leave is not None:
+            leave.close()
+
+
+def _span() -> ExitStack | None:
+    """The request's span, current until the stack is closed, for those who trace."""
+    route = request.url_rule.rule if request.url_rule is not None else _NO_ROUTE
+    known = {"http.request.method": request.method, "http.route": route, "dtlpipe.request_id": request_id()}
+    span = trace_context.begin(f"{request.method} {route}", "SERVER", known, request.headers.get(trace_context.HEADER))
+    if span is None:
+        return None
+    stack = ExitStack()
+    stack.enter_context(trace_context.api().use_span(span, end_on_exit=True))
+    g.span_of_request = span
+    return stack

@@ -111,8 +111,11 @@ class Feed:
 
     def subscribe(self, selection: Selection, after: int | None) -> Subscriber:
         """The source of a stream, of the events after that one (None: of those to come)."""
-        cursor = self._store.inspection.last_event() if after is None else after
-        return Subscriber(self, selection, cursor)
+        return Subscriber(self, selection, self.tip() if after is None else after)
+
+    def tip(self) -> int:
+        """The id of the latest event."""
+        return self._store.inspection.last_event()
 
     def page(self, selection: Selection, after: int, limit: int) -> list[Happening]:
         """Events in order, with ids above `after`."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from mock_server.platform.platform import Platform
-    from mock_server.worker.vitals import Vitals
+    from mock_server.platform.vitals import Vitals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -27,6 +27,7 @@ from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.serving import Serving
 from mock_server.platform.tokens import Tokens
+from mock_server.platform.tracing import Tracing
 from mock_server.platform.triggers import Triggers
 from mock_server.platform.workers import Workers
 from mock_server.store.base import Kind
@@ -89,6 +90,7 @@ class Platform:
     serving: Serving = attrs.field(init=False)
     feed: Feed = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
+    tracing: Tracing = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -107,6 +109,7 @@ class Platform:
         self.serving = Serving(self)
         self.feed = Feed(self.store)
         self.metrics = Metrics(self)
+        self.tracing = Tracing(self.feed)
         self.workers = Workers(self)
 
     @property
@@ -134,7 +137,11 @@ class Platform:
 
     def submit(self, submission: Submission) -> dict[str, Any] | None:
         """Begins work and returns once it is on disk; gives the earlier answer to a request that is a repetition."""
-        return self.work.submit(submission).result()
+        with self.tracing.accepting(submission.runs):
+            earlier = self.work.submit(submission).result()
+        if earlier is not None:
+            self.tracing.drop([run.id for run in submission.runs], "it was a repetition")
+        return earlier
 
     def batch_items(self, query: Mapping[str, Any], *, limit: int) -> list[Document]:
         """The items of a batch's query, which names its datasets: `{"filter", "context": {"datasets": [id, ...]}}`.

@@ -24,6 +24,7 @@ from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
 from mock_server.platform import lifecycle, passes, views
 from mock_server.platform.intents import earlier_answer
+from mock_server.platform.vitals import Vitals
 from mock_server.runners import dataset
 from mock_server.runners.blueprint import Gate
 from mock_server.runners.code import Setting
@@ -40,7 +41,6 @@ from mock_server.worker.rules import Rules
 from mock_server.worker.sayings import Sayings
 from mock_server.worker.ticker import SystemClock, Ticker
 from mock_server.worker.timing import Bell, Jumps
-from mock_server.worker.vitals import Vitals
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Executor
@@ -360,6 +360,7 @@ class Worker:
             return
         try:
             job = self._runners.prepare(execution.row, execution.spec)
+            job = self._platform.tracing.began(job, None if execution.run is None else execution.run.row)
             inline = execution.spec is not None and execution.spec.type in INLINE
             if self._probe is not None:
                 self._probe("before hand-out")

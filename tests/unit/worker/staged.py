@@ -96,6 +96,7 @@ class Place:
             hub=Hub(),
             settings=SimpleNamespace(node_timeout=10.0, node_memory_limit=None, workers=1),
             items=None,
+            tracing=SimpleNamespace(began=lambda job, run: job),
             worker_environment=dict,
         )
         self.worker = Worker(platform, self.executor)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import attrs
 
 from mock_server.platform import lifecycle
-
-if TYPE_CHECKING:
-    from mock_server.worker.core import Core
 
 
 @attrs.frozen
@@ -36,8 +33,8 @@ class Vitals:
     refused: int
 
     @classmethod
-    def of(cls, core: Core, executor: Any, *, stale: bool, refused: int) -> Self:
-        """Of what is open, and of an executor that may tell how it is (`alive`, `processes`); from any thread."""
+    def of(cls, core: Any, executor: Any, *, stale: bool, refused: int) -> Self:
+        """Of a scheduler's core, and of an executor that may tell how it is (`alive`, `processes`); from any thread."""
         return cls(
             rebuilt=not stale,
             executing=bool(getattr(executor, "alive", True)),

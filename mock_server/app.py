@@ -13,11 +13,14 @@ import attrs
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import Rule
 
-from dtlpipe.errors import from_status
-from mock_server.api import admin, dataloop, guard, openai, serving, watch, wire, workers
+from dtlpipe.errors import PlatformException, from_status
+from mock_server.api import admin, dataloop, guard, openai, serving, synapse, watch, wire, workers
 from mock_server.api.dataloop import errors as dataloop_errors
+from mock_server.api.synapse import errors as synapse_errors
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from mock_server.platform.platform import Platform
 
 log = logging.getLogger("dtlpipe.platform")
@@ -43,6 +46,7 @@ class Surface:
     prefixes: tuple[str, ...]
     error_status: Callable[[Any], int] = dataloop_errors.status
     error_body: Callable[[Any, str], dict[str, Any]] = dataloop_errors.body
+    translate: Callable[[Exception, str, str], PlatformException] = dataloop_errors.translate
     owns: Callable[[str], bool] = attrs.field(default=lambda _: False)
     repeats: bool = True
     """Whether its clients send a POST again after any status from 501 to 511."""
@@ -51,6 +55,14 @@ class Surface:
 SURFACES = (
     Surface("workers", workers.blueprints, prefixes=("/api/v1/workers",)),
     Surface("dataloop", dataloop.blueprints, prefixes=("/api/v1",)),
+    Surface(
+        "synapse",
+        synapse.blueprints,
+        prefixes=(synapse.PREFIX,),
+        error_status=synapse_errors.status,
+        error_body=synapse_errors.body,
+        translate=synapse_errors.translate,
+    ),
     Surface("admin", admin.blueprints, prefixes=("/health", "/ready", "/metrics")),
     Surface("openai", openai.blueprints, (), error_body=openai.body, owns=openai.owns, repeats=False),
     Surface("serving", serving.blueprints, (), error_body=serving.body, owns=serving.owns, repeats=False),
@@ -81,6 +93,20 @@ def create_app(platform: Platform) -> Flask:
     return app
 
 
+def run_service(app: WSGIApplication) -> WSGIApplication:
+    """The run service alone, without its prefix: for a listener of its own."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return app({**environ, "PATH_INFO": f"{synapse.PREFIX}{environ.get('PATH_INFO', '')}"}, start_response)
+
+    return call
+
+
+def run_service_error_body(status: int, message: str) -> bytes:
+    """As `error_body`, for that listener."""
+    return wire.dumps(synapse_errors.body(from_status(status, message), wire.new_request_id()))
+
+
 def error_body(status: int, message: str) -> bytes:
     """The body of an error that was found before a request reached the application."""
     return wire.dumps(dataloop_errors.body(from_status(status, message), wire.new_request_id()))
@@ -88,7 +114,7 @@ def error_body(status: int, message: str) -> bytes:
 
 def _answer(error: Exception) -> Response:
     surface = _surface_of(request.path)
-    translated = dataloop_errors.translate(error, request.method, request.path)
+    translated = surface.translate(error, request.method, request.path)
     status = surface.error_status(translated)
     if surface.repeats and request.method == "POST" and 501 <= status <= 511 and "Idempotency-Key" not in request.headers:
         # After any of these the field's SDK sends a POST again, and so would do its work twice.

@@ -43,6 +43,10 @@ def _folder(path: str | Path) -> Path:
     return Path(path).expanduser().resolve()
 
 
+def _folders(given: Iterable[str | Path]) -> tuple[Path, ...]:
+    return tuple(_folder(each) for each in given)
+
+
 def _origins(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(origin.rstrip("/").lower() for origin in given)
 
@@ -50,6 +54,7 @@ def _origins(given: Iterable[str]) -> tuple[str, ...]:
 #: The least value that makes sense, where 0 does not, or where less than 0 does not.
 _LEAST: dict[str, float] = {
     "port": 0,
+    "synapse_port": 0,
     "token_lifetime": 1,
     "refresh_lifetime": 1,
     "api_key_lifetime": 1,
@@ -79,6 +84,9 @@ class Settings:
         standby: wait for as long as another platform has that database, instead of refusing to start.
         host: the address to bind; one that is not loopback exposes the platform and needs a `password`.
         port: 0 takes a free one.
+        synapse_port: the run service on a port of its own too, without its prefix (0 takes a free one); None: not.
+        strict_runs: whether a run that is over keeps its status, whoever drives it.
+        code_roots: folders with the code of actions, which the platform then runs.
         allowed_hosts: further names by which clients may call the platform (`Host` headers), such as a proxy's.
         allowed_origins: web origins that may change state from a browser, besides the platform's own.
         email: who a call without a token acts as (loopback only), and the default owner of tokens.
@@ -108,6 +116,9 @@ class Settings:
     standby: bool = False
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    synapse_port: int | None = None
+    strict_runs: bool = False
+    code_roots: tuple[Path, ...] = attrs.field(default=(), converter=_folders)
     allowed_hosts: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     allowed_origins: tuple[str, ...] = attrs.field(default=(), converter=_origins)
     email: str = "local@dtlpipe.dev"
@@ -141,8 +152,11 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigurationError(f"{name} is {value}, but at least {least:g} is needed")
-        if self.port > 65535:
-            raise ConfigurationError(f"port is {self.port}, but ports go up to 65535 (0 takes a free one)")
+        for name in ("port", "synapse_port"):
+            if (getattr(self, name) or 0) > 65535:
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)}, but ports go up to 65535 (0 takes a free one)"
+                )
         if self.durability not in ("strict", "relaxed"):
             raise ConfigurationError(f"durability is {self.durability!r}, but there are 'strict' and 'relaxed'")
         if self.standby and self.store is None:

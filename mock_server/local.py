@@ -68,6 +68,7 @@ class Local:
         self._platform: Platform | None = None
         self._store: Store | None = None
         self._port = settings.port
+        self._run_service_port = settings.synapse_port
 
     @property
     def platform(self) -> Platform:
@@ -83,6 +84,13 @@ class Local:
     @property
     def url(self) -> str:
         return self.platform.url
+
+    @property
+    def run_service_url(self) -> str:
+        """Where clients of the run service find it: on its own port, if it has one."""
+        if self._run_service_port is not None:
+            return _url(self.settings.host, self._run_service_port)
+        return f"{self.url}/synapse"
 
     def environment(self) -> dict[str, str]:
         """The variables that point clients at it."""
@@ -101,7 +109,7 @@ class Local:
 
     def start(self) -> None:
         """Returns when requests are answered. Raises ConfigurationError for a folder or a port that cannot be had."""
-        from mock_server.app import create_app, error_body
+        from mock_server.app import create_app, error_body, run_service, run_service_error_body
         from mock_server.executors.host_pool import HostPool
         from mock_server.server import Server
 
@@ -114,19 +122,25 @@ class Local:
             stack.callback(store.close)
             stack.callback(_remove_state, settings.data_dir, settings.store)
             platform = Platform(store, settings, hub=Hub(settings.max_waiters))
-            server = Server(
-                create_app(platform),
-                host=settings.host,
-                port=self._port,
-                threads=settings.threads,
-                spool=settings.data_dir / SPOOL_FOLDER,
-                body_limit=_body_limit(settings),
-                error_body=error_body,
-            )
+            app = create_app(platform)
+            served: dict[str, Any] = {
+                "host": settings.host,
+                "threads": settings.threads,
+                "spool": settings.data_dir / SPOOL_FOLDER,
+                "body_limit": _body_limit(settings),
+            }
+            server = Server(app, port=self._port, error_body=error_body, **served)
             stack.callback(platform.tracing.close)
             stack.callback(platform.feed.close)
             stack.callback(platform.serving.close)
             stack.callback(server.close, settings.grace)
+            servers = [server]
+            if self._run_service_port is not None:
+                another = Server(
+                    run_service(app), port=self._run_service_port, error_body=run_service_error_body, **served
+                )
+                stack.callback(another.close, settings.grace)
+                servers.append(another)
             stack.callback(platform.hub.close)
             platform.url = settings.public_url or _url(settings.host, server.port)
             worker = self._make_worker(platform)
@@ -135,11 +149,15 @@ class Local:
             worker.start()
             platform.serving.begin(HostPool)
             stack.callback(platform.serving.close)
-            server.start()
+            platform.actions.open()
+            for each in servers:
+                each.start()
             stack.enter_context(_sweeping(platform))
             _write_state(settings.data_dir, platform.url)
             self._stack = stack.pop_all()
         self._platform, self._port = platform, server.port
+        if self._run_service_port is not None:
+            self._run_service_port = servers[-1].port
 
     def stop(self) -> None:
         """Ends it: node code in flight and then requests in flight get their grace. May be called twice."""

@@ -86,6 +86,11 @@ class LocalPlatform:
         return f"{self.url}/api/v1"
 
     @property
+    def run_service_url(self) -> str:
+        """Where the run service is: the `base_url` of its client."""
+        return self._local.run_service_url
+
+    @property
     def platform(self) -> Platform:
         """Its verbs, without HTTP."""
         return self._local.platform

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import attrs
 
 from dtlpipe.errors import BadRequest, Unavailable
+from mock_server.platform.actions import Actions
 from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
 from mock_server.platform.environment import client_environment
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from mock_server.config import Settings
     from mock_server.platform.intents import Submission
-    from mock_server.store.base import Document, Store, Tx
+    from mock_server.store.base import Document, RunRow, Store, Tx
 
 T = TypeVar("T")
 
@@ -52,6 +53,9 @@ class Scheduler(Protocol):
 
     def begin(self, tx: Tx, submission: Submission) -> None:
         """Begins work within a change that is `guarded`. Raises BadRequest, with nothing done, for what cannot run."""
+
+    def take_up(self, tx: Tx, run: RunRow) -> None:
+        """Begins a run whose row is there and waits, in a change that is `guarded`. Raises BadRequest if it cannot."""
 
     def cancel_run(self, run_id: str, reason: str) -> Future[bool]: ...
 
@@ -89,6 +93,7 @@ class Platform:
     firing: Firing = attrs.field(init=False)
     serving: Serving = attrs.field(init=False)
     feed: Feed = attrs.field(init=False)
+    actions: Actions = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
     tracing: Tracing = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
@@ -108,6 +113,7 @@ class Platform:
         self.firing = Firing(self)
         self.serving = Serving(self)
         self.feed = Feed(self.store)
+        self.actions = Actions(self)
         self.metrics = Metrics(self)
         self.tracing = Tracing(self.feed)
         self.workers = Workers(self)

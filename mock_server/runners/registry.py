@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
-from mock_server.runners import code, dataset
+from mock_server.runners import action, code, dataset
 from mock_server.runners.code import Setting
 from mock_server.runners.entities import document
 
@@ -21,6 +21,7 @@ _BY_TYPE = {
     "ml": code.node_job,
     "custom": code.node_job,
     "storage": dataset.node_job,
+    "action": action.node_job,
 }
 
 

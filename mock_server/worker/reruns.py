@@ -23,7 +23,7 @@ from dtlpipe.model.enums import CommandStatus
 from mock_server.platform import lifecycle, passes
 from mock_server.platform.commands import is_over
 from mock_server.runners.blueprint import Blueprint
-from mock_server.store.base import Document, ExecutionRow, Kind, StoreError, Tx
+from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, StoreError, Tx
 from mock_server.worker import messages
 from mock_server.worker.core import Core
 from mock_server.worker.giving_up import give_up
@@ -70,6 +70,13 @@ class Reruns:
         self.step(tx, messages.Rerun(at, tuple(rows)))
         self._left[command_id] = deque(run_ids)
         tx.after_commit(self._pump)
+
+    def take_up(self, tx: Tx, run: RunRow) -> None:
+        """Begins a run whose row is there and waits, in a change that is `guarded`. Raises BadRequest if it cannot."""
+        blueprint, at = self.blueprint(run.revision_id, tx), times.now()
+        run.status = lifecycle.RERUN
+        self.step(tx, messages.Rerun(at, (run,)))
+        self.step(tx, messages.BeginAgain(at, run.id, blueprint))
 
     def restore(self, tx: Tx) -> None:
         """Takes up what is left of orders that were under way; their runs are known to the core again."""

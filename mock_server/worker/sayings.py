@@ -11,15 +11,17 @@ from mock_server.executors.base import Logged, Progressed
 from mock_server.store.base import ExecutionRow, LogLine, Tx
 
 if TYPE_CHECKING:
+    from mock_server.platform.actions.witness import Witness
     from mock_server.worker.core import Core
 
 
 class Sayings:
-    """`core` gives the core of the moment; `notify` wakes those who wait for a key."""
+    """`core` gives the core of the moment; `notify` wakes those who wait for a key; `witness` knows actions."""
 
-    def __init__(self, core: Callable[[], Core], notify: Callable[[str], None]) -> None:
+    def __init__(self, core: Callable[[], Core], notify: Callable[[str], None], witness: Witness) -> None:
         self._core = core
         self._notify = notify
+        self._witness = witness
 
     def _row(self, report: Logged | Progressed) -> ExecutionRow | None:
         execution = self._core().executions.get(report.execution_id)
@@ -51,3 +53,4 @@ class Sayings:
         row.percent = row.percent if report.progress is None else report.progress
         row.message = row.message if report.message is None else report.message
         tx.set_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
+        self._witness.progressed(tx, row, report.output)

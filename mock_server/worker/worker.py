@@ -23,6 +23,7 @@ from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
 from mock_server.platform import lifecycle, passes, views
+from mock_server.platform.actions.progress import driven_elsewhere
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.vitals import Vitals
 from mock_server.runners import dataset
@@ -80,9 +81,10 @@ class Worker:
         self._jumps = Jumps()
         self._rules = Rules()
         self._core = self._new_core()
-        self._sayings = Sayings(lambda: self._core, platform.hub.notify)
+        self._sayings = Sayings(lambda: self._core, platform.hub.notify, platform.actions.witness)
         self.blueprint = Blueprints(self._store).get
         self._reruns = Reruns(lambda: self._core, self._step, self._post, self.blueprint, platform.hub.notify)
+        self.take_up = self._reruns.take_up
         self._stale = True
         self._touched = False
         self._closing = False
@@ -273,7 +275,7 @@ class Worker:
         self._stale = False
         self._rules.forget()
         self._jumps.forgotten()
-        runs, waiting = tx.open_runs(), tx.open_executions()
+        runs, waiting = [each for each in tx.open_runs() if not driven_elsewhere(each)], tx.open_executions()
         executions = tx.executions_of([run.id for run in runs])
         now = times.now()
         self._take_up(tx, messages.Refill(now, buckets.kept(tx)))
@@ -326,6 +328,7 @@ class Worker:
                     number = tx.append_event(run_id, execution_id, kind, body)
                     if closes and execution_id is not None:
                         tx.set_execution(execution_id, seq=number)
+                    self._platform.actions.witness.recorded(tx, run_id, execution_id, kind, body)
                 case messages.InsertExecution(row):
                     tx.insert_executions([row])
                 case messages.InsertRun(row):
@@ -451,7 +454,11 @@ class Worker:
 
     def _failed(self, report: jobs.Failed, tx: Tx) -> None:
         execution = self._core.executions.get(report.execution_id)
-        self._refused += execution is None or execution.row.fence != report.fence
+        refused = execution is None or execution.row.fence != report.fence
+        self._refused += refused
+        if execution is not None and not refused and self._platform.actions.witness.forgives(tx, execution.row, report):
+            self._step(tx, messages.Returned(times.now(), report.execution_id, report.fence))
+            return
         event = messages.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
         self._step(tx, event)
 

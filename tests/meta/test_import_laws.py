@@ -46,9 +46,9 @@ LAWFUL = {
     "mock_server/worker/core.py": "heapq, dtlpipe.graph, mock_server.store.base, mock_server.runners.blueprint",
     "mock_server/api/__init__.py": "flask",
     "mock_server/api/dataloop/__init__.py": "flask, mock_server.platform",
-    "mock_server/api/runs/__init__.py": "flask, mock_server.platform",
+    "mock_server/api/synapse/__init__.py": "flask, mock_server.platform",
     "mock_server/server.py": "waitress",
-    "mock_server/app.py": "flask, mock_server.api.dataloop, mock_server.api.runs, mock_server.server",
+    "mock_server/app.py": "flask, mock_server.api.dataloop, mock_server.api.synapse, mock_server.server",
 }
 
 # contract -> (file, import) pairs, each of which alone must break it
@@ -62,10 +62,10 @@ CRIMES = {
     ],
     "server": [
         ("mock_server/store/__init__.py", "mock_server.platform"),
-        ("mock_server/platform/__init__.py", "mock_server.api.runs"),
+        ("mock_server/platform/__init__.py", "mock_server.api.synapse"),
         ("mock_server/brand_new.py", "json"),
     ],
-    "surfaces": [("mock_server/api/dataloop/__init__.py", "mock_server.api.runs")],
+    "surfaces": [("mock_server/api/dataloop/__init__.py", "mock_server.api.synapse")],
     "engine": [
         ("dtlpipe/graph/__init__.py", "pydantic"),
         ("dtlpipe/graph/deep.py", "dtlpipe.model"),

@@ -1,0 +1,222 @@
+"""Definitions of action pipelines: named actions in order, kept as a pipeline of nodes that hand the parameters on.
+
+Node i takes `params` and gives them on, with its result laid over; so retries, timeouts, fences and what the other
+vocabularies show come with the engine. All of them live in one project, which is made when it is first needed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.model import times
+from mock_server.platform.actions.progress import SURFACE, naive
+from mock_server.platform.actions.records import clock, read_pipeline, window
+from mock_server.platform.definitions import completed
+from mock_server.platform.documents import now
+from mock_server.platform.intents import earlier_answer
+from mock_server.platform.paging import idempotency
+from mock_server.platform.pipelines import INSTALLED, revise
+from mock_server.store.base import Document, Kind, Tx
+from mock_server.store.ids import new_id
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+PROJECT_ID = "9f0ad7f6-5f1c-4c58-9f57-0f6b1c1d5a10"
+PROJECT_NAME = "Action pipelines"
+
+
+class ActionPipelines:
+    """The verbs. What they return is what the surface shows."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._store = platform.store
+
+    def create(
+        self,
+        name: str,
+        actions: Sequence[Mapping[str, Any]],
+        description: str | None,
+        *,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """A new pipeline. Raises Conflict for an idempotency key that was used otherwise."""
+        at = times.to_wire(clock.tick())
+        pipeline_id = str(uuid.uuid4())
+        pipeline = self._document({"id": pipeline_id, "createdAt": at}, name, actions, description, creator, at)
+        content = ["action pipeline", name, [dict(each) for each in actions], description]
+        request = idempotency(idempotency_key, creator, content, {"id": pipeline_id})
+
+        def intent(tx: Tx) -> str:
+            earlier = None if request is None else earlier_answer(tx, request)
+            if earlier is not None:
+                return str(earlier["id"])
+            _provide_project(tx, creator)
+            tx.insert(Kind.PIPELINE, revise(tx, pipeline))
+            return pipeline_id
+
+        return self.get(self._store.write(intent))
+
+    def get(self, pipeline_id: str) -> Document:
+        """Raises NotFound."""
+        return shown(read_pipeline(self._store, pipeline_id))
+
+    def list(self, skip: int, limit: int) -> list[Document]:
+        """In the order in which they were made."""
+
+        def fetch(query: Document) -> tuple[list[Document], int]:
+            page = self._store.find(
+                Kind.PIPELINE, {**query, "sort": {"createdAt": "ascending"}}, where={"projectId": PROJECT_ID}
+            )
+            return page.items, page.total
+
+        return [shown(each) for each in window(fetch, skip, limit) if each.get("surface") == SURFACE]
+
+    def update(self, pipeline_id: str, changes: Mapping[str, Any], *, editor: str) -> Document:
+        """With `name`, `description` and `actions` as given; runs that have begun keep theirs. Raises NotFound."""
+
+        def intent(tx: Tx) -> Document:
+            known = read_pipeline(tx, pipeline_id, private=True)
+            made = self._document(
+                known,
+                changes.get("name", known["name"]),
+                changes.get("actions", known["actions"]),
+                changes.get("description", known.get("description")),
+                known["creator"],
+                now(),
+            )
+            made["updatedBy"] = editor
+            if made["actions"] == known["actions"]:
+                made["_revisionId"] = known.get("_revisionId")
+            made = revise(tx, made)
+            tx.put(Kind.PIPELINE, made)
+            return made
+
+        return shown(self._store.write(intent))
+
+    def delete(self, pipeline_id: str) -> None:
+        """With its runs, their checkpoints and logs; what runs is ended. Raises NotFound."""
+        read_pipeline(self._store, pipeline_id)
+        runs = self._platform.actions.runs
+        while True:  # a run may begin in between
+            for run_id in runs.ids_of(pipeline_id):
+                runs.delete(run_id)
+
+            def intent(tx: Tx) -> bool:
+                read_pipeline(tx, pipeline_id)
+                if runs.any_of(tx, pipeline_id):
+                    return False
+                for each in tx.find(Kind.REVISION, {"pageSize": 1000}, where={"pipelineId": pipeline_id}).items:
+                    tx.delete(Kind.REVISION, each["id"])
+                return tx.delete(Kind.PIPELINE, pipeline_id)
+
+            if self._store.write(intent):
+                return
+
+    def _document(
+        self,
+        known: Mapping[str, Any],
+        name: str,
+        actions: Sequence[Mapping[str, Any]],
+        description: str | None,
+        creator: str,
+        at: str,
+    ) -> Document:
+        nodes = [_node(index, dict(each)) for index, each in enumerate(actions)]
+        made: Document = {
+            "id": known["id"],
+            "name": name,
+            "description": description,
+            "surface": SURFACE,
+            "actions": [dict(each) for each in actions],
+            "nodes": nodes,
+            "connections": [
+                {
+                    "src": {"nodeId": before["id"], "portId": before["outputs"][0]["portId"]},
+                    "tgt": {"nodeId": after["id"], "portId": after["inputs"][0]["portId"]},
+                }
+                for before, after in pairwise(nodes)
+            ],
+            "startNodes": [{"nodeId": nodes[0]["id"], "type": "root"}] if nodes else [],
+            "variables": [],
+            "projectId": PROJECT_ID,
+            "orgId": "local",
+            "compositionId": known.get("compositionId") or new_id(),
+            "status": INSTALLED,
+            "creator": creator,
+            "createdAt": known["createdAt"],
+            "updatedAt": at,
+        }
+        return completed(made)
+
+
+def node_id(index: int) -> str:
+    """Of the node of the action at that place."""
+    return f"action-{index}"
+
+
+def _node(index: int, action: Document) -> Document:
+    id = node_id(index)
+    config = {
+        key: value
+        for key, value in (("executionTimeout", action.get("timeout")), ("maxAttempts", action.get("max_attempts")))
+        if value is not None
+    }
+    if action.get("memory_limit") is not None:
+        config["runtime"] = {"memoryLimit": action["memory_limit"]}
+    outputs = ("params", "result", "artifacts_path")
+    return {
+        "id": id,
+        "name": action.get("name") or f"action_{index}",
+        "type": "action",
+        "projectId": PROJECT_ID,
+        "inputs": [{"portId": f"{id}-in", "name": "params", "type": "Json", "io": "input"}],
+        "outputs": [{"portId": f"{id}-{each}", "name": each, "type": "Json", "io": "output"} for each in outputs],
+        "namespace": {"functionName": action.get("name") or f"action_{index}", "packageName": action.get("entrypoint")},
+        "metadata": {"serviceConfig": config} if config else {},
+        "config": {"action": {**action, "index": index}},
+    }
+
+
+def _provide_project(tx: Tx, creator: str) -> None:
+    if tx.get(Kind.PROJECT, PROJECT_ID) is not None:
+        return
+    at = now()
+    tx.insert(
+        Kind.PROJECT,
+        {
+            "id": PROJECT_ID,
+            "name": PROJECT_NAME,
+            "creator": creator,
+            "org": {"id": "local", "name": "local"},
+            "contributors": [],
+            "createdAt": at,
+            "updatedAt": at,
+            "role": "owner",
+            "account": {"id": "local", "name": "local"},
+            "isBlocked": False,
+            "archived": False,
+            "featureConstraints": [],
+            "systemProject": False,
+        },
+    )
+
+
+def shown(document: Mapping[str, Any]) -> Document:
+    """A pipeline as the surface shows it; code that came with an action is not repeated."""
+    return {
+        "name": document["name"],
+        "description": document.get("description"),
+        "actions": [
+            {"description": None, **{key: value for key, value in each.items() if key != "code"}}
+            for each in document["actions"]
+        ],
+        "id": document["id"],
+        "created_at": naive(times.from_wire(document["createdAt"])),
+        "updated_at": naive(times.from_wire(document["updatedAt"])),
+    }

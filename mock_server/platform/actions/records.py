@@ -1,0 +1,91 @@
+"""Reading and writing runs of actions: whoever changes one tells of it in the same transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+from dtlpipe.errors import NotFound
+from dtlpipe.model import times
+from mock_server.platform.actions.progress import SURFACE, ActionRun
+from mock_server.store.base import Document, Kind, Reads, RunRow, Tx
+
+#: The kind of the events that streams of progress are made of; their bodies are snapshots.
+PROGRESS = "progress"
+#: The kind of the event that a deleted run leaves behind, for those who still listen.
+DELETED = "run.deleted"
+
+NO_PIPELINE, NO_RUN = "Pipeline not found", "Run not found"
+
+_STEP = timedelta(milliseconds=1)
+
+
+def moment() -> datetime:
+    """Now, in whole milliseconds: what is told of it at once is what is read of it later."""
+    now = times.now()
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class Clock:
+    """Times of creation that are never equal and never go back: their order is the order of creation."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last = moment() - _STEP
+
+    def tick(self) -> datetime:
+        """A time of whole milliseconds, as the store keeps them."""
+        with self._lock:
+            self._last = max(moment(), self._last + _STEP)
+            return self._last
+
+
+clock = Clock()
+
+
+def is_ours(row: RunRow | None) -> bool:
+    """Whether the run is one of actions."""
+    return row is not None and row.surface == SURFACE
+
+
+def read_run(reads: Reads, run_id: str) -> ActionRun:
+    """Raises NotFound."""
+    row = reads.get_run(run_id)
+    if row is None or row.surface != SURFACE:
+        raise NotFound(NO_RUN)
+    return ActionRun(row, row.extra or {})
+
+
+def read_pipeline(reads: Reads, pipeline_id: str, *, private: bool = False) -> Document:
+    """Raises NotFound."""
+    found = reads.get(Kind.PIPELINE, pipeline_id, private)
+    if found is None or found.get("surface") != SURFACE:
+        raise NotFound(NO_PIPELINE)
+    return found
+
+
+def save(tx: Tx, run: ActionRun, at: datetime) -> None:
+    """Writes what has changed of a run, with the event that tells of it."""
+    tell(tx, run, at)
+    tx.set_run(run.row.id, **{**run.changed, "extra": run.details, "updated_at": at})
+
+
+def tell(tx: Tx, run: ActionRun, at: datetime) -> None:
+    """Appends the event, whose number becomes the run's."""
+    run.details["seq"] = tx.append_event(run.row.id, None, PROGRESS, run.snapshot(), at)
+
+
+def window(fetch: Any, skip: int, limit: int) -> list[Any]:
+    """`limit` rows after the first `skip`; `fetch(query)` gives (rows, total) for `page` and `pageSize`."""
+    size = 1000
+    found: list[Any] = []
+    number = skip // size
+    while len(found) < limit:
+        rows, total = fetch({"page": number, "pageSize": size})
+        first = skip - number * size if number == skip // size else 0
+        found += rows[first:]
+        number += 1
+        if number * size >= total:
+            break
+    return found[:limit]

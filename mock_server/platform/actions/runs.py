@@ -1,0 +1,370 @@
+"""Runs of action pipelines: begun, reported on, changed, resumed, deleted.
+
+A new run is `pending`. If the code of all its actions is at hand, the platform's worker takes it up, in a transaction
+of its own right after; else it waits: for its code to be registered, or for the first report, which makes whoever sends
+it the driver. A run is taken up at most once, whoever comes first.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from dtlpipe.errors import Conflict, PlatformException, UnprocessableEntity
+from mock_server.platform import lifecycle
+from mock_server.platform.actions import checkpoints
+from mock_server.platform.actions.pipelines import node_id
+from mock_server.platform.actions.progress import (
+    EXTERNAL,
+    PLATFORM,
+    STATUSES,
+    SURFACE,
+    ActionRun,
+    aware,
+    check_index,
+    fresh_details,
+    in_common,
+    set_details,
+)
+from mock_server.platform.actions.records import (
+    DELETED,
+    clock,
+    moment,
+    read_pipeline,
+    read_run,
+    save,
+    tell,
+    window,
+)
+from mock_server.platform.intents import earlier_answer
+from mock_server.platform.paging import idempotency
+from mock_server.store.base import Document, Event, Kind, Reads, RunRow, Tx
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+
+log = logging.getLogger("dtlpipe.platform")
+
+_FOLDER = "runs"
+
+
+class ActionRuns:
+    """The verbs. What they return is what the surface shows."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._store = platform.store
+
+    # --- beginning ----------------------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        pipeline_id: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        work_dir: str | None = None,
+        execute: bool | None = None,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """A new run, which is pending. `execute` says that the platform shall run it, or shall not.
+
+        Raises NotFound, and UnprocessableEntity for a run that shall be executed and whose code is not at hand.
+        """
+        pipeline = read_pipeline(self._store, pipeline_id, private=True)
+        run = self._new(pipeline, params, work_dir, creator, execute=execute)
+        content = ["action run", pipeline_id, params, work_dir, execute]
+        return self._accept(run, pipeline, creator, content, idempotency_key)
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        pipeline_id: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        policy: str = "snapshot",
+        work_dir: str | None = None,
+        execute: bool | None = None,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """A new run that goes on after the last action of which the old one has a completed checkpoint, all before too.
+
+        It takes those checkpoints over, so that it can be resumed itself, and names the old run (`resumed_from`).
+        With the policy `snapshot` the parameters are those of the last checkpoint; `merge` lays `params` over them.
+        Another pipeline may go on with it, as far as their actions are the same.
+        Raises NotFound, and Conflict for a run that is not over.
+        """
+        old = read_run(self._store, run_id)
+        if not old.over and old.details["driver"] == PLATFORM:
+            raise Conflict(f"Run {run_id} is still running: cancel it, or wait for its end, before it is resumed")
+        pipeline = read_pipeline(self._store, pipeline_id or old.row.pipeline_id, private=True)
+        kept = checkpoints.prefix(old, checkpoints.of_run(self._store, run_id))
+        kept = kept[: in_common(old, [each["name"] for each in pipeline["actions"]])]
+        given = checkpoints.params_after(kept, old.details["params"])
+        if policy == "merge":
+            given |= params or {}
+        run = self._new(pipeline, given, work_dir or old.details["work_dir"], creator, execute=execute)
+        run.details["resumed_from"] = run_id
+        at = moment()
+        for index in range(len(kept)):
+            run.entries[index] |= {"status": "skipped", "progress": 1.0}
+        if kept and len(kept) == len(run.entries):
+            run.details["result"] = kept[-1]["result"]
+            run.move("completed", at)
+        elif kept:
+            run.row.start_node = node_id(len(kept))
+            run.details["current_action_index"] = len(kept)
+        content = ["resumed action run", run_id, pipeline_id, params, policy, work_dir, execute]
+        return self._accept(run, pipeline, creator, content, idempotency_key, kept)
+
+    def _new(
+        self,
+        pipeline: Document,
+        params: Mapping[str, Any] | None,
+        work_dir: str | None,
+        creator: str,
+        *,
+        execute: bool | None,
+    ) -> ActionRun:
+        at = clock.tick()
+        details = fresh_details(pipeline["actions"])
+        details |= {"params": None if params is None else dict(params), "work_dir": work_dir, "execute": execute}
+        row = RunRow(
+            id=str(uuid.uuid4()),
+            pipeline_id=pipeline["id"],
+            project_id=pipeline["projectId"],
+            revision_id=pipeline.get("_revisionId") or "",
+            status=lifecycle.PENDING,
+            creator=creator,
+            created_at=at,
+            updated_at=at,
+            inputs={"params": dict(params or {})},
+            surface=SURFACE,
+            extra=details,
+        )
+        return ActionRun(row, details)
+
+    def _accept(
+        self,
+        run: ActionRun,
+        pipeline: Document,
+        creator: str,
+        content: Any,
+        idempotency_key: str | None,
+        kept: list[Document] | None = None,
+    ) -> Document:
+        missing = self._platform.actions.roots.unresolved(pipeline["actions"])
+        if run.details["execute"] and (missing or not pipeline["actions"]):
+            named = ", ".join(repr(pipeline["actions"][index]["entrypoint"]) for index in missing) or "no action"
+            raise UnprocessableEntity(
+                f"Run cannot be executed here: no registered code has {named}",
+                hint="register the folder that it is in: dtlpipe runs worker --code FOLDER",
+            )
+        request = idempotency(idempotency_key, creator, content, {"id": run.row.id})
+
+        def intent(tx: Tx) -> str:
+            earlier = None if request is None else earlier_answer(tx, request)
+            if earlier is not None:
+                return str(earlier["id"])
+            current = read_pipeline(tx, run.row.pipeline_id, private=True)
+            run.row.revision_id = current.get("_revisionId") or run.row.revision_id
+            if current["actions"] != pipeline["actions"]:
+                raise Conflict(f"Pipeline {current['id']} was changed meanwhile: begin the run again")
+            tell(tx, run, run.row.created_at)
+            tx.insert_runs([run.row])
+            for each in kept or ():
+                copied = {"action_name": each["actionName"], "action_index": each["actionIndex"]}
+                copied |= {"params_snapshot": each["paramsSnapshot"], "result": each["result"]}
+                copied["artifacts_path"] = each["artifactsPath"]
+                tx.insert(Kind.CHECKPOINT, checkpoints.new(run.row.id, copied))
+            return run.row.id
+
+        run_id = self._store.write(intent)
+        shown = run.shown() if run_id == run.row.id else self.get(run_id)
+        if run_id == run.row.id and not missing and self._may_begin(run):
+            self._begin_soon(run_id)
+        return shown
+
+    @staticmethod
+    def _may_begin(run: ActionRun) -> bool:
+        waits = run.row.status == lifecycle.PENDING and run.details["driver"] is None
+        return waits and run.details["execute"] is not False and bool(run.entries)
+
+    def begin_waiting(self) -> None:
+        """Takes up what waits for code that is at hand now."""
+        if self._platform.scheduler is None:
+            return
+        for row in self._store.open_runs():
+            if row.surface != SURFACE or not self._may_begin(ActionRun(row, row.extra or {})):
+                continue
+            pipeline = self._store.get(Kind.PIPELINE, row.pipeline_id)
+            if pipeline is not None and not self._platform.actions.roots.unresolved(pipeline["actions"]):
+                self._begin_soon(row.id)
+
+    def _begin_soon(self, run_id: str) -> None:
+        scheduler = self._platform.scheduler
+        if scheduler is None:
+            return
+        folder = self._platform.settings.data_dir / _FOLDER
+
+        def intent(tx: Tx) -> None:
+            run = read_run(tx, run_id)
+            if not self._may_begin(run):
+                return
+            run.take_driver(PLATFORM)
+            run.details["work_dir"] = run.details["work_dir"] or str(folder / run.row.pipeline_id / run_id)
+            run.row.extra = run.details
+            tx.set_run(run_id, extra=run.details)
+            scheduler.take_up(tx, run.row)
+
+        def settled(future: Future[None]) -> None:
+            error = future.exception()
+            if error is not None and not self._platform.stopping:
+                log.error("run %s could not begin", run_id, exc_info=error)
+                if isinstance(error, PlatformException) and error.status < 500:
+                    self._store.post(lambda tx: self._give_up(tx, run_id, error))
+
+        self._store.post(scheduler.guarded(intent)).add_done_callback(settled)
+
+    def _give_up(self, tx: Tx, run_id: str, error: PlatformException) -> None:
+        run, at = read_run(tx, run_id), moment()
+        if not run.over:
+            run.fail_with(error.message)
+            run.move("failed", at)
+            save(tx, run, at)
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def get(self, run_id: str) -> Document:
+        """Raises NotFound."""
+        return read_run(self._store, run_id).shown()
+
+    def progress(self, run_id: str) -> Document:
+        """How far it is. Raises NotFound."""
+        return read_run(self._store, run_id).snapshot()
+
+    def list(self, *, status: str | None, pipeline_id: str | None, skip: int, limit: int) -> Sequence[Document]:
+        """The newest first."""
+        where: Document = {"surface": SURFACE}
+        if status is not None:
+            where["status"] = STATUSES[status]
+        if pipeline_id is not None:
+            where["pipelineId"] = pipeline_id
+
+        def fetch(query: Document) -> tuple[list[RunRow], int]:
+            return self._store.find_runs({**query, "sort": {"createdAt": "descending"}}, where=where)
+
+        return [ActionRun(row, row.extra or {}).shown() for row in window(fetch, skip, limit)]
+
+    def list_of(self, pipeline_id: str, *, skip: int, limit: int) -> Sequence[Document]:
+        """Those of one pipeline. Raises NotFound."""
+        read_pipeline(self._store, pipeline_id)
+        return self.list(status=None, pipeline_id=pipeline_id, skip=skip, limit=limit)
+
+    def events(self, run_id: str, after: int, limit: int = 1000) -> Sequence[Event]:
+        """What happened to it, in order. Raises NotFound."""
+        read_run(self._store, run_id)
+        return self._store.events(run_id, after, limit)
+
+    def ids_of(self, pipeline_id: str) -> Sequence[str]:
+        """Of all runs of actions of a pipeline."""
+        found: Sequence[str] = []
+        page, total = 0, 1
+        while page * 1000 < total:
+            rows, total = self._store.find_runs(
+                {"page": page, "pageSize": 1000, "sort": {"id": "ascending"}},
+                where={"pipelineId": pipeline_id, "surface": SURFACE},
+            )
+            found = [*found, *(row.id for row in rows)]
+            page += 1
+        return found
+
+    def any_of(self, reads: Reads, pipeline_id: str) -> bool:
+        """Whether a pipeline has runs of actions, as the change in the making sees it."""
+        if any(row.pipeline_id == pipeline_id for row in reads.open_runs()):
+            return True
+        return bool(self._store.find_runs({"pageSize": 1}, where={"pipelineId": pipeline_id, "surface": SURFACE})[1])
+
+    # --- changing -----------------------------------------------------------------------------------------------------
+
+    def report(self, run_id: str, told: Mapping[str, Any]) -> Document:
+        """Takes over a report; see `ActionRun.report`. Raises NotFound, Conflict, UnprocessableEntity."""
+        if told.get("status") == "cancelled":
+            self._end_work(run_id, "cancelled by a report")
+
+        def intent(tx: Tx) -> Document:
+            run, at = read_run(tx, run_id), moment()
+            index = told.get("current_action_index")
+            if index is None:
+                progress = told.get("action_progress") or {}
+                index = run.index_of(told.get("current_action") or progress.get("name"))
+            else:
+                check_index(run, index, "current_action_index")
+            if told.get("action_progress") is not None:
+                check_index(run, run.details["current_action_index"] if index is None else index, "action_progress")
+            if not run.over and (told.get("status") or told.get("action_progress")):
+                run.take_driver(EXTERNAL)
+            run.report(told, at, index=index)
+            save(tx, run, at)
+            return run.shown()
+
+        return self._store.write(intent)
+
+    def update(self, run_id: str, changes: Mapping[str, Any], *, strict: bool = False) -> Document:
+        """Sets what is given. Raises NotFound, Conflict."""
+        if changes.get("status") == "cancelled":
+            self._end_work(run_id, "cancelled")
+
+        def intent(tx: Tx) -> Document:
+            run, at = read_run(tx, run_id), moment()
+            word = changes.get("status")
+            run.check_move(word, strict=strict)
+            if run.over and word not in (None, run.word):
+                log.warning("run %s was %s and is set to %s from outside", run_id, run.word, word)
+            if word is not None and not run.over:
+                run.take_driver(EXTERNAL)
+            set_details(run, changes)
+            if changes.get("error") is not None:
+                run.fail_with(changes["error"])
+            if word is not None:
+                run.move(word, at)
+            for key, column in (("started_at", "started_at"), ("completed_at", "ended_at")):
+                if changes.get(key) is not None:
+                    run.set(**{column: aware(changes[key])})
+            save(tx, run, at)
+            return run.shown()
+
+        return self._store.write(intent)
+
+    def cancel(self, run_id: str, reason: str | None = None) -> Document:
+        """Ends a run and the work that is done for it. Raises NotFound, and Conflict if it is over otherwise."""
+        run = read_run(self._store, run_id)
+        if run.over and run.word != "cancelled":
+            raise Conflict(f"Run {run_id} is {run.word} already: it cannot be cancelled")
+        changes = {"status": "cancelled", **({"error": reason} if reason else {})}
+        return self.update(run_id, changes, strict=True)
+
+    def _end_work(self, run_id: str, reason: str) -> None:
+        run = read_run(self._store, run_id)
+        if run.details["driver"] == PLATFORM and not run.over:
+            self._platform.work.cancel_run(run_id, reason).result()
+
+    def delete(self, run_id: str) -> None:
+        """With its checkpoints and logs; what runs is ended. Raises NotFound."""
+        self._end_work(run_id, "deleted")
+
+        def intent(tx: Tx) -> bool:
+            run = read_run(tx, run_id)
+            if run.details["driver"] == PLATFORM and not run.over:  # taken up in between
+                return False
+            checkpoints.delete_of_run(tx, run_id)
+            tx.delete_run(run_id)
+            tx.append_event(run_id, None, DELETED, {})
+            return True
+
+        while not self._store.write(intent):
+            self._end_work(run_id, "deleted")

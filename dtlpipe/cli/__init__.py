@@ -13,6 +13,16 @@ import click
 
 #: Commands by name: where each is, and what it is for.
 COMMANDS = {
+    "completion": ("dtlpipe.cli.completion:completion", "What a shell needs to complete commands."),
+    "datasets": ("dtlpipe.cli.datasets:datasets", "List, make and delete datasets."),
+    "items": ("dtlpipe.cli.items:items", "List, upload and download items."),
+    "login": ("dtlpipe.cli.login:login", "Log in to a platform, and remember it."),
+    "logout": ("dtlpipe.cli.login:logout", "Forget the login."),
+    "pipelines": ("dtlpipe.cli.pipelines:pipelines", "List, show, install and run pipelines."),
+    "projects": ("dtlpipe.cli.projects:projects", "List, make and delete projects."),
+    "runs": ("dtlpipe.cli.runs:runs", "List, show, follow, cancel and repeat runs."),
+    "whoami": ("dtlpipe.cli.login:whoami", "Which platform is asked, and as whom."),
+    "serve": ("dtlpipe.cli.serve:serve", "Serve pipelines, and speak to where they are served."),
     "worker": ("dtlpipe.cli.worker:worker", "Run node code for a platform, on this machine."),
     "platform": ("dtlpipe.cli.platform:platform", "Run a platform on this machine."),
 }

@@ -1,4 +1,7 @@
-"""Items: files in a dataset. Upload, query, metadata, download."""
+"""Items: files in a dataset. Upload, query, metadata, download.
+
+Longer than 400 lines because each verb says what it takes, gives and raises.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from dtlpipe.model.struct import Struct
 from dtlpipe.resources.downloading import CHUNK, into_file, pull, target_of
 from dtlpipe.resources.entity import Entity, required
 from dtlpipe.resources.paths import remote_folder
+from dtlpipe.resources.progress import OnProgress, counted
 from dtlpipe.resources.settling import settled
 from dtlpipe.resources.uploading import Local, Part, plan, send
 from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, Op, Request, Response
@@ -219,14 +223,15 @@ class Items(Bound[Colour]):
         raise_on_error: bool = True,
         return_as_list: bool = False,
         workers: int = WORKERS,
+        on_progress: OnProgress | None = None,
     ) -> Op[Any]:
         """Uploads files, a few at a time.
 
         Args:
-            local_path: a file; a folder (which keeps its name); `folder/*` (which does not) or another pattern;
-                bytes or a file open for binary reading; or several of these.
+            local_path: a file; a folder (which keeps its name); `folder/*` (which does not) or another pattern; bytes
+                or a file open for binary reading; or several of these.
             remote_path: the folder in the dataset.
-            remote_name: another name for one file; needed for bytes. For several sources, as many names.
+            remote_name: another name for one file; needed for bytes. Several sources: as many names.
             file_types: only files with these endings, such as `['.png']`.
             overwrite: replaces an item that has the same path; otherwise it is kept and returned.
             item_metadata: for each item, such as `{'user': {'camera': 3}}`.
@@ -234,6 +239,7 @@ class Items(Bound[Colour]):
             raise_on_error: False gives the items that could be uploaded and logs each file that could not.
             return_as_list: a list even for one file.
             workers: files in flight at once.
+            on_progress: is called after each file, on any thread, with how many are done and how many there are.
 
         Returns:
             The item, for one file; else the list of items, in order.
@@ -253,7 +259,7 @@ class Items(Bound[Colour]):
         if single and raise_on_error:
             item = yield from next(operations)
             return [item] if return_as_list else item
-        results = yield Gather(operations, limit=workers)
+        results = yield Gather(counted(operations, len(parts), on_progress), limit=workers)
         items = settled("uploaded", [part.label for part in parts], results, raise_on_error=raise_on_error)
         return items[0] if single and items and not return_as_list else items
 
@@ -268,17 +274,19 @@ class Items(Bound[Colour]):
         to_items_folder: bool = True,
         raise_on_error: bool = True,
         workers: int = WORKERS,
+        on_progress: OnProgress | None = None,
     ) -> Op[builtins.list[str]]:
         """Downloads items into a folder, each at its own path, a few at a time.
 
         Args:
-            filters: which items; by default all of the dataset.
+            filters: which; by default all of the dataset.
             items: or these, as items or ids.
             local_path: the folder; by default one of the dataset's below `~/.dtlpipe`.
             overwrite: whether to fetch those whose file is there.
             to_items_folder: puts a folder `items` between the folder and the items' paths, as the field's SDK does.
             raise_on_error: False gives the files that could be downloaded and logs each item that could not.
             workers: items in flight at once.
+            on_progress: as of `upload`.
 
         Returns:
             The files' paths.
@@ -294,7 +302,7 @@ class Items(Bound[Colour]):
                 return str(target)
             return (yield from into_file(item, target))
 
-        results = yield Gather((fetch(item) for item in wanted), limit=workers)
+        results = yield Gather(counted(map(fetch, wanted), len(wanted), on_progress), limit=workers)
         return settled("downloaded", [item.filename for item in wanted], results, raise_on_error=raise_on_error)
 
     def _those(

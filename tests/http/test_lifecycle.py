@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -12,9 +14,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 import requests
 
+import dtlpipe.cli
 from dtlpipe.errors import ConfigurationError, Unavailable
 from mock_server.testing import LocalPlatform
 
@@ -61,28 +65,47 @@ class Started:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
+    """One for a test that ends it."""
     found = Started(tmp_path / "data")
     yield found
     found.close()
 
 
-def cli(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dtlpipe.cli", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """One for all tests that leave it as it is."""
+    found = Started(tmp_path_factory.mktemp("running") / "data")
+    yield found
+    found.close()
 
 
-def test_the_banner_says_where_it_is_and_how_to_expose_it(started):
-    assert requests.get(f"{started.url}/health", timeout=10).json()["status"] == "ok"
-    assert str(started.data) in started.banner
-    assert "this machine only" in started.banner
-    assert started.end() == 0
+@attrs.frozen
+class Done:
+    """What became of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def cli(*arguments: str) -> Done:
+    """The command, in this process, with nobody at the keyboard: another process would spend its time on imports."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        patch.setattr(sys, "stdin", io.StringIO())
+        dtlpipe.cli.main(list(arguments))
+    return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def test_the_banner_says_where_it_is_and_how_to_expose_it(running):
+    assert requests.get(f"{running.url}/health", timeout=10).json()["status"] == "ok"
+    assert str(running.data) in running.banner
+    assert "this machine only" in running.banner
 
 
 def test_exposing_is_explained_and_needs_a_password(tmp_path):
@@ -108,37 +131,36 @@ def test_an_exposed_platform_started_by_the_command_line_is_locked(tmp_path):
         platform.close()
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly(started, by):
-    assert started.end(by) == 0
-    assert not (started.data / "dtlpipe-platform.state").exists()
-
-
-def test_what_was_accepted_survives_a_stop_and_a_kill(tmp_path):
+def test_a_signal_ends_it_cleanly_and_what_was_accepted_is_there_at_the_next_start(tmp_path):
     made = []
-    for number, by in enumerate((signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)):
+    for number, by in enumerate((signal.SIGTERM, signal.SIGINT)):
         platform = Started(tmp_path / "data")
-        answer = requests.post(f"{platform.url}{API}/projects", data={"name": f"p{number}"}, timeout=10)
-        made.append(answer.json()["id"])
-        platform.end(by)
-    platform = Started(tmp_path / "data")
-    try:
         listed = requests.get(f"{platform.url}{API}/projects", timeout=10).json()
         assert [each["id"] for each in listed] == made
-    finally:
-        platform.close()
+        answer = requests.post(f"{platform.url}{API}/projects", data={"name": f"p{number}"}, timeout=10)
+        made.append(answer.json()["id"])
+        assert platform.end(by) == 0
+        assert not (platform.data / "dtlpipe-platform.state").exists()
 
 
-def test_a_folder_holds_one_platform_at_a_time(started):
-    second = cli("platform", "start", "--data", str(started.data), "--port", "0")
+def test_a_folder_holds_one_platform_at_a_time(running):
+    second = cli("platform", "start", "--data", str(running.data), "--port", "0")
     assert second.returncode == 1
     assert "in use" in second.stderr
-    assert requests.get(f"{started.url}/health", timeout=10).status_code == 200
+    assert requests.get(f"{running.url}/health", timeout=10).status_code == 200
 
 
-def test_a_taken_port_is_told_and_leaves_the_folder_free(started, tmp_path):
-    port = started.url.rsplit(":", 1)[1]
-    second = cli("platform", "start", "--data", str(tmp_path / "other"), "--port", port)
+def test_a_taken_port_is_told_and_leaves_the_folder_free(running, tmp_path):
+    port = running.url.rsplit(":", 1)[1]
+    command = ["platform", "start", "--data", str(tmp_path / "other"), "--port", port]
+    second = subprocess.run(
+        [sys.executable, "-m", "dtlpipe.cli", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert second.returncode == 1
     assert port in second.stderr
     with LocalPlatform(tmp_path / "other"):
@@ -155,23 +177,23 @@ def test_status_tells_by_its_exit_status(started):
     assert (stopped.returncode, "no platform is running" in stopped.stdout) == (3, True)
 
 
-def test_status_of_a_platform_that_hangs_is_its_own(started):
-    started.process.send_signal(signal.SIGSTOP)
+def test_status_of_a_platform_that_hangs_is_its_own(running):
+    running.process.send_signal(signal.SIGSTOP)
     try:
-        assert cli("platform", "status", "--data", str(started.data)).returncode == 4
+        assert cli("platform", "status", "--data", str(running.data)).returncode == 4
     finally:
-        started.process.send_signal(signal.SIGCONT)
-    assert cli("platform", "status", "--data", str(started.data)).returncode == 0
+        running.process.send_signal(signal.SIGCONT)
+    assert cli("platform", "status", "--data", str(running.data)).returncode == 0
 
 
-def test_env_prints_what_a_shell_can_read(started):
-    printed = cli("platform", "env", "--data", str(started.data)).stdout
+def test_env_prints_what_a_shell_can_read(running):
+    printed = cli("platform", "env", "--data", str(running.data)).stdout
     read = subprocess.run(["sh", "-c", f"{printed}\nenv"], capture_output=True, text=True, check=True).stdout
     variables = dict(line.split("=", 1) for line in read.splitlines() if "=" in line)
-    assert variables["DTLPIPE_URL"] == started.url
-    assert variables["INTERNAL_REQUESTS_URL"] == f"{started.url}/api/v1"
+    assert variables["DTLPIPE_URL"] == running.url
+    assert variables["INTERNAL_REQUESTS_URL"] == f"{running.url}/api/v1"
     assert variables["DTLPY_REFRESH_TOKEN_METHOD"] == "proxy"
-    assert variables["AGENT_PROXY_MAIN_PORT"] == started.url.rsplit(":", 1)[1]
+    assert variables["AGENT_PROXY_MAIN_PORT"] == running.url.rsplit(":", 1)[1]
     assert Path(variables["DATALOOP_PATH"]).is_dir()
 
 
@@ -181,13 +203,17 @@ def test_env_without_a_platform_prints_nothing_to_evaluate(tmp_path):
     assert "platform start" in printed.stderr
 
 
-def test_reset_is_refused_while_it_runs_and_deletes_everything_after(started):
-    requests.post(f"{started.url}{API}/projects", data={"name": "p"}, timeout=10)
-    refused = cli("platform", "reset", "--yes", "--data", str(started.data))
+def test_reset_is_refused_while_it_runs(running):
+    refused = cli("platform", "reset", "--yes", "--data", str(running.data))
     assert (refused.returncode, "in use" in refused.stderr) == (1, True)
-    started.end()
-    assert cli("platform", "reset", "--yes", "--data", str(started.data)).returncode == 0
-    assert not started.data.exists()
+    assert requests.get(f"{running.url}/health", timeout=10).status_code == 200
+
+
+def test_reset_deletes_everything(tmp_path):
+    with LocalPlatform(tmp_path / "data") as platform:
+        requests.post(f"{platform.url}{API}/projects", data={"name": "p"}, timeout=10)
+    assert cli("platform", "reset", "--yes", "--data", str(tmp_path / "data")).returncode == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_reset_of_a_folder_that_is_no_platforms_deletes_nothing(tmp_path):
@@ -205,9 +231,10 @@ def test_reset_asks_before_it_deletes(tmp_path):
     assert (tmp_path / "data").exists()
 
 
-def test_the_data_folder_may_come_from_the_environment(tmp_path):
+def test_the_data_folder_may_come_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("DTLPIPE_DATA", str(tmp_path))
     with LocalPlatform(tmp_path) as platform:
-        said = cli("platform", "status", "--json", env={"DTLPIPE_DATA": str(tmp_path)})
+        said = cli("platform", "status", "--json")
         assert json.loads(said.stdout)["url"] == platform.url
 
 

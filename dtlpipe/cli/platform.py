@@ -63,7 +63,8 @@ platform.add_command(doctor)
     callback=_without_password,
     help="postgresql://user@host/database instead of SQLite. [default: $DTLPIPE_STORE]",
 )
-@click.option("--standby", is_flag=True, help="Wait while another platform has the database.")
+@click.option("--standby", is_flag=True, help="Follow while another platform has the database, then take over.")
+@click.option("--advertise", metavar="URL", help="How other platforms on the database reach this one.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8400]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address exposes it: needs a password.")
 @click.option("--password-env", metavar="NAME", help="The variable that holds the password, for when it is exposed.")
@@ -73,11 +74,7 @@ platform.add_command(doctor)
 @click.option("--email", help="Who a call without a token acts as.")
 @click.option("--executor", metavar="WHERE", help="processes, or ray[://HOST:PORT].  [default: processes]")
 @click.option("--public-url", metavar="URL", help="How node code on other machines reaches it.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    help="Node processes at a time; 0: remote ones alone.  [default: one per core]",
-)
+@click.option("--workers", type=click.IntRange(min=0), help="Node processes here, at a time.  [default: one per core]")
 @click.option("--lease", type=click.FloatRange(min=0.05), metavar="SECONDS", help="Of remote workers.  [default: 30]")
 @click.option("--durability", type=click.Choice(["strict", "relaxed"]), help="What a power cut may cost.")
 @click.option("--max-upload", type=click.IntRange(min=1), metavar="MB", help="The largest upload.  [default: 5120]")
@@ -100,15 +97,20 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
         logs.configure(log_format, log_level)
 
         local = Local(_settings(**options))
-        local.open()  # a standby waits here, and a signal ends it as it ends any program
+        local.open()
         stop = _on_signals()
+        local.failed = stop.set
         local.start()
     try:
         click.echo(_banner(local.settings, local.url))
+        if local.role == "follower":
+            click.echo("It follows the platform that has the database, and takes over when that goes.")
         stop.wait()
         click.echo("stopping (once more to stop at once) ...")
     finally:
         local.stop()
+    if local.failure is not None:
+        raise click.ClickException(f"it could neither follow nor lead: {local.failure}")
     click.echo("stopped")
 
 

@@ -22,7 +22,6 @@ from dtlpipe.hosting.replies import Gone, Reply
 from dtlpipe.hosting.responses import Response, ResponseStream, whole
 from dtlpipe.hosting.signatures import Invalid, Signature, named_type
 from dtlpipe.hosting.wrappers import Home, made, own_methods
-from dtlpipe.hosting.yaml_pipelines import SUFFIXES, yaml_wrapper
 
 log = logging.getLogger("dtlpipe.hosting")
 
@@ -39,7 +38,12 @@ class Deployed:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.home = Home(name)
-        kind = yaml_wrapper(folder) if _is_yaml(folder) else load_class(name, folder)
+        if _is_yaml(folder):
+            from dtlpipe.hosting.yaml_pipelines import yaml_wrapper  # with the engine, which other wrappers do without
+
+            kind = yaml_wrapper(folder)
+        else:
+            kind = load_class(name, folder)
         self.own = own_methods(kind)
         try:
             self.wrapper = made(kind, self.home)
@@ -306,7 +310,7 @@ class Deployed:
 
 def _is_yaml(folder: Path) -> bool:
     files = [path for path in folder.iterdir() if path.is_file()]
-    return len(files) == 1 and files[0].suffix in SUFFIXES
+    return len(files) == 1 and files[0].suffix in (".yml", ".yaml")
 
 
 def _not_offered(reply: Reply, message: str) -> None:

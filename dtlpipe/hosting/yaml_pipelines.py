@@ -15,15 +15,13 @@ from dtlpipe.graph import Pipeline
 from dtlpipe.hosting.loading import LoadError
 from dtlpipe.integrations import yaml as yaml_reader
 
-SUFFIXES: Final = (".yml", ".yaml")
-
 _QUOTED: Final = re.compile(r"'([^']+)'")
 _LINE: Final = re.compile(r"\(line (\d+)")
 
 
 def yaml_wrapper(folder: Path) -> type:
     """A wrapper class for the one YAML file of this folder. Raises LoadError."""
-    path = next(each for each in folder.iterdir() if each.suffix in SUFFIXES)
+    path = next(each for each in folder.iterdir() if each.is_file())
     text = path.read_text(encoding="utf-8")
     document, pipeline = _read(text, path.name)
     inputs, outputs = document.get("inputs") or {}, document.get("outputs") or {}
@@ -84,15 +82,20 @@ def _suspect(message: str, text: str) -> str | None:
     return next((word for word in words if word in text), None)
 
 
-def _refused(message: str, word: str | None, text: str, file: str) -> LoadError:
+def _refused(message: str, word: str | None, text: str, file: str, *, declared: bool = False) -> LoadError:
+    """`word` is what stands in the line; with `declared`, it is a name below `inputs` or `outputs`."""
     told = _LINE.search(message)
-    line = (
-        int(told.group(1))
-        if told
-        else next(
-            (number for number, each in enumerate(text.splitlines(), 1) if word is not None and word in each), None
-        )
-    )
+    line = int(told.group(1)) if told else None
+    reached = not declared
+    for number, each in enumerate(text.splitlines(), 1):
+        reached = reached or each.startswith(("inputs:", "outputs:"))
+        if (
+            line is None
+            and word is not None
+            and reached
+            and (each.strip().startswith(word) if declared else word in each)
+        ):
+            line = number
     where = f" ({file}, line {line})" if line is not None else f" ({file})"
     return LoadError(f"Failed to load pipeline from YAML: {message}{where}", file=file, line=line)
 
@@ -110,10 +113,10 @@ def _targets(key: str, value: Any, text: str, file: str) -> list[tuple[str, str]
     for each in paths:
         component, dot, socket = each.partition(".") if isinstance(each, str) else ("", "", "")
         if not dot or not component or not socket:
-            raise _refused(f"'{key}' must name `component.socket`, not {each!r}", str(key), text, file)
+            raise _refused(f"'{key}' must name `component.socket`, not {each!r}", str(key), text, file, declared=True)
         found.append((component, socket))
     if not found:
-        raise _refused(f"'{key}' names no socket", str(key), text, file)
+        raise _refused(f"'{key}' names no socket", str(key), text, file, declared=True)
     return found
 
 
@@ -124,10 +127,18 @@ def _types(pipeline: Pipeline, targets: Mapping[str, list[tuple[str, str]]], tex
     for key, found in targets.items():
         for component, socket in found:
             if socket not in sockets.get(component, {}):
-                raise _refused(f"input '{key}' names '{component}.{socket}', which takes nothing", key, text, file)
+                raise _refused(
+                    f"input '{key}' names '{component}.{socket}', which takes nothing", key, text, file, declared=True
+                )
             if owners.setdefault((component, socket), key) != key:
                 owner = owners[component, socket]
-                raise _refused(f"'{component}.{socket}' is the target of both '{owner}' and '{key}'", key, text, file)
+                raise _refused(
+                    f"'{component}.{socket}' is the target of both '{owner}' and '{key}'",
+                    key,
+                    text,
+                    file,
+                    declared=True,
+                )
         component, socket = found[0]
         types[key] = sockets[component][socket].get("type", Any)
     return types

@@ -143,4 +143,6 @@ def in_directory(directory: Path) -> dict[str, dict[str, bytes] | Exception]:
 def imports(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Slow packages that the files mention, which are best imported before their process is forked."""
     text = b"\n".join(data for name, data in files.items() if name.endswith((".py", *YAML)))
-    return tuple(name for name in ("haystack", "hayhooks", "numpy", "openai") if name.encode() in text)
+    slow = [name for name in ("haystack", "hayhooks", "numpy", "openai") if name.encode() in text]
+    engine = ["dtlpipe.hosting.yaml_pipelines"] if any(name.endswith(YAML) for name in files) else []
+    return (*slow, *engine)

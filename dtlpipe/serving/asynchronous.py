@@ -1,0 +1,209 @@
+"""The asynchronous client of served pipelines. Its twin in `client` says the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dtlpipe.errors import DtlpipeError, PlatformException
+from dtlpipe.serving import messages
+from dtlpipe.serving.messages import BatchResult, Files
+from dtlpipe.transports import served
+
+
+class AsyncClient:
+    """Speaks to the pipelines that a platform serves. Close it, or use it in an `async with`.
+
+    Args:
+        url: the platform; `$DTLPIPE_URL`, else http://127.0.0.1:1416.
+        token: if it asks for one; `$DTLPIPE_TOKEN`.
+        timeout: seconds to wait for an answer's beginning and between its pieces; None waits for ever.
+        retries: further attempts where the first one did nothing: it found no connection, was told to come back
+            later, or only read.
+        connections: in the pool.
+
+    Raises PlatformException's classes for refusals, ConnectionFailed where nothing answers.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float | None = 300.0,
+        retries: int = 3,
+        connections: int = 64,
+    ) -> None:
+        self.url = messages.where(url)
+        self._retries = retries
+        self._http = served.connect_async(self.url, messages.headers(token), timeout, connections)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _send(self, method: str, path: str, *, safe: bool = False, **keywords: Any) -> Any:
+        """The answer. Raises for refusals."""
+        for attempt in range(self._retries + 1):
+            last = attempt == self._retries
+            refused: PlatformException | None = None
+            try:
+                answer = await self._http.request(method, path, **keywords)
+            except served.FAILED as error:
+                if last or not (safe or isinstance(error, served.UNSENT)):
+                    raise served.failed(self.url, error) from error
+            else:
+                if answer.status_code < 400:
+                    return answer
+                refused = messages.refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
+                if last or not (refused.retry_after is not None or (safe and answer.status_code in (502, 503, 504))):
+                    raise refused
+            await asyncio.sleep(messages.pause(attempt, refused))
+        raise AssertionError("the last attempt returns or raises")
+
+    # --- deployments --------------------------------------------------------------------------------------------------
+
+    async def status(self, name: str | None = None) -> dict[str, Any]:
+        """What is served, or how one pipeline is."""
+        path = "/status" if name is None else messages.path("status", name)
+        found: dict[str, Any] = (await self._send("GET", path, safe=True)).json()
+        return found
+
+    async def deploy_files(
+        self, name: str, files: Mapping[str, str] | str | Path, *, overwrite: bool = False, save_files: bool = True
+    ) -> dict[str, Any]:
+        """Deploy a wrapper: its folder, or its files as texts by name."""
+        texts = dict(files) if isinstance(files, Mapping) else messages.sources(files)
+        body = {"name": name, "files": texts, "overwrite": overwrite, "save_files": save_files}
+        found: dict[str, Any] = (await self._send("POST", "/deploy_files", json=body)).json()
+        return found
+
+    async def deploy_yaml(
+        self, name: str, source: str, *, overwrite: bool = False, description: str | None = None, save_file: bool = True
+    ) -> dict[str, Any]:
+        """Deploy a pipeline in YAML, given as its text."""
+        body = {
+            "name": name,
+            "source_code": source,
+            "overwrite": overwrite,
+            "description": description,
+            "save_file": save_file,
+        }
+        found: dict[str, Any] = (await self._send("POST", "/deploy-yaml", json=body)).json()
+        return found
+
+    async def undeploy(self, name: str) -> None:
+        """Serve it no more."""
+        await self._send("POST", messages.path("undeploy", name))
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        files: Files | None = None,
+        folder: str | Path | None = None,
+        **more: Any,
+    ) -> Any:
+        """What the pipeline returns: JSON values, the text of a stream, or the bytes of a file.
+
+        `files` and all files in `folder`, in their places, are sent with it.
+        """
+        with ExitStack() as stack:
+            body = messages.body({**(params or {}), **more}, messages.named(files, folder), stack)
+            answer = await self._send("POST", messages.path(name, "run"), **body)
+            return messages.answer(answer.headers.get("content-type", ""), answer.content)
+
+    async def stream(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> AsyncIterator[str]:
+        """The pieces of a pipeline that streams text, as they come."""
+        async with self._streamed(messages.path(name, "run"), {**(params or {}), **more}) as answer:
+            async for piece in answer.aiter_text():
+                yield piece
+
+    def _streamed(self, path: str, body: Mapping[str, Any]) -> Any:
+        return _Streamed(self._http.stream("POST", path, json=dict(body)), self.url)
+
+    async def run_batch(
+        self, name: str, batch: Iterable[Mapping[str, Any]], *, concurrency: int = 5
+    ) -> AsyncIterator[BatchResult]:
+        """Run a pipeline for each of the parameters; what each came to, in their order. Nothing is raised for one."""
+        places = asyncio.Semaphore(max(1, concurrency))
+
+        async def one(index: int, params: Mapping[str, Any]) -> BatchResult:
+            async with places:
+                try:
+                    return BatchResult(index, params, result=await self.run(name, params))
+                except DtlpipeError as error:
+                    return BatchResult(index, params, error=error)
+
+        tasks = [asyncio.ensure_future(one(index, params)) for index, params in enumerate(batch)]
+        try:
+            for task in tasks:
+                yield await task
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    # --- chatting -----------------------------------------------------------------------------------------------------
+
+    async def chat(self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any) -> dict[str, Any]:
+        """A completion, as OpenAI's protocol has it. `chat` is the messages, or the one thing that the user says."""
+        asked = {"model": model, "messages": _messages(chat), **body, "stream": False}
+        found: dict[str, Any] = (await self._send("POST", "/v1/chat/completions", json=asked)).json()
+        return found
+
+    async def chat_stream(
+        self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The chunks of a completion, as they come. Raises what the stream tells of."""
+        asked = {"model": model, "messages": _messages(chat), **body, "stream": True}
+        async with self._streamed("/v1/chat/completions", asked) as answer:
+            async for line in answer.aiter_lines():
+                found = messages.chunk(line)
+                if found is not None:
+                    yield found
+
+
+class _Streamed:
+    """An answer that is read as it comes; one that refuses is raised."""
+
+    def __init__(self, context: Any, url: str) -> None:
+        self._context, self._url = context, url
+
+    async def __aenter__(self) -> Any:
+        try:
+            answer = await self._context.__aenter__()
+        except served.FAILED as error:
+            raise served.failed(self._url, error) from error
+        if answer.status_code >= 400:
+            try:
+                raise messages.refusal(answer.status_code, await answer.aread())
+            finally:
+                await self._context.__aexit__(None, None, None)
+        return answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._context.__aexit__(kind, error, traceback)
+        if isinstance(error, served.FAILED):
+            raise served.failed(self._url, error) from error
+
+
+def _messages(chat: Iterable[Mapping[str, Any]] | str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": chat}] if isinstance(chat, str) else [dict(each) for each in chat]

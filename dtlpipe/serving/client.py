@@ -1,0 +1,201 @@
+"""The synchronous client of served pipelines. Its twin in `asynchronous` says the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dtlpipe.errors import DtlpipeError, PlatformException
+from dtlpipe.serving import messages
+from dtlpipe.serving.messages import BatchResult, Files
+from dtlpipe.transports import served
+
+
+class Client:
+    """Speaks to the pipelines that a platform serves. Close it, or use it in a `with`; safe from many threads.
+
+    Args:
+        url: the platform; `$DTLPIPE_URL`, else http://127.0.0.1:1416.
+        token: if it asks for one; `$DTLPIPE_TOKEN`.
+        timeout: seconds to wait for an answer's beginning and between its pieces; None waits for ever.
+        retries: further attempts where the first one did nothing: it found no connection, was told to come back
+            later, or only read.
+        connections: in the pool.
+
+    Raises PlatformException's classes for refusals, ConnectionFailed where nothing answers.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float | None = 300.0,
+        retries: int = 3,
+        connections: int = 64,
+    ) -> None:
+        self.url = messages.where(url)
+        self._retries = retries
+        self._http = served.connect(self.url, messages.headers(token), timeout, connections)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, method: str, path: str, *, safe: bool = False, **keywords: Any) -> Any:
+        """The answer. Raises for refusals."""
+        for attempt in range(self._retries + 1):
+            last = attempt == self._retries
+            refused: PlatformException | None = None
+            try:
+                answer = self._http.request(method, path, **keywords)
+            except served.FAILED as error:
+                if last or not (safe or isinstance(error, served.UNSENT)):
+                    raise served.failed(self.url, error) from error
+            else:
+                if answer.status_code < 400:
+                    return answer
+                refused = messages.refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
+                if last or not (refused.retry_after is not None or (safe and answer.status_code in (502, 503, 504))):
+                    raise refused
+            time.sleep(messages.pause(attempt, refused))
+        raise AssertionError("the last attempt returns or raises")
+
+    # --- deployments --------------------------------------------------------------------------------------------------
+
+    def status(self, name: str | None = None) -> dict[str, Any]:
+        """What is served, or how one pipeline is."""
+        path = "/status" if name is None else messages.path("status", name)
+        found: dict[str, Any] = self._send("GET", path, safe=True).json()
+        return found
+
+    def deploy_files(
+        self, name: str, files: Mapping[str, str] | str | Path, *, overwrite: bool = False, save_files: bool = True
+    ) -> dict[str, Any]:
+        """Deploy a wrapper: its folder, or its files as texts by name."""
+        texts = dict(files) if isinstance(files, Mapping) else messages.sources(files)
+        body = {"name": name, "files": texts, "overwrite": overwrite, "save_files": save_files}
+        found: dict[str, Any] = self._send("POST", "/deploy_files", json=body).json()
+        return found
+
+    def deploy_yaml(
+        self, name: str, source: str, *, overwrite: bool = False, description: str | None = None, save_file: bool = True
+    ) -> dict[str, Any]:
+        """Deploy a pipeline in YAML, given as its text."""
+        body = {
+            "name": name,
+            "source_code": source,
+            "overwrite": overwrite,
+            "description": description,
+            "save_file": save_file,
+        }
+        found: dict[str, Any] = self._send("POST", "/deploy-yaml", json=body).json()
+        return found
+
+    def undeploy(self, name: str) -> None:
+        """Serve it no more."""
+        self._send("POST", messages.path("undeploy", name))
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        files: Files | None = None,
+        folder: str | Path | None = None,
+        **more: Any,
+    ) -> Any:
+        """What the pipeline returns: JSON values, the text of a stream, or the bytes of a file.
+
+        `files` and all files in `folder`, in their places, are sent with it.
+        """
+        with ExitStack() as stack:
+            body = messages.body({**(params or {}), **more}, messages.named(files, folder), stack)
+            answer = self._send("POST", messages.path(name, "run"), **body)
+            return messages.answer(answer.headers.get("content-type", ""), answer.content)
+
+    def stream(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Iterator[str]:
+        """The pieces of a pipeline that streams text, as they come."""
+        with self._streamed(messages.path(name, "run"), {**(params or {}), **more}) as answer:
+            yield from answer.iter_text()
+
+    def _streamed(self, path: str, body: Mapping[str, Any]) -> Any:
+        return _Streamed(self._http.stream("POST", path, json=dict(body)), self.url)
+
+    def run_batch(
+        self, name: str, batch: Iterable[Mapping[str, Any]], *, concurrency: int = 5
+    ) -> Iterator[BatchResult]:
+        """Run a pipeline for each of the parameters; what each came to, in their order. Nothing is raised for one."""
+
+        def one(numbered: tuple[int, Mapping[str, Any]]) -> BatchResult:
+            index, params = numbered
+            try:
+                return BatchResult(index, params, result=self.run(name, params))
+            except DtlpipeError as error:
+                return BatchResult(index, params, error=error)
+
+        with ThreadPoolExecutor(max(1, concurrency), thread_name_prefix="batch") as pool:
+            yield from pool.map(one, enumerate(batch))
+
+    # --- chatting -----------------------------------------------------------------------------------------------------
+
+    def chat(self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any) -> dict[str, Any]:
+        """A completion, as OpenAI's protocol has it. `chat` is the messages, or the one thing that the user says."""
+        asked = {"model": model, "messages": _messages(chat), **body, "stream": False}
+        found: dict[str, Any] = self._send("POST", "/v1/chat/completions", json=asked).json()
+        return found
+
+    def chat_stream(self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any) -> Iterator[dict[str, Any]]:
+        """The chunks of a completion, as they come. Raises what the stream tells of."""
+        asked = {"model": model, "messages": _messages(chat), **body, "stream": True}
+        with self._streamed("/v1/chat/completions", asked) as answer:
+            for line in answer.iter_lines():
+                found = messages.chunk(line)
+                if found is not None:
+                    yield found
+
+
+class _Streamed:
+    """An answer that is read as it comes; one that refuses is raised."""
+
+    def __init__(self, context: Any, url: str) -> None:
+        self._context, self._url = context, url
+
+    def __enter__(self) -> Any:
+        try:
+            answer = self._context.__enter__()
+        except served.FAILED as error:
+            raise served.failed(self._url, error) from error
+        if answer.status_code >= 400:
+            try:
+                raise messages.refusal(answer.status_code, answer.read())
+            finally:
+                self._context.__exit__(None, None, None)
+        return answer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.__exit__(kind, error, traceback)
+        if isinstance(error, served.FAILED):
+            raise served.failed(self._url, error) from error
+
+
+def _messages(chat: Iterable[Mapping[str, Any]] | str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": chat}] if isinstance(chat, str) else [dict(each) for each in chat]

@@ -1,0 +1,163 @@
+"""Deploying over HTTP and from a folder: what is refused, what is rolled back, what survives."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mock_server.testing import LocalPlatform
+from tests.serving.conftest import PIPELINES, Http
+
+Files = Callable[..., dict[str, str]]
+BEGIN = "from hayhooks import BasePipelineWrapper\n\nclass PipelineWrapper(BasePipelineWrapper):\n"
+
+
+def deploy(http: Http, name: str, files: dict[str, str], **more: Any) -> Any:
+    return http.post("/deploy_files", json={"name": name, "files": files, **more})
+
+
+def test_what_is_deployed_runs_and_what_is_undeployed_does_not(http: Http, wrapper: Files):
+    done = deploy(http, "twice", wrapper("return text * 2"))
+    assert (done.status_code, done.json()) == (200, {"name": "twice", "success": True, "endpoint": "/twice/run"})
+    assert http.post("/twice/run", json={"text": "ab"}).json() == {"result": "abab"}
+    assert "twice" in http.get("/status").json()["pipelines"]
+    assert http.get("/status/twice").json()["pipeline"] == "twice"
+    assert http.post("/undeploy/twice").json() == {"success": True, "name": "twice"}
+    assert http.post("/twice/run", json={"text": "ab"}).status_code == 404
+    assert http.get("/status/twice").json() == {"detail": "Pipeline 'twice' not found"}
+    assert http.post("/undeploy/twice").status_code == 404
+
+
+def test_a_name_is_taken_until_it_is_overwritten(http: Http, wrapper: Files):
+    assert deploy(http, "taken", wrapper("return 'one'")).status_code == 200
+    assert deploy(http, "taken", wrapper("return 'two'")).status_code == 409
+    assert http.post("/taken/run", json={}).json() == {"result": "one"}
+    assert deploy(http, "taken", wrapper("return 'two'"), overwrite=True).status_code == 200
+    assert http.post("/taken/run", json={}).json() == {"result": "two"}
+
+
+def test_a_replacement_that_does_not_load_leaves_the_old_one(http: Http, wrapper: Files):
+    assert deploy(http, "kept", wrapper("return 'old'")).status_code == 200
+    refused = deploy(http, "kept", {"pipeline_wrapper.py": "def broken(:\n"}, overwrite=True)
+    assert refused.status_code == 422
+    assert http.post("/kept/run", json={}).json() == {"result": "old"}
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "line"),
+    [
+        ("import nothing_such\n", "nothing_such", 1),
+        ("x = (\n", "SyntaxError", 1),
+        ("x = 1\n", "PipelineWrapper", None),
+        (
+            BEGIN + "    def setup(self):\n        1 / 0\n    def run_api(self) -> int: ...\n",
+            "ZeroDivisionError",
+            5,
+        ),
+        (
+            BEGIN + "    def setup(self): ...\n    def run_api(self): ...\n",
+            "missing a return type",
+            None,
+        ),
+        (
+            BEGIN + "    def setup(self): ...\n",
+            "run method",
+            None,
+        ),
+        ("import os\nos._exit(3)\n", "status 3", None),
+    ],
+)
+def test_a_wrapper_that_does_not_load_is_refused_with_file_line_and_reason(
+    http: Http, source: str, said: str, line: int | None
+):
+    found = deploy(http, "refused", {"pipeline_wrapper.py": source})
+    assert found.status_code == 422
+    assert said in found.json()["detail"]
+    assert found.json()["line"] == line
+    assert "refused" not in http.get("/status").json()["pipelines"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b", "C:x", "status", "v1", "Api", "a b", "x" * 200])
+def test_a_name_that_cannot_stand_in_a_path_is_refused(http: Http, wrapper: Files, name: str):
+    found = deploy(http, name, wrapper("return ''"))
+    assert found.status_code == 422
+    assert found.json()["detail"][0]["loc"] == ["body", "name"]
+
+
+@pytest.mark.parametrize("path", ["../out.py", "/etc/out.py", "a/../../out.py", "a//b.py", "C:\\out.py", "", "a\\b.py"])
+def test_a_file_that_leads_out_of_its_folder_is_refused(http: Http, wrapper: Files, path: str):
+    found = deploy(http, "escape", {**wrapper("return ''"), path: "x"})
+    assert found.status_code == 422
+    assert found.json()["detail"][0]["loc"] == ["body", "files"]
+
+
+def test_files_without_a_wrapper_are_refused(http: Http):
+    found = deploy(http, "nothing", {"other.py": "x = 1"})
+    assert found.status_code == 422
+    assert "pipeline_wrapper.py" in found.json()["detail"][0]["msg"]
+
+
+# --- YAML -------------------------------------------------------------------------------------------------------------
+
+GREETING = (PIPELINES / "greeting.yml").read_text()
+
+
+def test_a_yaml_pipeline_is_deployed_and_described(http: Http):
+    body = {"name": "greet", "source_code": GREETING, "description": "Greets."}
+    assert http.post("/deploy-yaml", json=body).json()["endpoint"] == "/greet/run"
+    assert http.post("/deploy-yaml", json=body).status_code == 409
+    assert http.get("/status/greet").json()["deployment"]["description"] == "Greets."
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "line"),
+    [
+        (("inputs:\n  name: prompt.name\noutputs:\n  greeting: prompt.prompt\n", ""), "at least one of", None),
+        (("haystack.components.builders.prompt_builder.PromptBuilder", "os.system"), "'os'", 3),
+        (("prompt.name", "prompt.nobody"), "prompt.nobody", 8),
+        (("connections: []", "connections: [}"), "line", 6),
+        (("prompt.name", "name"), "component.socket", 8),
+    ],
+)
+def test_broken_yaml_is_refused_with_line_and_reason(http: Http, change: tuple[str, str], said: str, line: int | None):
+    found = http.post("/deploy-yaml", json={"name": "bad", "source_code": GREETING.replace(*change)})
+    assert found.status_code == 422, found.text
+    assert said in found.json()["detail"]
+    assert found.json()["line"] == line
+
+
+# --- folders and restarts ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_served_and_what_is_broken_in_it_is_told(http: Http):
+    assert http.post("/broken/run", json={}).status_code == 422
+    status = http.get("/status").json()
+    assert status["status"] == "Degraded"
+    broken = next(each for each in status["deployments"] if each["name"] == "broken")
+    assert broken["state"] == "Degraded"
+    assert (broken["error"]["file"], broken["error"]["line"]) == ("pipeline_wrapper.py", 1)
+    assert "no_such_module" in broken["error"]["message"]
+
+
+def test_deployments_survive_a_restart_and_undeploying_leaves_a_users_folder(tmp_path: Path, wrapper: Files):
+    folder = tmp_path / "pipelines"
+    shutil.copytree(PIPELINES / "shout", folder / "shout")
+    with LocalPlatform(tmp_path / "data", durability="relaxed", pipelines_dir=folder) as platform:
+        with Http(platform.url) as http:
+            assert deploy(http, "stays", wrapper("return 'here'")).status_code == 200
+            assert deploy(http, "goes", wrapper("return 'here'"), save_files=False).status_code == 200
+            assert http.post("/shout/run", json={"text": "a"}).json() == {"result": "A"}
+            assert http.post("/undeploy/shout").status_code == 200
+        assert (folder / "shout" / "pipeline_wrapper.py").exists()
+        platform.restart()
+        with Http(platform.url) as http:
+            assert http.get("/status").json()["pipelines"] == ["stays"]
+            assert http.post("/stays/run", json={}).json() == {"result": "here"}
+        (folder / "shout" / "words.py").write_text("changed = True\n")
+        platform.restart()
+        with Http(platform.url) as http:
+            assert http.get("/status").json()["pipelines"] == ["shout", "stays"]

@@ -26,7 +26,10 @@ class PipelineExecutionNode(Struct):
 
 @attrs.define(slots=False, kw_only=True)
 class PipelineExecution(Struct):
-    """One pass through a pipeline; `executions` maps node ids to that node's (partial) executions, oldest first."""
+    """One pass through a pipeline; `executions` maps node ids to that node's (partial) executions, oldest first.
+
+    `timeout` is in seconds. Runs of other platforms have no `priority`, and are never `paused`.
+    """
 
     id: str = field("")
     pipeline_id: str = field("")
@@ -35,6 +38,10 @@ class PipelineExecution(Struct):
     creator: str | None = field(None)
     trigger_id: str | None = field(None)
     max_attempts: int | None = field(None)
+    priority: int | None = field(None)
+    paused: bool | None = field(None)
+    timeout: float | None = field(None)
+    deadline_at: datetime | None = field(None)
     nodes: list[PipelineExecutionNode] = field(factory=list)
     executions: dict[str, list[dict[str, Any]]] = field(factory=dict)
     transition_errors: list[dict[str, Any]] | None = field(None)

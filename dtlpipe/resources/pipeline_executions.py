@@ -247,6 +247,18 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
         return self._absorb(response.json())
 
     @operation
+    def pause(self) -> Op[PipelineExecution[Colour]]:
+        """Has nothing of it started any more; what runs goes on. Raises PipelineConflict if it is over."""
+        response = yield from acting(Request("POST", f"{self._address()}/pause", idempotent=True))
+        return self._absorb(response.json())
+
+    @operation
+    def resume(self) -> Op[PipelineExecution[Colour]]:
+        """Has it go on after `pause()`. Raises PipelineConflict if it is over."""
+        response = yield from acting(Request("POST", f"{self._address()}/resume", idempotent=True))
+        return self._absorb(response.json())
+
+    @operation
     def rerun(
         self,
         method: CycleRerunMethod | str | None = None,
@@ -334,13 +346,22 @@ class PipelineExecutions(Bound[Colour]):
         execution_input: Inputs | None = None,
         node_id: str | None = None,
         test_mode: bool | None = None,  # noqa: FBT001 - the field's own signature
+        *,
+        priority: int | None = None,
+        run_timeout: float | None = None,
     ) -> Op[PipelineExecution[Colour]]:
         """Begins a run, as `pipeline.execute()`.
 
         Raises:
             PipelineError: the platform refuses: it is also a BadRequest or a NotFound, and names node and port.
         """
-        options = {"input": input_data(execution_input), "nodeId": node_id, "testMode": test_mode}
+        options = {
+            "input": input_data(execution_input),
+            "nodeId": node_id,
+            "testMode": test_mode,
+            "priority": priority,
+            "timeout": run_timeout,
+        }
         said = {key: value for key, value in options.items() if value is not None}
         address = f"/pipelines/{quote(self._pipeline_id(pipeline_id), safe='')}/execute"
         response: Response = yield from acting(Request("POST", address, json={"pipeline": said}, once=True))
@@ -354,6 +375,9 @@ class PipelineExecutions(Bound[Colour]):
         execution_inputs: Inputs | None = None,
         wait: bool = True,  # noqa: FBT001, FBT002 - the field's own signature
         node_id: str | None = None,
+        *,
+        priority: int | None = None,
+        run_timeout: float | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Begins a run for each item of a query, as `pipeline.execute_batch()`.
 
@@ -365,8 +389,8 @@ class PipelineExecutions(Bound[Colour]):
 
         wanted = self._pipeline_id(pipeline_id)
         body: dict[str, Any] = {"batch": {"query": batch_query(filters), "args": input_data(execution_inputs) or {}}}
-        if node_id is not None:
-            body["nodeId"] = node_id
+        more = {"nodeId": node_id, "priority": priority, "timeout": run_timeout}
+        body |= {key: value for key, value in more.items() if value is not None}
         address = f"/pipelines/{quote(wanted, safe='')}/execute"
         response: Response = yield from acting(Request("POST", address, json=body, once=True))
         batch = BatchRun.begun(response.json(), session=self._session, pipeline_id=wanted, pipeline=self.pipeline)

@@ -182,19 +182,28 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
 
     @operation
     def execute(
-        self, execution_input: Inputs | None = None, node_id: str | None = None
+        self,
+        execution_input: Inputs | None = None,
+        node_id: str | None = None,
+        *,
+        priority: int | None = None,
+        run_timeout: float | None = None,
     ) -> Op[PipelineExecution[Colour]]:
         """Begins a run. It is accepted when this returns, and goes on by itself: `execution.wait()`.
 
         Args:
             execution_input: values by parameter name, `{'item': item}`, or `FunctionIO`s; entities go as their ids.
             node_id: where to start; by default at the root.
+            priority: of what waits, the highest goes first; 0 by default.
+            run_timeout: seconds after which the run has failed, whatever it is at; by default, the pipeline's
+                `settings['runTimeout']`, if it has one.
 
         Raises:
             PipelineError: the platform refuses: the pipeline is not installed, an input is of the wrong type, ...
         """
         runs = self.pipeline_executions
-        return (yield from runs.create.op(runs, self.id, execution_input, node_id))
+        begun = runs.create.op(runs, self.id, execution_input, node_id, priority=priority, run_timeout=run_timeout)
+        return (yield from begun)
 
     @operation
     def test(self, execution_input: Inputs | None = None) -> Op[PipelineExecution[Colour]]:
@@ -209,6 +218,9 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         execution_inputs: Inputs | None = None,
         wait: bool = True,  # noqa: FBT001, FBT002 - the field's own signature
         node_id: str | None = None,
+        *,
+        priority: int | None = None,
+        run_timeout: float | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Begins a run for each item of a query.
 
@@ -217,13 +229,17 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
             execution_inputs: further inputs, the same for all.
             wait: until all runs are accepted; `batch.wait()` waits until they are over.
             node_id: where to start; by default at the root.
+            priority: of each of the runs, as for `execute`.
+            run_timeout: of each of the runs, as for `execute`.
 
         Raises:
             BadRequest: without filters.
             PipelineError: the platform refuses.
         """
         runs = self.pipeline_executions
-        return (yield from runs.create_batch.op(runs, self.id, filters, execution_inputs, wait, node_id))
+        more = (filters, execution_inputs, wait, node_id)
+        begun = runs.create_batch.op(runs, self.id, *more, priority=priority, run_timeout=run_timeout)
+        return (yield from begun)
 
 
 def _merged(known: PipelineNode | None, told: PipelineNode) -> PipelineNode:

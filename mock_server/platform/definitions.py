@@ -19,6 +19,7 @@ from dtlpipe.errors import BadRequest
 from dtlpipe.graph import order
 from dtlpipe.model.pipeline import Pipeline
 from dtlpipe.model.struct import partial
+from mock_server.platform.policy_rules import settings_errors
 from mock_server.store.base import Document
 
 #: Keys that a client may send and that change nothing: they are the platform's.
@@ -103,6 +104,7 @@ def shape_errors(body: Any) -> list[FieldError]:
         nodes, starts = body.get("nodes"), body.get("startNodes")
         errors += _misplaced(nodes) if isinstance(nodes, list) else ()
         errors += _misnamed(starts) if isinstance(starts, list) else ()
+        errors += settings_errors(body)
     return errors or type_errors(Pipeline, body)
 
 

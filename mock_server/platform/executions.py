@@ -1,4 +1,7 @@
-"""Executions: one run of a function each, a node's in some run or a call of a service."""
+"""Executions: one run of a function each, a node's in some run or a call of a service.
+
+Longer than 400 lines because all that is done with a call shares what is checked of it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from mock_server.platform.execution_views import execution
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
+from mock_server.platform.wanted import Wanted
 from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import normalised
 from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Reads, Tx
@@ -47,6 +51,7 @@ class Executions:
         inputs: Mapping[str, Any] | None = None,
         function_name: str | None = None,
         project_id: str | None = None,
+        priority: int = 0,
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
@@ -59,8 +64,9 @@ class Executions:
         if project_id is not None:
             require(self._platform.store, Kind.PROJECT, project_id)
         given = checked(self._platform.store, _ports(function), inputs, f"service {service['name']!r}")
-        row = _row(service, function["name"], given, project_id, creator)
-        request = idempotency(idempotency_key, creator, [service_id, function["name"], given], {"id": row.id})
+        row = _row(service, function["name"], given, project_id, creator, priority=priority)
+        content = [service_id, function["name"], given, *Wanted(priority).content()]
+        request = idempotency(idempotency_key, creator, content, {"id": row.id})
         check = partial(_check_takes_calls, service_id)
         earlier = self._platform.submit(Submission(calls=(row,), idempotency=request, check=check))
         return self.get((earlier or {"id": row.id})["id"])
@@ -72,6 +78,7 @@ class Executions:
         query: Mapping[str, Any],
         args: Mapping[str, Any] | None = None,
         function_name: str | None = None,
+        priority: int = 0,
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
@@ -85,8 +92,9 @@ class Executions:
         command = self._platform.commands.made(
             "serviceExecuteBatch", creator, {"serviceId": service_id, "inputs": inputs}
         )
-        rows = tuple(_row(service, function["name"], given, None, creator, batch_id=command["id"]) for given in inputs)
-        content = [service_id, function["name"], dict(query), rest]
+        name, batch = function["name"], command["id"]
+        rows = tuple(_row(service, name, given, None, creator, batch_id=batch, priority=priority) for given in inputs)
+        content = [service_id, name, dict(query), rest, *Wanted(priority).content()]
         request = idempotency(idempotency_key, creator, content, {"id": command["id"]})
         check = partial(_check_takes_calls, service_id)
         earlier = self._platform.submit(Submission(calls=rows, command=command, idempotency=request, check=check))
@@ -380,6 +388,7 @@ def _row(
     creator: str,
     *,
     batch_id: str | None = None,
+    priority: int = 0,
 ) -> ExecutionRow:
     now = times.now()
     return ExecutionRow(
@@ -395,4 +404,5 @@ def _row(
         max_attempts=service_settings(service)[2],
         input=inputs,
         batch_id=batch_id,
+        priority=priority,
     )

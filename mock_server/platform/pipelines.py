@@ -283,6 +283,7 @@ class Pipelines:
                 if wanted["status"] == INSTALLED:
                     pipeline = revise(tx, pipeline)
                 tx.put(Kind.PIPELINE, pipeline)
+                self._platform.pipeline_changed(tx, pipeline)
                 if installing:
                     self._platform.firing.release(tx, pipeline)
                 return pipeline

@@ -6,6 +6,7 @@ A surface under `api/` calls these verbs and nothing below them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
@@ -58,6 +59,13 @@ class Scheduler(Protocol):
         """Begins a run whose row is there and waits, in a change that is `guarded`. Raises BadRequest if it cannot."""
 
     def cancel_run(self, run_id: str, reason: str) -> Future[bool]: ...
+
+    def pause_run(self, run_id: str, *, paused: bool) -> Future[bool]: ...
+
+    def regulate(self, tx: Tx, pipeline: Mapping[str, Any]) -> None:
+        """Takes over what a pipeline says of its runs, in a change that is `guarded`."""
+
+    def service_changed(self, service_id: str) -> None: ...
 
     def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]: ...
 
@@ -140,6 +148,16 @@ class Platform:
     def write(self, intent: Callable[[Tx], T]) -> T:
         """As the store's, for a change that triggers may listen to."""
         return self.store.write(intent if self.scheduler is None else self.scheduler.guarded(intent))
+
+    def pipeline_changed(self, tx: Tx, pipeline: Mapping[str, Any]) -> None:
+        """Has the worker, if there is one, go by what the pipeline says from now on; within its change."""
+        if self.scheduler is not None:
+            self.scheduler.regulate(tx, pipeline)
+
+    def service_changed(self, tx: Tx, service_id: str) -> None:
+        """As `pipeline_changed`, for calls of a service that are yet to come."""
+        if self.scheduler is not None:
+            tx.after_commit(partial(self.scheduler.service_changed, service_id))
 
     def submit(self, submission: Submission) -> dict[str, Any] | None:
         """Begins work and returns once it is on disk; gives the earlier answer to a request that is a repetition."""

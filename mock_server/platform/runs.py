@@ -17,7 +17,9 @@ from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
 from mock_server.platform.pipelines import INSTALLED, refuse_idle
+from mock_server.platform.wanted import ANY, Wanted
 from mock_server.runners.entities import normalised
+from mock_server.runners.policies import RunTerms
 from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
@@ -43,6 +45,7 @@ class Runs:
         inputs: Mapping[str, Any] | None = None,
         node_id: str | None = None,
         test_mode: bool = False,
+        wanted: Wanted = ANY,
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
@@ -53,8 +56,8 @@ class Runs:
         """
         revision, node = self._ready(pipeline_id, node_id, test_mode=test_mode)
         given = checked(self._platform.store, _ports(node), inputs, f"node {node['name']!r}")
-        row = self._row(revision, creator, given, node_id, test_mode=test_mode)
-        fingerprint = [pipeline_id, node_id, given, test_mode]
+        row = self._row(revision, creator, given, node_id, self._told(wanted), test_mode=test_mode)
+        fingerprint = [pipeline_id, node_id, given, test_mode, *wanted.content()]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
         check = partial(_check_takes_runs, pipeline_id, test_mode)
         earlier = self._platform.submit(Submission(runs=(row,), idempotency=request, check=check))
@@ -67,6 +70,7 @@ class Runs:
         query: Mapping[str, Any],
         args: Mapping[str, Any] | None = None,
         node_id: str | None = None,
+        wanted: Wanted = ANY,
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
@@ -81,10 +85,12 @@ class Runs:
             creator,
             {"pipelineId": pipeline_id, "inputs": [{port: normalised("Item", item["id"]), **rest} for item in items]},
         )
+        told = self._told(wanted)
         rows = tuple(
-            self._row(revision, creator, given, node_id, batch_id=command["id"]) for given in command["spec"]["inputs"]
+            self._row(revision, creator, given, node_id, told, batch_id=command["id"])
+            for given in command["spec"]["inputs"]
         )
-        fingerprint = [pipeline_id, node_id, dict(query), rest]
+        fingerprint = [pipeline_id, node_id, dict(query), rest, *wanted.content()]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": command["id"]})
         check = partial(_check_takes_runs, pipeline_id, False)
         earlier = self._platform.submit(Submission(runs=rows, command=command, idempotency=request, check=check))
@@ -109,12 +115,21 @@ class Runs:
             )
         return revision, nodes[start]
 
+    def _told(self, wanted: Wanted) -> Wanted:
+        """What is wanted, with the run whose node asks for it, if one does."""
+        if wanted.parent is None:
+            return wanted
+        parent = self._platform.store.get_execution(wanted.parent)
+        known = parent is not None and not lifecycle.is_final(parent.status)
+        return wanted.of_run(parent.run_id if parent is not None and known else None)
+
     def _row(
         self,
         revision: Document,
         creator: str,
         inputs: dict[str, Any],
         node_id: str | None,
+        wanted: Wanted,
         *,
         test_mode: bool = False,
         batch_id: str | None = None,
@@ -133,6 +148,8 @@ class Runs:
             start_node=node_id,
             test_mode=test_mode,
             inputs=inputs,
+            priority=wanted.priority,
+            extra=wanted.terms().within(None),
         )
 
     # --- looking ------------------------------------------------------------------------------------------------------
@@ -180,6 +197,13 @@ class Runs:
         """Ends a run and the node code that runs for it. Raises Conflict if it was over already."""
         self._find(pipeline_id, run_id)
         if not self._platform.work.cancel_run(run_id, f"terminated by {creator}").result():
+            raise Conflict(f"execution {run_id!r} is over already")
+        return self.get(pipeline_id, run_id)
+
+    def pause(self, pipeline_id: str, run_id: str, *, paused: bool = True) -> Document:
+        """Starts nothing of a run any more, or again; what runs goes on. Raises Conflict if the run is over."""
+        self._find(pipeline_id, run_id)
+        if not self._platform.work.pause_run(run_id, paused=paused).result():
             raise Conflict(f"execution {run_id!r} is over already")
         return self.get(pipeline_id, run_id)
 
@@ -278,6 +302,7 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
 
     A run that is to begin again shows the executions that it has, and no end.
     """
+    terms = RunTerms.of(row.extra)
     ended_at, error = (None, None) if row.status == lifecycle.RERUN else (row.ended_at, row.error)
     by_node: dict[str, list[ExecutionRow]] = defaultdict(list)
     for each in executions:
@@ -320,6 +345,11 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
         "startNodeId": row.start_node,
         "batchId": row.batch_id,
         "testMode": row.test_mode,
+        "priority": row.priority,
+        "paused": row.paused,
+        "timeout": terms.timeout,
+        "deadlineAt": times.to_wire(terms.deadline_at) if terms.deadline_at else None,
+        "parentExecutionId": terms.parent_execution,
         "error": error,
         "transitionErrors": row.transition_errors or [],
         "url": f"{base}/pipelines/{row.pipeline_id}/executions/{row.id}",

@@ -10,6 +10,7 @@ from typing import Any
 
 from dtlpipe.model.service import Service
 from mock_server.platform.definitions import FieldError, type_errors
+from mock_server.platform.policy_rules import Least, found_at, number_errors, policy_errors
 from mock_server.store.base import Document
 
 #: Keys of a `serviceConfig` that its service takes over as they are.
@@ -17,6 +18,8 @@ TAKEN_OVER = (
     "executionTimeout",
     "drainTime",
     "maxAttempts",
+    "retryPolicy",
+    "limits",
     "onReset",
     "runExecutionAsProcess",
     "initParams",
@@ -29,7 +32,7 @@ ON_RESET = ("failed", "rerun")
 MIB = 1 << 20
 
 #: Whole numbers, and those of them that are seconds or the like.
-_LEAST: tuple[tuple[tuple[str, ...], float, bool], ...] = (
+_LEAST: tuple[Least, ...] = (
     (("executionTimeout",), 0.001, False),
     (("drainTime",), 0, False),
     (("maxAttempts",), 1, True),
@@ -49,15 +52,9 @@ def config_errors(config: Any) -> list[FieldError]:
     errors = type_errors(Service, config)
     if errors:
         return errors
-    for path, least, whole in _LEAST:
-        value = _at(config, path)
-        if value is None:
-            continue
-        right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not right or value < least:
-            kind = "a whole number" if whole else "a number"
-            errors.append({"path": list(path), "message": f"{kind} from {least:g} up is wanted, not {value!r}"})
-    labels = _at(config, ("runtime", "labels"))
+    errors += number_errors(config, _LEAST)
+    errors += policy_errors(config)
+    labels = found_at(config, ("runtime", "labels"))
     if labels is not None and not (isinstance(labels, list) and all(_is_label(each) for each in labels)):
         errors.append({"path": ["runtime", "labels"], "message": "a list of labels is wanted, such as ['gpu']"})
     if config.get("onReset") not in (None, *ON_RESET):
@@ -67,13 +64,6 @@ def config_errors(config: Any) -> list[FieldError]:
 
 def _is_label(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 100 and not set(value) & set(" ,\t\n")
-
-
-def _at(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    found: Any = config
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
 
 
 def overlaid(service: Mapping[str, Any], config: Mapping[str, Any]) -> Document:

@@ -161,6 +161,7 @@ class Services:
                 check_name(doc["name"], "service")
                 refuse_taken(tx, doc)
             tx.put(Kind.SERVICE, doc)
+            self._platform.service_changed(tx, service_id)
             return doc
 
         return shown(self._platform, "services", self._platform.store.write(intent))

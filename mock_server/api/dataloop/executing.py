@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from dtlpipe.errors import BadRequest
 
 _LONGEST_KEY = 255
+#: In which a client within node code names the execution that it is.
+PARENT = "X-Dtlpipe-Execution"
 
 
 class _Body(BaseModel):
@@ -22,6 +24,8 @@ class Start(_Body):
     input: dict[str, Any] | None = None
     node_id: str | None = Field(None, alias="nodeId")
     test_mode: bool | None = Field(None, alias="testMode")
+    priority: int | None = None
+    timeout: float | None = None
 
 
 class Query(_Body):
@@ -45,11 +49,13 @@ class Batch(_Body):
 
 
 class ExecutePipeline(_Body):
-    """The body of POST /pipelines/{id}/execute; the node of a batch is named at its top."""
+    """The body of POST /pipelines/{id}/execute; the node of a batch is named at its top, and so is its urgency."""
 
     pipeline: Start | None = None
     batch: Batch | None = None
     node_id: str | None = Field(None, alias="nodeId")
+    priority: int | None = None
+    timeout: float | None = None
 
 
 class Again(_Body):
@@ -85,6 +91,12 @@ class ExecuteService(_Body):
     batch: Batch | None = None
     function_name: str | None = Field(None, alias="functionName")
     project_id: str | None = Field(None, alias="projectId")
+    priority: int | None = None
+
+
+def parent() -> str | None:
+    """The execution whose node code sends the request, if it says so."""
+    return request.headers.get(PARENT)
 
 
 def idempotency_key() -> str | None:

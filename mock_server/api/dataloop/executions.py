@@ -49,6 +49,7 @@ def register(api: Blueprint, platform: Platform) -> None:
                 query=asked.batch.query.to_wire(),
                 args=asked.batch.args,
                 function_name=asked.function_name,
+                priority=asked.priority or 0,
                 creator=caller().email,
                 idempotency_key=idempotency_key(),
             )
@@ -57,6 +58,7 @@ def register(api: Blueprint, platform: Platform) -> None:
             inputs=asked.input,
             function_name=asked.function_name,
             project_id=asked.project_id,
+            priority=asked.priority or 0,
             creator=caller().email,
             idempotency_key=idempotency_key(),
         )

@@ -8,10 +8,11 @@ from flask import Blueprint
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, idempotency_key
+from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, idempotency_key, parent
 from mock_server.api.dataloop.holding import hold
 from mock_server.api.guard import caller
 from mock_server.platform import lifecycle
+from mock_server.platform.wanted import Wanted
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -32,15 +33,20 @@ def register(api: Blueprint, platform: Platform) -> None:
                 query=asked.batch.query.to_wire(),
                 args=asked.batch.args,
                 node_id=asked.node_id,
+                wanted=Wanted.said(asked.priority, asked.timeout, parent()),
                 creator=caller().email,
                 idempotency_key=idempotency_key(),
             )
         assert asked.pipeline is not None  # noqa: S101 - one of the two is given
+        one = asked.pipeline
+        priority = asked.priority if one.priority is None else one.priority
+        timeout = asked.timeout if one.timeout is None else one.timeout
         return runs.start(
             pipeline_id,
-            inputs=asked.pipeline.input,
-            node_id=asked.pipeline.node_id or asked.node_id,
-            test_mode=bool(asked.pipeline.test_mode),
+            inputs=one.input,
+            node_id=one.node_id or asked.node_id,
+            test_mode=bool(one.test_mode),
+            wanted=Wanted.said(priority, timeout, parent()),
             creator=caller().email,
             idempotency_key=idempotency_key(),
         )
@@ -58,6 +64,14 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.post("/pipelines/<pipeline_id>/executions/<run_id>/terminate")
     def terminate_run(pipeline_id: str, run_id: str) -> Any:
         return runs.terminate(pipeline_id, run_id, caller().email)
+
+    @api.post("/pipelines/<pipeline_id>/executions/<run_id>/pause")
+    def pause_run(pipeline_id: str, run_id: str) -> Any:
+        return runs.pause(pipeline_id, run_id)
+
+    @api.post("/pipelines/<pipeline_id>/executions/<run_id>/resume")
+    def resume_run(pipeline_id: str, run_id: str) -> Any:
+        return runs.pause(pipeline_id, run_id, paused=False)
 
     @api.post("/pipelines/<pipeline_id>/executions/rerun")
     def rerun(pipeline_id: str) -> Any:

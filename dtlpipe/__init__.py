@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.services import Services
     from dtlpipe.resources.triggers import Trigger as Trigger
     from dtlpipe.resources.triggers import Triggers
+    from dtlpipe.runtime.replay import run_node as run_node
     from dtlpipe.runtime.service import BaseServiceRunner as BaseServiceRunner
     from dtlpipe.runtime.service import Context as Context
     from dtlpipe.runtime.service import Progress as Progress
@@ -161,6 +162,7 @@ _HOMES = {
     "dtlpipe.resources.projects": ("Project",),
     "dtlpipe.resources.services": ("Service",),
     "dtlpipe.resources.triggers": ("Trigger",),
+    "dtlpipe.runtime.replay": ("run_node",),
     "dtlpipe.runtime.service": ("BaseServiceRunner", "Context", "Progress"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import Rule
 
 from dtlpipe.errors import PlatformException, from_status
-from mock_server.api import admin, dataloop, guard, openai, serving, synapse, watch, wire, workers
+from mock_server.api import admin, dataloop, guard, openai, repeating, serving, synapse, watch, wire, workers
 from mock_server.api.dataloop import errors as dataloop_errors
 from mock_server.api.synapse import errors as synapse_errors
 
@@ -86,6 +86,7 @@ def create_app(platform: Platform) -> Flask:
     wire.install(app)
     watch.install(app, platform)
     guard.install(app, platform)
+    repeating.install(app, platform)
     for surface in SURFACES:
         for blueprint in surface.blueprints(platform):
             app.register_blueprint(blueprint)
@@ -116,7 +117,12 @@ def _answer(error: Exception) -> Response:
     surface = _surface_of(request.path)
     translated = surface.translate(error, request.method, request.path)
     status = surface.error_status(translated)
-    if surface.repeats and request.method == "POST" and 501 <= status <= 511 and "Idempotency-Key" not in request.headers:
+    if (
+        surface.repeats
+        and request.method == "POST"
+        and 501 <= status <= 511
+        and "Idempotency-Key" not in request.headers
+    ):
         # After any of these the field's SDK sends a POST again, and so would do its work twice.
         status = translated.status = 500
     if status >= 500 and status != 503:

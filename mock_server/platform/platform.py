@@ -25,6 +25,7 @@ from mock_server.platform.metrics import Metrics
 from mock_server.platform.packages import Packages
 from mock_server.platform.pipelines import Pipelines
 from mock_server.platform.projects import Projects
+from mock_server.platform.repeats import noting
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.serving import Serving
@@ -107,6 +108,7 @@ class Platform:
     workers: Workers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.store = noting(self.store)
         self.tokens = Tokens(self.settings)
         self.projects = Projects(self)
         self.datasets = Datasets(self)

@@ -7,9 +7,6 @@ from typing import Any
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
-from dtlpipe.errors import BadRequest
-
-_LONGEST_KEY = 255
 #: In which a client within node code names the execution that it is.
 PARENT = "X-Dtlpipe-Execution"
 
@@ -97,11 +94,3 @@ class ExecuteService(_Body):
 def parent() -> str | None:
     """The execution whose node code sends the request, if it says so."""
     return request.headers.get(PARENT)
-
-
-def idempotency_key() -> str | None:
-    """What the client calls this request, so that it can be sent again without being done again."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
-        raise BadRequest(f"the Idempotency-Key has {len(key)} characters; 1 to {_LONGEST_KEY} are allowed")
-    return key

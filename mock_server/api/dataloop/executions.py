@@ -8,9 +8,10 @@ from flask import Blueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import ExecuteService, RerunServices, idempotency_key
+from mock_server.api.dataloop.executing import ExecuteService, RerunServices
 from mock_server.api.dataloop.holding import hold
 from mock_server.api.guard import caller
+from mock_server.api.repeating import idempotency_key, knows_repeats
 from mock_server.api.wire import json_response
 from mock_server.platform import lifecycle
 
@@ -41,6 +42,7 @@ def register(api: Blueprint, platform: Platform) -> None:
     executions = platform.executions
 
     @api.post("/executions/<service_id>")
+    @knows_repeats
     def execute_service(service_id: str) -> Any:
         asked: ExecuteService = validation.body(ExecuteService)
         if asked.batch is not None:
@@ -64,6 +66,7 @@ def register(api: Blueprint, platform: Platform) -> None:
         )
 
     @api.post("/executions/rerun")
+    @knows_repeats
     def rerun_batch() -> Any:
         asked: RerunServices = validation.body(RerunServices)
         return executions.rerun_batch(asked.query, creator=caller().email, idempotency_key=idempotency_key())

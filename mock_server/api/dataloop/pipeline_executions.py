@@ -8,9 +8,10 @@ from flask import Blueprint
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, idempotency_key, parent
+from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, parent
 from mock_server.api.dataloop.holding import hold
 from mock_server.api.guard import caller
+from mock_server.api.repeating import idempotency_key, knows_repeats
 from mock_server.platform import lifecycle
 from mock_server.platform.wanted import Wanted
 
@@ -23,6 +24,7 @@ def register(api: Blueprint, platform: Platform) -> None:
     runs = platform.runs
 
     @api.post("/pipelines/<pipeline_id>/execute")
+    @knows_repeats
     def execute_pipeline(pipeline_id: str) -> Any:
         asked: ExecutePipeline = validation.body(ExecutePipeline)
         if (asked.pipeline is None) == (asked.batch is None):
@@ -74,6 +76,7 @@ def register(api: Blueprint, platform: Platform) -> None:
         return runs.pause(pipeline_id, run_id, paused=False)
 
     @api.post("/pipelines/<pipeline_id>/executions/rerun")
+    @knows_repeats
     def rerun(pipeline_id: str) -> Any:
         asked: RerunPipeline = validation.body(RerunPipeline)
         how = asked.pipeline or Again()

@@ -81,7 +81,9 @@ class Settings:
         data_dir: the platform's folder; one live platform at a time.
         store: a PostgreSQL database (`postgresql://user@host/database`) instead of SQLite in the folder, which then
             holds files alone. One platform at a time writes to it.
-        standby: wait for as long as another platform has that database, instead of refusing to start.
+        standby: follow another platform that has that database, and take over when it goes, instead of refusing to
+            start.
+        advertise: how other platforms on that database reach this one, where that is not its host's name and port.
         host: the address to bind; one that is not loopback exposes the platform and needs a `password`.
         port: 0 takes a free one.
         synapse_port: the run service on a port of its own too, without its prefix (0 takes a free one); None: not.
@@ -114,6 +116,7 @@ class Settings:
     data_dir: Path = attrs.field(factory=default_data_dir, converter=_folder)
     store: str | None = attrs.field(default=None, repr=False)  # it may hold a password
     standby: bool = False
+    advertise: str | None = None
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     synapse_port: int | None = None
@@ -172,6 +175,8 @@ class Settings:
             raise ConfigurationError(
                 f"executor is {self.executor!r}, but there are 'processes', 'ray', 'ray://HOST:PORT' and 'ray://auto'"
             )
+        if self.advertise is not None and not re.fullmatch(r"https?://[^/]+", self.advertise):
+            raise ConfigurationError(f"advertise is {self.advertise!r}, but it is like http://machine.example:8400")
         if self.public_url is not None and not re.fullmatch(r"https?://[^/]+", self.public_url):
             raise ConfigurationError(f"public_url is {self.public_url!r}, but it is like http://platform.example:8400")
         if self.exposed and not self.password:

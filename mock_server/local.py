@@ -14,14 +14,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import attrs
 
 from dtlpipe.errors import Unavailable
 from dtlpipe.model import times
 from mock_server.config import Settings
+from mock_server.follower import Follower, Switch, announce, withdraw
 from mock_server.platform.environment import COOKIE_FOLDER, client_environment
 from mock_server.platform.hub import Hub
 from mock_server.platform.platform import Platform, Scheduler
@@ -29,6 +31,11 @@ from mock_server.platform.tokens import FILE as SECRET_FILE
 from mock_server.store import open_store
 from mock_server.store import reset as reset_store
 from mock_server.store.base import Store
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from mock_server.server import Server
 
 log = logging.getLogger("dtlpipe.platform")
 
@@ -69,21 +76,37 @@ class Local:
         self._store: Store | None = None
         self._port = settings.port
         self._run_service_port = settings.synapse_port
+        self._follower: Follower | None = None
+        self._close_server: Callable[[], None] = _nothing
+        #: Called, on a thread of its own, if a platform that followed can neither follow nor lead; `failure` says why.
+        self.failed: Callable[[], None] = _nothing
+        self.failure: BaseException | None = None
 
     @property
     def platform(self) -> Platform:
         """The verbs. Raises Unavailable unless it runs."""
         if self._platform is None:
+            if self._follower is not None:
+                raise Unavailable("this platform follows another one", hint="ask at its url, or wait until it leads")
             raise Unavailable("this platform is not running", hint="start() it first")
         return self._platform
 
     @property
     def running(self) -> bool:
-        return self._platform is not None
+        return self._platform is not None or self._follower is not None
+
+    @property
+    def role(self) -> Literal["leader", "follower", "stopped"]:
+        """What it is at the moment."""
+        if self._platform is not None:
+            return "leader"
+        return "stopped" if self._follower is None else "follower"
 
     @property
     def url(self) -> str:
-        return self.platform.url
+        """Where clients on this machine find it. Raises Unavailable unless it runs."""
+        following = self._platform is None and self._follower is not None
+        return _url(self.settings.host, self._port) if following else self.platform.url
 
     @property
     def run_service_url(self) -> str:
@@ -101,46 +124,99 @@ class Local:
         )
 
     def open(self) -> None:
-        """Opens the store, as `start` does otherwise. A standby waits here, and may be interrupted by any exception."""
+        """Opens the store, as `start` does otherwise; not that of a standby, which has to wait for it."""
         settings = self.settings
-        if self._store is None:
+        if self._store is None and not settings.standby:
             relaxed = settings.durability == "relaxed"
-            self._store = open_store(settings.data_dir, settings.store, relaxed=relaxed, standby=settings.standby)
+            self._store = open_store(settings.data_dir, settings.store, relaxed=relaxed)
 
     def start(self) -> None:
         """Returns when requests are answered. Raises ConfigurationError for a folder or a port that cannot be had."""
-        from mock_server.app import create_app, error_body, run_service, run_service_error_body
-        from mock_server.executors.host_pool import HostPool
+        if self._stack is not None or self._follower is not None:
+            return
+        if self.settings.standby:
+            self._follow()
+            return
+        self.open()
+        store, self._store = cast("Store", self._store), None
+        self._lead(store)
+
+    def _follow(self) -> None:
+        """Answers by another platform's mouth until this one leads, which may be at once."""
+        follower = Follower(self.settings, lambda store: self._lead(store, server, switch), self._give_up)
+        switch = Switch(follower.forwarding)
+        try:
+            server = self._server(switch)
+        except BaseException:
+            follower.close()
+            raise
+        self._follower, self._port = follower, server.port
+        server.start()
+        try:
+            follower.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _give_up(self) -> None:
+        self.failure = self._follower.failure if self._follower is not None else None
+        self.failed()
+
+    def _server(self, app: WSGIApplication) -> Server:
+        from mock_server.app import error_body
         from mock_server.server import Server
 
-        if self._stack is not None:
-            return
+        settings = self.settings
+        server = Server(
+            app,
+            host=settings.host,
+            port=self._port,
+            threads=settings.threads,
+            spool=settings.data_dir / SPOOL_FOLDER,
+            body_limit=_body_limit(settings),
+            error_body=error_body,
+        )
+        self._close_server = _once(partial(server.close, settings.grace))
+        return server
+
+    def _run_service(self, app: WSGIApplication) -> Server | None:
+        """The second listener, if one is wanted: for the run service alone, without its prefix."""
+        from mock_server.app import run_service, run_service_error_body
+        from mock_server.server import Server
+
+        if self._run_service_port is None:
+            return None
+        settings = self.settings
+        return Server(
+            run_service(app),
+            host=settings.host,
+            port=self._run_service_port,
+            threads=settings.threads,
+            spool=settings.data_dir / SPOOL_FOLDER,
+            body_limit=_body_limit(settings),
+            error_body=run_service_error_body,
+        )
+
+    def _lead(self, store: Store, server: Server | None = None, switch: Switch | None = None) -> None:
+        """Puts the platform together on the store, behind the server that there is if it followed until now."""
+        from mock_server.app import create_app
+        from mock_server.executors.host_pool import HostPool
+
         settings = self.settings
         with ExitStack() as stack:
-            self.open()
-            store, self._store = cast("Store", self._store), None
             stack.callback(store.close)
             stack.callback(_remove_state, settings.data_dir, settings.store)
             platform = Platform(store, settings, hub=Hub(settings.max_waiters))
             app = create_app(platform)
-            served: dict[str, Any] = {
-                "host": settings.host,
-                "threads": settings.threads,
-                "spool": settings.data_dir / SPOOL_FOLDER,
-                "body_limit": _body_limit(settings),
-            }
-            server = Server(app, port=self._port, error_body=error_body, **served)
+            starting = server is None
+            server = server or self._server(app)
             stack.callback(platform.tracing.close)
             stack.callback(platform.feed.close)
             stack.callback(platform.serving.close)
-            stack.callback(server.close, settings.grace)
-            servers = [server]
-            if self._run_service_port is not None:
-                another = Server(
-                    run_service(app), port=self._run_service_port, error_body=run_service_error_body, **served
-                )
-                stack.callback(another.close, settings.grace)
-                servers.append(another)
+            stack.callback(self._close_server)
+            run_service = self._run_service(app)
+            if run_service is not None:
+                stack.callback(run_service.close, settings.grace)
             stack.callback(platform.hub.close)
             platform.url = settings.public_url or _url(settings.host, server.port)
             worker = self._make_worker(platform)
@@ -150,24 +226,47 @@ class Local:
             platform.serving.begin(HostPool)
             stack.callback(platform.serving.close)
             platform.actions.open()
-            for each in servers:
-                each.start()
+            if switch is not None:
+                switch.app = app
+            if starting:
+                server.start()
+            if run_service is not None:
+                run_service.start()
+                self._run_service_port = run_service.port
+            if settings.store is not None:
+                announce(store, settings, _url(settings.host, server.port))
+                stack.callback(withdraw, store)
             stack.enter_context(_sweeping(platform))
             _write_state(settings.data_dir, platform.url)
             self._stack = stack.pop_all()
         self._platform, self._port = platform, server.port
-        if self._run_service_port is not None:
-            self._run_service_port = servers[-1].port
 
     def stop(self) -> None:
         """Ends it: node code in flight and then requests in flight get their grace. May be called twice."""
+        follower = self._follower
+        if follower is not None:
+            follower.close()  # after this it leads, or never will
         stack, self._stack = self._stack, None
+        if follower is not None:
+            self._follower = None
+            if stack is None:
+                self._close_server()
         if stack is not None:
             self.platform.stopping = True
             try:
                 stack.close()
             finally:
                 self._platform = None
+
+
+def _nothing() -> None:
+    """Nobody has to hear of it."""
+
+
+def _once(fn: Callable[[], None]) -> Callable[[], None]:
+    """Calls it the first time."""
+    left = [fn]
+    return lambda: left.pop()() if left else None
 
 
 @contextmanager

@@ -49,15 +49,22 @@ def caller() -> Identity:
     return identity
 
 
-def install(app: Flask, platform: Platform) -> None:
-    """Ask the questions before each request."""
-    settings = platform.settings
+def hosts(settings: Settings) -> Callable[[str], bool]:
+    """Whether a `Host` is one of the platform's names."""
     names = _names(settings)
 
     @lru_cache(maxsize=256)
     def is_ours(host: str) -> bool:
         name = _hostname(host)
         return is_loopback(name) or name in names or (settings.exposed and _is_address(name))
+
+    return is_ours
+
+
+def install(app: Flask, platform: Platform) -> None:
+    """Ask the questions before each request."""
+    settings = platform.settings
+    is_ours = hosts(settings)
 
     @app.before_request
     def guard() -> None:
@@ -122,10 +129,15 @@ def _is_address(name: str) -> bool:
 
 
 def _check_origin(settings: Settings) -> None:
-    origin = request.headers.get("Origin")
+    headers = request.headers
+    check_page(settings, request.host, headers.get("Origin"), headers.get("Sec-Fetch-Site", "none"))
+
+
+def check_page(settings: Settings, host: str, origin: str | None, site: str) -> None:
+    """Raises Forbidden if a web page elsewhere sends the request, as a browser says in `Origin` or `Sec-Fetch-Site`."""
     if origin is not None:
-        own = _authority(origin) == request.host.lower()
+        own = _authority(origin) == host.lower()
         if not own and origin.rstrip("/").lower() not in settings.allowed_origins:
             raise Forbidden(f"a page of {origin[:100]} may not change anything here")
-    elif request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    elif site not in ("none", "same-origin"):
         raise Forbidden("a page of another site may not change anything here")

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mock_server.store.base import Store
+    from mock_server.store.base import Standby, Store
 
 
-def open_store(data_dir: str | Path, url: str | None = None, *, relaxed: bool = False, standby: bool = False) -> Store:
+def open_store(
+    data_dir: str | Path, url: str | None = None, *, relaxed: bool = False, standby: bool | Standby = False
+) -> Store:
     """Open, create or migrate a store.
 
     Args:
         data_dir: the folder of everything, or with a `url`, of the files alone.
         url: a PostgreSQL database (`postgresql://user@host/database`); SQLite in the folder without one.
         relaxed: trades the last moments before a power cut for speed; a killed process loses nothing either way.
-        standby: wait for as long as another platform has the database, instead of refusing.
+        standby: wait for as long as another platform has the database, instead of refusing; one that is more than
+            a bool is told meanwhile who leads, and may end the waiting.
 
     Raises ConfigurationError if another live platform holds the folder or the database, a newer version wrote it, or
     the database cannot be reached.

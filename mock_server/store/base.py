@@ -34,6 +34,9 @@ Where = Mapping[str, Any]
 
 MAX_PAGE_SIZE = 1000
 
+#: The setting in which the platform that leads says where it is: {"id", "url", "exposed"}.
+LEADER = "platform:leader"
+
 
 class StoreError(Unavailable):
     """The store could not take a change, or did not answer; a refused batch leaves nothing. `__cause__` says why."""
@@ -295,6 +298,16 @@ class Tx(Reads, Protocol):
 
     def after_commit(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the writer thread once the change is durable, before its future is resolved."""
+
+
+class Standby(Protocol):
+    """Who waits until it is its turn to write."""
+
+    over: bool
+    """It waits no more."""
+
+    def told(self, leader: Document | None) -> None:
+        """Called at every look: where the platform is that writes, as that has written it down (see LEADER)."""
 
 
 class Store(Reads, Protocol):

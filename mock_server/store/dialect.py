@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert
 
-from mock_server.store.base import StoreError
+from mock_server.store.base import Standby, StoreError
 
 
 class Cursor(Protocol):
@@ -107,8 +107,8 @@ class Dialect(Protocol):
     def connect(self, *, writer: bool) -> Db:
         """Raises StoreError if the database cannot be reached, or, for a writer, if another platform has it."""
 
-    def stand_by(self) -> Db:
-        """The writer's connection, waiting for as long as another platform has it."""
+    def stand_by(self, standby: Standby | None = None) -> Db:
+        """The writer's connection, waiting for as long as another platform has it; raises StoreError if told to end."""
 
     def is_usable(self, db: Db) -> bool:
         """Whether the connection still leads somewhere, as far as this side can tell without asking."""

@@ -8,6 +8,7 @@ COMMIT is decided: what is read from then on is all there will be of it.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import select
@@ -27,7 +28,7 @@ from sqlalchemy.sql.dml import Insert
 
 from dtlpipe.errors import ConfigurationError
 from mock_server.store import schema
-from mock_server.store.base import StoreError, StoreFull
+from mock_server.store.base import LEADER, Document, Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
 from mock_server.store.pipelined import PipelinedDb, PipelinedRaw
 
@@ -114,12 +115,16 @@ class Postgres:
                 raise
         return db
 
-    def stand_by(self) -> Db:
-        """The writer's connection, as soon as no other platform has it. Raises StoreError if none answers at first."""
+    def stand_by(self, standby: Standby | None = None) -> Db:
+        """The writer's connection, as soon as no other platform has it.
+
+        Raises StoreError if no database answers at first, or if the standby is over.
+        """
         db: PipelinedDb | None = self._session()
         told = False
         try:
-            while True:
+            while standby is None or not standby.over:
+                leader = None
                 try:
                     db = db or self._session()
                     self._lead(db, 1)
@@ -129,15 +134,29 @@ class Postgres:
                     if not told:
                         logger.warning("standing by: %s", error.message)
                         told = True
+                    leader = self._address(cast("PipelinedDb", db)) if standby is not None else None
                 except (StoreError, psycopg.Error) as error:
                     logger.warning("standing by, while the database does not answer: %s", error)
                     if db is not None:
                         db.close()
                         db = None
+                if standby is not None:
+                    standby.told(leader)
                 time.sleep(_POLL)
+            raise StoreError("the standby was ended before it was its turn")
         finally:
             if db is not None:
                 db.close()
+
+    @staticmethod
+    def _address(db: PipelinedDb) -> Document | None:
+        """What the platform that leads says of itself; None if it has not yet, or has not made its tables."""
+        try:
+            found = db.raw.execute(f"SELECT body FROM setting WHERE id = '{LEADER}'").fetchone()  # noqa: S608 - a constant
+        except (psycopg.Error, DBAPIError):
+            logger.debug("it is not known yet who leads", exc_info=True)
+            return None
+        return None if found is None else cast("Document", json.loads(cast("Any", found)[0]))
 
     def _session(self, more: str = "") -> PipelinedDb:
         try:

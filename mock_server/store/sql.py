@@ -26,6 +26,7 @@ from mock_server.store.base import (
     Page,
     Query,
     RunRow,
+    Standby,
     StoreError,
     T,
     Tx,
@@ -105,7 +106,7 @@ class SqlStore:
         url: str | None = None,
         *,
         relaxed: bool = False,
-        standby: bool = False,
+        standby: bool | Standby = False,
         probe: Probe | None = None,
     ) -> Self:
         """See `mock_server.store.open_store`. `probe` is told of each point where a crash is worth trying."""
@@ -391,9 +392,11 @@ def _dialect(url: str | None, folder: DataFolder, *, relaxed: bool) -> Dialect:
     return Postgres(url, relaxed=relaxed)
 
 
-def _first_connection(dialect: Dialect, *, standby: bool) -> Db:
+def _first_connection(dialect: Dialect, *, standby: bool | Standby) -> Db:
     try:
-        return dialect.stand_by() if standby else dialect.connect(writer=True)
+        if isinstance(standby, bool):
+            return dialect.stand_by() if standby else dialect.connect(writer=True)
+        return dialect.stand_by(standby)
     except ConfigurationError:
         raise
     except Exception as error:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import Insert
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.store.base import StoreError, StoreFull
+from mock_server.store.base import Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
 
 _MINIMUM = (3, 35, 0)  # ON CONFLICT clauses, RETURNING
@@ -85,7 +85,7 @@ class Sqlite:
         new = {name: insert.excluded[name] for name in columns}
         return insert.on_conflict_do_update(index_elements=["id"], set_=new)
 
-    def stand_by(self) -> Db:
+    def stand_by(self, standby: Standby | None = None) -> Db:
         return self.connect(writer=True)  # the folder's lock has decided that already
 
     def is_usable(self, db: Db) -> bool:

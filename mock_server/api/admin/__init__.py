@@ -52,7 +52,7 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
     def health() -> Response:
         dead = readiness.dead()
         status = "stopping" if platform.stopping else "dead" if dead else "ok"
-        found: dict[str, Any] = {"status": status, "exposed": settings.exposed}
+        found: dict[str, Any] = {"status": status, "role": "leader", "exposed": settings.exposed}
         if may_know():
             found |= {
                 "version": release(),

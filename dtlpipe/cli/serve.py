@@ -68,13 +68,14 @@ def run(
     """Serve until Ctrl-C or SIGTERM. It is a whole platform, on hayhooks' port."""
     import logging
 
-    from dtlpipe.cli.platform import _on_signals, _refusals, _secret
+    from dtlpipe.cli.platform import _on_signals, _secret
+    from dtlpipe.cli.refusals import refusals
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if pipelines_dir is None and Path("pipelines").is_dir():
         pipelines_dir = Path("pipelines")
     options: dict[str, Any] = {"data_dir": data_dir, "pipelines_dir": pipelines_dir, "password": _secret(password_env)}
-    with _refusals():
+    with refusals():
         from mock_server.config import Settings
         from mock_server.local import Local
 

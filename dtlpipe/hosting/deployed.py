@@ -99,6 +99,10 @@ class Deployed:
                 return getattr(self.wrapper, each)
         return None
 
+    def run_method(self) -> Any:
+        """The bound `run_api_async` or `run_api`; None if there is neither."""
+        return self._method("run_api")
+
     def close(self) -> None:
         """Let it end what it began."""
         with contextlib.suppress(Exception):
@@ -110,8 +114,14 @@ class Deployed:
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
-        """Begin to answer; returns at once. The kinds are `run`, `chat`, `response` and `upload`."""
-        begin = {"run": self._run, "chat": self._chat, "response": self._response, "upload": self._upload}
+        """Begin to answer; returns at once. The kinds are `run`, `check`, `chat`, `response`, `upload`."""
+        begin = {
+            "run": self._run,
+            "chat": self._chat,
+            "response": self._response,
+            "upload": self._upload,
+            "check": self._check,
+        }
         try:
             begin[header["call"]](header, body, reply)
         except Invalid as error:
@@ -133,6 +143,12 @@ class Deployed:
             results.answer(reply, result)
 
         self._perform(method, (), arguments, reply, finish, results.stream_of)
+
+    def _check(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+        """Whether a body's parameters would do, without running anything."""
+        if self.signature is not None:
+            uploads.arguments(self.signature, header, body)
+        reply.answer(200, b"{}")
 
     def _chat(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
         request = json.loads(body)

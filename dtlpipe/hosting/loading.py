@@ -6,6 +6,7 @@ Law: nothing is left half loaded: the process ends with its deployment, so a fai
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import sys
 import traceback
 from pathlib import Path
@@ -16,6 +17,8 @@ from dtlpipe.hosting.wrappers import BASE, own_methods
 
 MODULE: Final = "pipeline_wrapper.py"
 CLASS: Final = "PipelineWrapper"
+
+_NUMBERS: Final = itertools.count(1)
 
 
 class LoadError(Exception):
@@ -82,7 +85,8 @@ def load_class(name: str, folder: Path) -> type:
 
 def _import(name: str, path: Path, folder: Path) -> ModuleType:
     """The module, imported as a package of the deployment's name, so that `from .other import x` finds its files."""
-    package = name if name not in sys.modules and name not in sys.stdlib_module_names else f"deployment_{name}"
+    taken = name in sys.modules or name in sys.stdlib_module_names
+    package = f"deployment_{next(_NUMBERS)}_{name}" if taken else name
     for entry in (str(folder.parent), str(folder)):
         if entry not in sys.path:
             sys.path.append(entry)

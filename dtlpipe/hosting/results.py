@@ -46,10 +46,15 @@ def stream_headers(result: Any) -> dict[str, str]:
     return headers | {name: value for name, value in own if name.lower() not in _OWN_HEADERS}
 
 
+def is_response(result: Any) -> bool:
+    """Whether it is an answer of a web framework's."""
+    return hasattr(result, "status_code") and hasattr(result, "headers")
+
+
 def answer(reply: Reply, result: Any) -> None:
     """A result of `run_api` that is no stream: JSON, or a response of a web framework's as it is."""
     path = getattr(result, "path", None)
-    if hasattr(result, "status_code") and hasattr(result, "headers"):
+    if is_response(result):
         if path is not None and not isinstance(getattr(result, "body", None), bytes):
             uploads.send_file(reply, result)
             return

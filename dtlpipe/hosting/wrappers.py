@@ -7,11 +7,12 @@ own, asynchronous ones on one loop, the wrapper's own; `setup` runs where the wr
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import re
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -60,6 +61,31 @@ class Home:
         """Run a coroutine on the loop. Its future can be cancelled."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
+    def complete(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        """Call a run method, sync or async, to its end; of one that yields, the list of its pieces."""
+        context = contextvars.copy_context()
+
+        async def in_loop() -> Any:
+            found = method(**arguments)
+            if inspect.isawaitable(found):
+                found = await found
+            source = getattr(found, "stream", found)
+            return [piece async for piece in source] if hasattr(source, "__anext__") else found
+
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            done: Future[Any] = Future()
+
+            def start() -> None:
+                task = self.loop.create_task(in_loop(), context=context)
+                task.add_done_callback(lambda over: _hand_over(over, done))
+
+            self.loop.call_soon_threadsafe(start)
+            found = done.result()
+        else:
+            found = method(**arguments)
+        source = getattr(found, "stream", found)
+        return list(source) if hasattr(source, "__next__") else found
+
     def close(self) -> None:
         """End the loop's tasks and the loop. Threads are left to end with the process."""
 
@@ -77,6 +103,14 @@ class Home:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(1.0)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _hand_over(task: asyncio.Task[Any], future: Future[Any]) -> None:
+    error = task.exception() if not task.cancelled() else asyncio.CancelledError("the wrapper cancelled its own call")
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(task.result())
 
 
 def made(kind: type, home: Home) -> Any:

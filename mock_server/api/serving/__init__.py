@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint
 
-from mock_server.api.serving import deploying, running
+from mock_server.api.serving import deploying, durable, jobs, running
 from mock_server.api.serving.errors import body as body
 from mock_server.api.serving.errors import owns as owns
 
@@ -22,4 +22,6 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
     serving = Blueprint("serving", __name__)
     deploying.install(serving, platform)
     running.install(serving, platform)
+    jobs.install(serving, platform)
+    durable.install(serving, platform)
     return (serving,)

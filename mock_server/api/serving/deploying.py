@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, Field
 
 from dtlpipe.errors import PlatformException
@@ -108,6 +108,12 @@ def install(serving: Blueprint, platform: Platform) -> None:
         found = deployments.get(name)
         state = "Degraded" if found["state"] == "Degraded" else "Up!"
         return {"status": state, "pipeline": name, "deployment": found}
+
+    @serving.get("/deployments/<name>/source")
+    @any_token
+    def source(name: str) -> Any:
+        found = deployments.source(name, request.args.get("known"))
+        return Response(status=304) if found is None else found
 
     @serving.get("/openapi.json")
     @any_token

@@ -8,7 +8,19 @@ from dtlpipe.errors import PlatformException
 
 _VERBS = frozenset({"run", "batch", "jobs", "job", "chat", "run-durable", "executions"})
 _ROOTS = frozenset(
-    {"status", "deploy_files", "deploy-yaml", "undeploy", "draw", "docs", "redoc", "openapi.json", "traces"}
+    {
+        "status",
+        "deploy_files",
+        "deploy-yaml",
+        "undeploy",
+        "draw",
+        "docs",
+        "redoc",
+        "openapi.json",
+        "traces",
+        "deployments",
+        "jobs",
+    }
 )
 _TEXTS = {404: "Not Found", 405: "Method Not Allowed"}
 

@@ -326,6 +326,12 @@ class Deployments:
                 deployment = self.find(name)
         raise Unavailable(f"pipeline '{name}' takes no calls now", retry_after=1.0)
 
+    def source(self, name: str, known: str | None = None) -> Document | None:
+        """Its revision and its files, as base64; None if that is the revision that is known. Raises NotFound."""
+        deployment = self.find(name)
+        revision = deployment.document["revision"]
+        return None if revision == known else {"revision": revision, "files": sources.packed(deployment.files)}
+
     # --- telling ------------------------------------------------------------------------------------------------------
 
     def names(self) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mock_server.executors.host_pool import HostPool
 from mock_server.platform.serving.deployments import Deployments
+from mock_server.platform.serving.jobs import Jobs
 from mock_server.platform.serving.kept import Files, Responses
 
 if TYPE_CHECKING:
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Serving:
-    """`deployments`, `files` and `responses`."""
+    """`deployments`, `jobs`, `files` and `responses`."""
 
     def __init__(self, platform: Platform) -> None:
         self.deployments = Deployments(platform)
+        self.jobs = Jobs(platform)
         self.files = Files(platform)
         self.responses = Responses(platform)
 

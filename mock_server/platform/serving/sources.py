@@ -28,7 +28,7 @@ RESERVED: Final = frozenset(
     {
         *("api", "token", "login", "get_jwt", "v1", "synapse", "health", "ready", "metrics", "console"),
         *("status", "deploy_files", "deploy-yaml", "undeploy", "draw", "docs", "redoc", "openapi.json", "traces"),
-        *("workers", "ops", "admin"),
+        *("workers", "ops", "admin", "deployments", "jobs"),
     }
 )
 _NAME: Final = re.compile(r"[^\s/\\?#%\x00-\x1f\x7f]{1,128}")

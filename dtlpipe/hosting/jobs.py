@@ -1,0 +1,99 @@
+"""Jobs in a worker's process: the deployment is fetched from its platform, set up once, and called for each job.
+
+Law: what a job needs comes from the platform, so that a worker on another machine can do it as well. A wrapper reports
+how far it is with `progress(done, total, message)`, which does nothing where there is no job.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Final
+
+from dtlpipe.hosting import chunks, results, shims
+from dtlpipe.hosting.deployed import Deployed
+from dtlpipe.hosting.loading import LoadError
+from dtlpipe.hosting.signatures import Invalid
+from dtlpipe.transports import served
+
+Report = Callable[[float, float, str | None], None]
+
+_report: ContextVar[Report | None] = ContextVar("job_progress", default=None)
+_KEPT: Final[dict[str, tuple[str, Deployed]]] = {}
+
+
+class JobRefused(ValueError):
+    """The job's parameters do not fit its pipeline, or there is no such pipeline: another try would not help."""
+
+
+def progress(done: float, total: float = 100.0, message: str | None = None) -> None:
+    """Say how far the current job is: `done` of `total`, and a sentence for people."""
+    report = _report.get()
+    if report is not None:
+        report(done, total, message)
+
+
+def perform(job: dict[str, Any], progress: Any) -> Any:
+    """Do one job; what its pipeline returns, as JSON. A generator's pieces are progress, and together the result."""
+
+    def report(done: float, total: float, message: str | None) -> None:
+        progress.update(progress=100.0 * done / total if total else None, message=message)
+
+    deployed = _deployed(job["name"])
+    signature, method = deployed.signature, deployed.run_method()
+    if signature is None or method is None:
+        raise JobRefused(f"pipeline {job['name']!r} has no run_api")
+    try:
+        arguments = signature.arguments(job["params"])
+    except Invalid as error:
+        raise JobRefused(f"the parameters do not fit: {error.detail}") from None
+    if signature.headers is not None:
+        arguments["headers"] = signature.headers({})
+    token = _report.set(report)
+    try:
+        found = deployed.home.complete(method, arguments)
+        return _json(found)
+    finally:
+        _report.reset(token)
+
+
+def _json(found: Any) -> Any:
+    if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
+        return "".join(found)
+    if results.is_response(found):
+        raise JobRefused("a job's result is JSON, and this pipeline answers with a file or a response")
+    return chunks.plain(found)
+
+
+def _deployed(name: str) -> Deployed:
+    """The deployment, loaded in this process; loaded anew when the platform has another revision of it."""
+    shims.install()
+    token = os.environ.get("DTLPIPE_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    known = _KEPT.get(name)
+    with served.connect(os.environ["DTLPIPE_URL"], headers, 60.0, 1) as http:
+        params = {"known": known[0]} if known is not None else {}
+        answer = http.get(f"/deployments/{name}/source", params=params)
+    if answer.status_code == 304 and known is not None:
+        return known[1]
+    if answer.status_code == 404:
+        raise JobRefused(f"pipeline {name!r} is not deployed any more")
+    answer.raise_for_status()
+    source: Mapping[str, Any] = answer.json()
+    folder = Path(tempfile.mkdtemp(prefix="deployment-")) / name
+    for file, text in source["files"].items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(text))
+    try:
+        deployed = Deployed(name, folder)
+    except LoadError as error:
+        raise RuntimeError(error.message) from error
+    if known is not None:
+        known[1].close()
+    _KEPT[name] = (source["revision"], deployed)
+    return deployed

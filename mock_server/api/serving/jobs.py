@@ -1,0 +1,74 @@
+"""Jobs: `POST /{name}/jobs`, looking, waiting, following and cancelling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, request
+
+from mock_server.api.guard import any_token, caller
+from mock_server.api.serving.submitting import events, submitted
+from mock_server.api.wire import json_response
+from mock_server.platform.serving.jobs import is_over
+from mock_server.store.base import Document
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+    from mock_server.platform.serving.jobs import Jobs
+
+
+def install(serving: Blueprint, platform: Platform) -> None:
+    """Put the routes on the blueprint."""
+    jobs = platform.serving.jobs
+    longest = platform.settings.max_wait
+
+    @serving.post("/<name>/jobs")
+    @any_token
+    def submit(name: str) -> Response:
+        job, again = submitted(platform, name)
+        headers = {"Location": f"/{name}/jobs/{job['id']}"} | ({"Idempotent-Replay": "true"} if again else {})
+        return json_response(_job(name, job), 200 if again and is_over(job) else 202, headers)
+
+    @serving.get("/<name>/jobs")
+    @any_token
+    def list_jobs(name: str) -> dict[str, Any]:
+        return _listed(jobs, name)
+
+    @serving.get("/jobs")
+    @any_token
+    def list_all() -> dict[str, Any]:
+        return _listed(jobs, None)
+
+    @serving.get("/<name>/jobs/<id>")
+    @serving.get("/<name>/job/<id>", endpoint="job_of_the_guide")
+    @any_token
+    def get(name: str, id: str) -> dict[str, Any]:
+        return _job(name, jobs.get(name, id, wait=min(max(request.args.get("wait", 0.0, float), 0.0), longest)))
+
+    @serving.post("/<name>/jobs/<id>/cancel")
+    @any_token
+    def cancel(name: str, id: str) -> dict[str, Any]:
+        return _job(name, jobs.cancel(name, id, reason=f"canceled by {caller().email}"))
+
+    @serving.get("/<name>/jobs/<id>/stream")
+    @any_token
+    def stream(name: str, id: str) -> Response:
+        first = jobs.get(name, id)
+        return events(platform, first, _job)
+
+
+def _listed(jobs: Jobs, name: str | None) -> dict[str, Any]:
+    limit = min(max(request.args.get("limit", 50, int), 1), 1000)
+    page = max(request.args.get("page", 0, int), 0)
+    found, total = jobs.list(name, status=request.args.get("status"), limit=limit, page=page)
+    return {
+        "jobs": [_job(each["pipeline"], each) for each in found],
+        "total": total,
+        "has_more": (page + 1) * limit < total,
+    }
+
+
+def _job(name: str, job: Document) -> Document:
+    """A job with where it is found."""
+    here = f"/{name}/jobs/{job['id']}"
+    return {**job, "links": {"self": here, "cancel": f"{here}/cancel", "stream": f"{here}/stream"}}

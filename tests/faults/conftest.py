@@ -70,3 +70,9 @@ def record_row(request):
 def pytest_configure(config):
     if os.environ.get(TABLE) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(rows.Recorder(Path(os.environ[TABLE])), "dtlpipe-faults-table")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3600))

@@ -14,7 +14,6 @@ from tests.faults import invariants
 from tests.faults.rows import times
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("cancels", times(40, 1000))
 def test_a_run_that_is_cancelled_at_any_moment_has_one_end(platform, record_row, cancels):
     pipeline = platform.pipeline(platform.project(), "return x", "import time; time.sleep(0.003); return x", "return x")

@@ -111,7 +111,6 @@ def test_a_stream_that_is_cut_again_and_again_resumes_without_a_gap(platform):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_two_hundred_readers_that_hardly_read_cost_the_others_little(platform, record_row):
     slow, seconds = 200, 20.0
     pipeline = platform.pipeline(platform.project(), *CHAIN)
@@ -206,7 +205,6 @@ async def poll(port, path, statuses, over):
             await writer.wait_closed()
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("pollers", times(100, 10_000))
 def test_many_who_wait_keep_nobody_from_beginning_runs(platform, tmp_path, record_row, pollers):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

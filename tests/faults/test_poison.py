@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults import invariants
 from tests.faults.platforms import until
+from tests.faults.rows import SHARE
 
 #: body, cause, what the message says; what can be done by node code alone.
 POISONS = {
@@ -126,9 +127,8 @@ def test_a_flood_of_output_is_cut_and_does_not_drown_the_platform(platform, pois
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_all_of_it_many_times_at_once_leaves_the_pool_whole(platform, record_row):
-    project, times = platform.project(), 10
+    project, times = platform.project(), max(2, int(10 * SHARE))
     bad = {
         name: platform.pipeline(project, body, config=LIMITS if cause in LIMITED else {"executionTimeout": 20})
         for name, (body, cause, _) in POISONS.items()

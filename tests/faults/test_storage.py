@@ -16,7 +16,7 @@ from mock_server.store.postgres import Postgres
 from mock_server.store.sqlite import Sqlite
 from tests.faults import invariants
 from tests.faults.platforms import Inner, until
-from tests.faults.rows import times
+from tests.faults.rows import SHARE, times
 from tests.faults.submitter import Submitter
 
 CHAIN = ("return x", "return x + 1")
@@ -98,7 +98,7 @@ def open_platform(tmp_path, request):
 
 @pytest.mark.parametrize("store", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    ("rate", "runs"), [(0.2, 20), pytest.param(0.01, 2000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+    ("rate", "runs"), [(0.2, 20), pytest.param(0.01, max(200, int(2000 * SHARE)), marks=pytest.mark.slow)]
 )
 def test_a_commit_that_is_made_and_reported_as_failed_doubles_nothing(
     open_platform, monkeypatch, record_row, store, rate, runs
@@ -117,7 +117,6 @@ def test_a_commit_that_is_made_and_reported_as_failed_doubles_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("store", ["SQLite", "PostgreSQL"])
 def test_whichever_commit_is_reported_as_failed_once_nothing_is_doubled(open_platform, monkeypatch, record_row, store):
     liar, told, runs = Liar(monkeypatch, lambda _made: False), 0, []
@@ -285,7 +284,6 @@ def test_a_database_that_others_hold_for_too_long_is_a_503_with_a_time_to_come_b
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [10, 20])
 def test_a_database_that_others_hold_loses_nothing(platform, record_row, seconds):
     pipeline = platform.pipeline(platform.project(), *CHAIN)

@@ -66,6 +66,19 @@ platform.add_command(doctor)
 @click.option("--standby", is_flag=True, help="Follow while another platform has the database, then take over.")
 @click.option("--advertise", metavar="URL", help="How other platforms on the database reach this one.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8400]")
+@click.option(
+    "--synapse-port",
+    type=click.IntRange(0, 65535),
+    help="The run service on a port of its own, too; its clients look for it at 8100.",
+)
+@click.option(
+    "--actions",
+    "code_roots",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with the code of actions, whose runs are executed; several times.",
+)
+@click.option("--strict-runs", is_flag=True, help="A run that is over keeps its status, whoever drives it.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address exposes it: needs a password.")
 @click.option("--password-env", metavar="NAME", help="The variable that holds the password, for when it is exposed.")
 @click.option("--jwt-secret-env", metavar="NAME", help="The variable that holds the secret of /get_jwt.")

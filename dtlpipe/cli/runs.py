@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dtlpipe.cli import finding
+from dtlpipe.cli.actions import worker
 from dtlpipe.cli.asking import (
     asking,
     asks,
@@ -41,6 +42,9 @@ _COLUMNS: dict[str, Callable[[Any], Any]] = {
 @click.group()
 def runs() -> None:
     """Runs of pipelines."""
+
+
+runs.add_command(worker)
 
 
 def _found(client: Client, pipeline: str | None, status: tuple[str, ...]) -> Any:

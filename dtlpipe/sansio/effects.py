@@ -5,6 +5,9 @@
 | `Request`  | `Response`, its status below 400        | the status's PlatformException; ConnectionFailed        |
 | `Upload`   | `Response`                              | as Request; OSError for the local file                  |
 | `Download` | `ByteStream`, open at the first byte    | as Request                                              |
+| `Listen`   | an open stream of what happens          | as Request                                              |
+| `Hear`     | the bytes that come next; b'' at the end| TransportError                                          |
+| `HangUp`   | None                                    |                                                         |
 | `Sleep`    | None                                    |                                                         |
 | `Now`      | seconds of a clock that never goes back |                                                         |
 | `Blocking` | what the function returns               | what it raises                                          |
@@ -134,6 +137,29 @@ class ByteStream(Protocol):
 
 
 @attrs.frozen
+class Listen:
+    """Opens a stream that has no end of its own; `timeout` is how long it may be silent. Streams alone may ask so."""
+
+    path: str = attrs.field()
+    headers: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
+    timeout: float | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class Hear:
+    """Waits for the next bytes of a stream that `Listen` opened."""
+
+    stream: Any
+
+
+@attrs.frozen
+class HangUp:
+    """Closes it. Whoever stops iterating closes it, too."""
+
+    stream: Any
+
+
+@attrs.frozen
 class Sleep:
     """Pauses for `seconds`."""
 
@@ -174,7 +200,7 @@ class Emit(Generic[T]):
     value: T
 
 
-Effect = Request | Upload | Download | Sleep | Now | Blocking | Gather[Any]
+Effect = Request | Upload | Download | Listen | Hear | HangUp | Sleep | Now | Blocking | Gather[Any]
 
 #: An operation in progress: yields effects, receives their answers, returns T.
 Op = Generator[Effect, Any, T]

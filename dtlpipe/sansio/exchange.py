@@ -36,6 +36,7 @@ from dtlpipe.sansio.effects import (
     Effect,
     Emit,
     Flow,
+    Listen,
     Op,
     Request,
     Response,
@@ -45,11 +46,11 @@ from dtlpipe.sansio.effects import (
 )
 from dtlpipe.sansio.identity import Identity
 from dtlpipe.sansio.refusals import refusal
-from dtlpipe.sansio.wire import WireDownload, WireRequest, WireUpload
+from dtlpipe.sansio.wire import WireDownload, WireListen, WireRequest, WireUpload
 
 T = TypeVar("T")
 
-Wire = WireRequest | WireUpload | WireDownload
+Wire = WireRequest | WireUpload | WireDownload | WireListen
 
 #: What a driver is asked for: attempts, and the effects that the exchange lets pass.
 Step = Wire | Effect | Emit[Any]
@@ -116,6 +117,8 @@ class Exchange:
                         answer = yield from self._attempts(effect, self._upload, repeatable=True)
                     elif isinstance(effect, Download):
                         answer = yield from self._attempts(effect, self._download, repeatable=True)
+                    elif isinstance(effect, Listen):
+                        answer = yield from self._attempts(effect, self._listen, repeatable=True)
                     else:
                         answer = yield effect
                 except Exception as error:  # noqa: BLE001 - the operation's own to handle, whatever it is
@@ -194,7 +197,7 @@ class Exchange:
         if failure.kind == "refused":
             hint = "start a platform with `dtlpipe platform start`, or check DTLPIPE_URL and the network"
             return ConnectionFailed(f"no platform answers at {url}: {failure.detail}", hint=hint)
-        method = "GET" if isinstance(wire, WireDownload) else getattr(wire, "method", "POST")
+        method = "GET" if isinstance(wire, WireDownload | WireListen) else getattr(wire, "method", "POST")
         where = wire.url.partition("?")[0]
         if failure.kind == "timeout":
             text = f"{method} {where} had no answer within {wire.timeout:g} s"
@@ -244,6 +247,10 @@ class Exchange:
         if asked.headers:
             headers.update(asked.headers)
         return WireDownload(self._url(asked.path, None), headers, asked.timeout or self.settings.timeout)
+
+    def _listen(self, asked: Listen, key: str | None) -> WireListen:
+        headers = {**self._headers(), **(asked.headers or {})}
+        return WireListen(self._url(asked.path, None), headers, asked.timeout or self.settings.timeout)
 
     # -- authorisation ------------------------------------------------------------------------------------------------
 

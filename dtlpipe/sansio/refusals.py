@@ -21,9 +21,13 @@ def refusal(response: Response, clock: Callable[[], float]) -> PlatformException
     message = body.get("message") or body.get("error") or body.get("detail")
     if isinstance(message, Mapping):
         message = message.get("message")
+    errors = body.get("errors")
+    if isinstance(message, list):  # of faults, each {"loc": [...], "msg": ...}
+        faults = [each for each in message if isinstance(each, dict)]
+        errors = [{"path": _place(each), "message": str(each.get("msg"))} for each in faults]
+        message = "what was sent does not validate"
     if not isinstance(message, str) or not message:
         message = _text(response)
-    errors = body.get("errors")
     return from_status(
         response.status,
         message,
@@ -56,6 +60,11 @@ def retry_after(response: Response, clock: Callable[[], float]) -> float | None:
         return max(parsedate_to_datetime(text).timestamp() - clock(), 0.0)
     except ValueError:
         return None
+
+
+def _place(fault: Mapping[str, Any]) -> list[Any]:
+    place = fault.get("loc")
+    return list(place[1:]) if isinstance(place, list) else []
 
 
 def _body(response: Response) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ Everything that a platform must know is in it by now: the whole url, the authori
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -50,10 +50,23 @@ class WireDownload:
     timeout: float
 
 
+@attrs.define
+class WireListen:
+    """One attempt at opening a stream of what happens."""
+
+    url: str
+    headers: dict[str, str] = attrs.field(repr=_unsaid)
+    timeout: float
+
+
 class Transport(Protocol):
     """Sends JSON calls. Raises TransportError for an attempt that brings no answer; any answer is a Response."""
 
     def send(self, request: WireRequest) -> Response: ...
+
+    def listen(self, request: WireListen) -> Any:
+        """An open stream with `read() -> bytes` and `close()`, or the Response that refuses it."""
+        ...
 
     def close(self) -> None: ...
 
@@ -62,6 +75,10 @@ class AsyncTransport(Protocol):
     """`Transport` for programs with an event loop."""
 
     async def send(self, request: WireRequest) -> Response: ...
+
+    async def listen(self, request: WireListen) -> Any:
+        """As the blocking one, with `await stream.read()` and `await stream.aclose()`."""
+        ...
 
     async def aclose(self) -> None: ...
 

@@ -6,10 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
-from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, Now, Op, Response, Sleep
+from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, HangUp, Hear, Now, Op, Response, Sleep
 from dtlpipe.sansio.exchange import Exchange
 from dtlpipe.sansio.operation import Async, Session
-from dtlpipe.sansio.wire import AsyncTransport, BulkTransport, Transport, WireDownload, WireRequest, WireUpload
+from dtlpipe.sansio.wire import (
+    AsyncTransport,
+    BulkTransport,
+    Transport,
+    WireDownload,
+    WireListen,
+    WireRequest,
+    WireUpload,
+)
 
 T = TypeVar("T")
 
@@ -22,6 +30,9 @@ class InThreads:
 
     async def send(self, request: WireRequest) -> Response:
         return await asyncio.to_thread(self._transport.send, request)
+
+    async def listen(self, request: WireListen) -> Any:
+        raise TypeError(f"{type(self._transport).__name__} cannot listen on an event loop; use httpx")
 
     async def aclose(self) -> None:
         await asyncio.to_thread(self._transport.close)
@@ -65,6 +76,7 @@ class AsyncSession(Session[Async]):
         conversation = self.exchange.converse(flow)
         answer: Any = None
         failure: Exception | None = None
+        heard: list[Any] = []
         try:
             while True:
                 try:
@@ -77,11 +89,15 @@ class AsyncSession(Session[Async]):
                     continue
                 try:
                     answer = await self._perform(step)
+                    if isinstance(step, WireListen) and not isinstance(answer, Response):
+                        heard.append(answer)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
             failure = None  # its traceback holds this frame, a circle
             conversation.close()
+            for each in heard:
+                await each.aclose()
 
     def listed(self, pages: Any) -> Any:
         return pages
@@ -91,7 +107,7 @@ class AsyncSession(Session[Async]):
         await self._transport.aclose()
         await asyncio.to_thread(self._bulk.close)
 
-    async def _perform(self, step: Any) -> Any:
+    async def _perform(self, step: Any) -> Any:  # noqa: PLR0911 - one return for each kind of step
         if isinstance(step, WireRequest):
             return await self._transport.send(step)
         if isinstance(step, Now):
@@ -104,6 +120,12 @@ class AsyncSession(Session[Async]):
             return await asyncio.to_thread(self._bulk.upload, step)
         if isinstance(step, WireDownload):
             return await asyncio.to_thread(self._bulk.open, step)
+        if isinstance(step, WireListen):
+            return await self._transport.listen(step)
+        if isinstance(step, Hear):
+            return await step.stream.read()
+        if isinstance(step, HangUp):
+            return await step.stream.aclose()
         if isinstance(step, Gather):
             return await self._gather(step)
         raise TypeError(f"an operation asked for {type(step).__name__}, which is no effect")

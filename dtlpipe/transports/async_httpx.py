@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from dtlpipe.config import Settings
 from dtlpipe.sansio.effects import Response
-from dtlpipe.sansio.wire import WireRequest
-from dtlpipe.transports.httpx import composed, failure, options
+from dtlpipe.sansio.wire import WireListen, WireRequest
+from dtlpipe.transports.httpx import composed, failure, opening, options
 
 if TYPE_CHECKING:
     import httpx
@@ -44,6 +44,24 @@ class AsyncHttpxTransport:
             raise failure(error) from error
         return Response(answer.status_code, answer.headers, answer.content)
 
+    async def listen(self, request: WireListen) -> AsyncHttpxStream | Response:
+        """A connection of its own, as it may last for hours."""
+        import httpx
+
+        client = httpx.AsyncClient(**options(self._settings))
+        try:
+            answer = await client.send(opening(request), stream=True)
+            if answer.status_code >= 300:
+                refused = Response(answer.status_code, answer.headers, await answer.aread())
+                await client.aclose()
+                return refused
+        except BaseException as error:
+            await client.aclose()
+            if isinstance(error, httpx.HTTPError):
+                raise failure(error) from error
+            raise
+        return AsyncHttpxStream(client, answer)
+
     def _pool(self, *, held: bool) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
@@ -63,3 +81,24 @@ class AsyncHttpxTransport:
         if self._loop is asyncio.get_running_loop():
             for client, _ in pools.values():
                 await client.aclose()
+
+
+class AsyncHttpxStream:
+    """An open stream."""
+
+    def __init__(self, client: httpx.AsyncClient, answer: httpx.Response) -> None:
+        self._client = client
+        self._answer = answer
+        self._chunks = answer.aiter_raw()
+
+    async def read(self) -> bytes:
+        import httpx
+
+        try:
+            return await anext(self._chunks, b"")
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise failure(error) from error
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+        await self._client.aclose()

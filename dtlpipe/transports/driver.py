@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from dtlpipe.config import Settings
-from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, Now, Op, Sleep
+from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, HangUp, Hear, Now, Op, Response, Sleep
 from dtlpipe.sansio.exchange import Exchange
 from dtlpipe.sansio.operation import Session, Sync
-from dtlpipe.sansio.wire import BulkTransport, Transport, WireDownload, WireRequest, WireUpload
+from dtlpipe.sansio.wire import BulkTransport, Transport, WireDownload, WireListen, WireRequest, WireUpload
 
 T = TypeVar("T")
 
@@ -62,6 +62,7 @@ class SyncSession(Session[Sync]):
         conversation = self.exchange.converse(flow)
         answer: Any = None
         failure: Exception | None = None
+        heard: list[Any] = []
         try:
             while True:
                 try:
@@ -74,11 +75,15 @@ class SyncSession(Session[Sync]):
                     continue
                 try:
                     answer = self._perform(step)
+                    if isinstance(step, WireListen) and not isinstance(answer, Response):
+                        heard.append(answer)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
             failure = None  # its traceback holds this frame, a circle
             conversation.close()
+            for each in heard:
+                each.close()
 
     def listed(self, pages: Any) -> Any:
         self.run(pages.fetch())
@@ -89,7 +94,7 @@ class SyncSession(Session[Sync]):
         self._transport.close()
         self._bulk.close()
 
-    def _perform(self, step: Any) -> Any:
+    def _perform(self, step: Any) -> Any:  # noqa: PLR0911 - one return for each kind of step
         if isinstance(step, WireRequest):
             return self._transport.send(step)
         if isinstance(step, Now):
@@ -102,6 +107,12 @@ class SyncSession(Session[Sync]):
             return self._bulk.upload(step)
         if isinstance(step, WireDownload):
             return self._bulk.open(step)
+        if isinstance(step, WireListen):
+            return self._transport.listen(step)
+        if isinstance(step, Hear):
+            return step.stream.read()
+        if isinstance(step, HangUp):
+            return step.stream.close()
         if isinstance(step, Gather):
             return self._gather(step)
         raise TypeError(f"an operation asked for {type(step).__name__}, which is no effect")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.config import Settings, is_loopback
 from dtlpipe.sansio.effects import Response, TransportError
-from dtlpipe.sansio.wire import WireRequest
+from dtlpipe.sansio.wire import WireListen, WireRequest
 
 if TYPE_CHECKING:
     import httpx
@@ -49,6 +49,13 @@ def composed(request: WireRequest) -> httpx.Request:
     )
 
 
+def opening(request: WireListen) -> httpx.Request:
+    """The request for a stream."""
+    import httpx
+
+    return httpx.Request("GET", request.url, headers=request.headers, extensions=_extensions(request.timeout))
+
+
 def failure(error: Exception) -> TransportError:
     """Which of the three kinds of failure an error of httpx is."""
     import httpx
@@ -80,7 +87,44 @@ class HttpxTransport:
             raise failure(error) from error
         return Response(answer.status_code, answer.headers, answer.content)
 
+    def listen(self, request: WireListen) -> HttpxStream | Response:
+        """A connection of its own, as it may last for hours."""
+        import httpx
+
+        client = httpx.Client(**options(self._settings))
+        try:
+            answer = client.send(opening(request), stream=True)
+            if answer.status_code >= 300:
+                refused = Response(answer.status_code, answer.headers, answer.read())
+                client.close()
+                return refused
+        except httpx.HTTPError as error:
+            client.close()
+            raise failure(error) from error
+        return HttpxStream(client, answer)
+
     def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+class HttpxStream:
+    """An open stream."""
+
+    def __init__(self, client: httpx.Client, answer: httpx.Response) -> None:
+        self._client = client
+        self._answer = answer
+        self._chunks = answer.iter_raw()
+
+    def read(self) -> bytes:
+        import httpx
+
+        try:
+            return next(self._chunks, b"")
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise failure(error) from error
+
+    def close(self) -> None:
+        self._answer.close()
+        self._client.close()

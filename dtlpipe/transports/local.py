@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.sansio.effects import ByteStream, Response, StreamBroken, TransportError
-from dtlpipe.sansio.wire import WireDownload, WireRequest, WireUpload
+from dtlpipe.sansio.wire import WireDownload, WireListen, WireRequest, WireUpload
 from dtlpipe.transports.requests import first_byte
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class LocalTransport:
                 request.method, request.url, headers=request.headers, content=request.content, timeout=None
             )
             return Response(answer.status_code, answer.headers, answer.content)
+
+    def listen(self, request: WireListen) -> Any:
+        raise TypeError(f"{type(self).__name__} cannot listen; use httpx")
 
     def upload(self, upload: WireUpload) -> Response:
         asked = upload.upload

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dtlpipe.config import Settings, is_loopback
 from dtlpipe.sansio.effects import ByteStream, Response, StreamBroken, TransportError, Upload
-from dtlpipe.sansio.wire import WireDownload, WireRequest, WireUpload
+from dtlpipe.sansio.wire import WireDownload, WireListen, WireRequest, WireUpload
 
 if TYPE_CHECKING:
     import requests
@@ -91,6 +91,9 @@ class RequestsTransport:
                 allow_redirects=False,
             )
             return Response(answer.status_code, answer.headers, answer.content)
+
+    def listen(self, request: WireListen) -> Any:
+        raise TypeError(f"{type(self).__name__} cannot listen; use httpx")
 
     def upload(self, upload: WireUpload) -> Response:
         from requests_toolbelt import MultipartEncoder

@@ -184,6 +184,8 @@ class ActionRun:
         no more than that.
         """
         word = told.get("status")
+        if self.over and self._is_repeated(told, at, index):
+            return
         if self.over and (told.get("action_progress") is not None or word not in (None, self.word)):
             raise Conflict(f"Run {self.row.id} is {self.word} already: it takes no more reports")
         self.check_move(word, strict=True)
@@ -197,6 +199,15 @@ class ActionRun:
             self.fail_with(told["error"])
         if word is not None:
             self.move(word, at)
+
+    def _is_repeated(self, told: Mapping[str, Any], at: datetime, index: int | None) -> bool:
+        """Whether it says what is known: somebody did not hear the answer to it, and sent it again."""
+        if told.get("action_progress") is None or told.get("status") != self.word:
+            return False
+        entry = self.entries[self.details["current_action_index"] if index is None else index]
+        after = dict(entry)
+        merge(after, told["action_progress"], at, self.details)
+        return after == entry
 
     def fail_with(self, error: str) -> None:
         """Why it failed, in words."""

@@ -15,7 +15,7 @@ from mock_server.platform import lifecycle
 from mock_server.platform.actions import checkpoints, logs
 from mock_server.platform.actions.progress import PLATFORM, ActionRun, merge
 from mock_server.platform.actions.records import is_ours, moment, save
-from mock_server.store.base import ExecutionRow, Kind, Tx
+from mock_server.store.base import Document, ExecutionRow, Kind, Tx
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -70,6 +70,9 @@ class Witness:
         elif kind == "execution.ended" and execution.status == lifecycle.SUCCESS:
             merge(entry, {"status": "completed", "progress": 1.0}, at, run.details)
             tx.insert(Kind.CHECKPOINT, _checkpoint(run, execution, index))
+            within = run.details.get("within", {}).pop(str(index), None)
+            if within is not None:
+                tx.delete(Kind.CHECKPOINT, within)
             logs.note(tx, run.row.id, execution.id, "INFO", f"Completed action {name!r}")
         elif kind == "execution.ended":
             error = execution.error or {}
@@ -106,9 +109,16 @@ class Witness:
                 "result": checkpoint.get("result"),
                 "artifacts_path": checkpoint.get("artifacts_path"),
             }
-            tx.insert(Kind.CHECKPOINT, checkpoints.new(run_id, kept))
+            self._keep_within(tx, run, index, checkpoints.new(run_id, kept))
         merge(entry, _known(news), at, run.details)
         save(tx, run, at)
+
+    @staticmethod
+    def _keep_within(tx: Tx, run: ActionRun, index: int, made: Document) -> None:
+        """The newest checkpoint within an action takes the place of the one before it."""
+        within: dict[str, str] = run.details.setdefault("within", {})
+        made["id"] = within.setdefault(str(index), made["id"])
+        tx.put(Kind.CHECKPOINT, made)
 
     def forgives(self, tx: Tx, execution: ExecutionRow, report: Failed) -> bool:
         """Whether an execution that failed so is to be begun again as if it had not been tried.

@@ -1,0 +1,1 @@
+"""Models of progress and logs, at the places where guides import them from; nothing is defined in here."""

@@ -1,0 +1,7 @@
+"""Statuses, where guides import them from."""
+
+from __future__ import annotations
+
+from dtlpipe.runs.models import ActionStatus, RunStatus
+
+__all__ = ["ActionStatus", "RunStatus"]

@@ -1,0 +1,168 @@
+"""Runs that the platform itself executes, from code roots and from code that travels along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dtlpipe.errors import Conflict, UnprocessableEntity
+from dtlpipe.runs import BaseAction, action
+from tests.runs.conftest import actions
+
+
+def odd(*names):
+    return [{"name": name.lower(), "entrypoint": f"plugin.odd.{name}"} for name in names]
+
+
+def test_the_complete_example_downloads_converts_and_trains(client, data_url):
+    pipeline = client.create_pipeline(name="Training Pipeline", actions=actions("download", "convert", "train"))
+    run = client.create_run(pipeline["id"], params={"url": data_url, "epochs": 150})
+    assert run["status"] == "pending"
+    seen = []
+    for progress in client.stream_progress(run["id"], timeout=60):
+        if progress.current_action:
+            for each in progress.actions:
+                if each.name == progress.current_action:
+                    seen.append((each.name, each.progress))
+        if progress.status in ("completed", "failed", "cancelled"):
+            break
+    final = client.get_run(run["id"])
+    assert final["status"] == "completed", final["error"]
+    assert np.allclose(final["result"]["weights"], [3, -2, 1], atol=0.05)
+    shares = [share for name, share in seen if name == "train"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert {name for name, _ in seen} == {"download", "convert", "train"}
+    progress = client.get_progress(run["id"])
+    assert progress.actions["train"].metrics["epoch"] == 150
+    assert progress.actions["train"].progress_category == "train"
+    assert progress.completed_actions == 3
+    kept = client.get_checkpoints(run["id"])
+    assert [(each.action_name, each.status) for each in kept] == [
+        ("download", "completed"),
+        ("convert", "completed"),
+        ("train", "completed"),
+    ]
+    assert np.allclose(np.load(kept[-1].artifacts_path), final["result"]["weights"])
+    assert Path(kept[-1].artifacts_path).is_relative_to(final["work_dir"])
+    assert kept[1].params_snapshot["rows"] == 165
+    assert "epochs" in kept[1].params_snapshot
+    lines = client.get_logs(run["id"], action_name="download")
+    assert [each["message"].partition(" ")[0] for each in lines] == ["Starting", "downloaded", "Completed"]
+
+
+def test_results_add_up_and_functions_are_actions(client, tmp_path):
+    pipeline = client.create_pipeline("functions", odd("double", "twice"))
+    run = client.wait(client.create_run(pipeline["id"], {"x": 4, "y": 1}, work_dir=str(tmp_path / "w"))["id"], 60)
+    assert run["result"] == {"x": 9, "seen": ["x", "y"], "folder": str(tmp_path / "w")}
+    assert run["params"] == {"x": 4, "y": 1}
+
+
+def test_code_that_only_this_process_has_travels_along(client):
+    @action(name="add")
+    def add(params, context):
+        return {"sum": params["a"] + params["b"]}
+
+    class Square(BaseAction):
+        action_name = "square"
+
+        def run(self):
+            return {"square": self.params["sum"] ** 2}
+
+    named = {"name": "add", "entrypoint": f"{add.__module__}.{add.__qualname__}"}
+    pipeline = client.create_pipeline("shipped", [named, Square])
+    assert [each["name"] for each in pipeline["actions"]] == ["add", "square"]
+    run = client.wait(client.create_run(pipeline["id"], {"a": 1, "b": 2})["id"], 60)
+    assert run["result"] == {"square": 9}
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("FailAction", "ValueError: out of paper"),
+        ("ObjectAction", "JSON cannot carry"),
+        ("NoAction", "is no action"),
+    ],
+)
+def test_what_goes_wrong_fails_the_run_and_says_why(client, name, error):
+    pipeline = client.create_pipeline("odd", odd(name))
+    run = client.wait(client.create_run(pipeline["id"])["id"], 60)
+    assert run["status"] == "failed"
+    assert error in run["error"]
+    assert run["progress"][0]["status"] == "failed"
+    assert client.get_checkpoints(run["id"]) == []
+    (line,) = client.get_logs(run["id"], level="error")
+    assert error in line["message"]
+
+
+def test_a_run_without_code_waits_and_is_refused_if_it_shall_be_executed(client, tmp_path):
+    pipeline = client.create_pipeline("later", [{"name": "a", "entrypoint": "comes_later.Late"}])
+    with pytest.raises(UnprocessableEntity, match="no registered code"):
+        client.create_run(pipeline["id"], execute=True)
+    assert client.list_runs(pipeline_id=pipeline["id"]) == []
+    waiting = client.create_run(pipeline["id"])
+    left = client.create_run(pipeline["id"], execute=False)
+    driven = client.create_run(pipeline["id"])
+    client.report_progress(driven["id"], status="running")
+    (tmp_path / "comes_later.py").write_text(
+        "class Late:\n    def __init__(self, params, ctx): pass\n    def run(self): return {'at': 'last'}\n"
+    )
+    root = client.add_code_root(str(tmp_path))
+    try:
+        assert client.wait(waiting["id"], 60)["result"] == {"at": "last"}
+        assert client.get_run(left["id"])["status"] == "pending"
+        assert client.get_run(driven["id"])["driver"] == "external"
+    finally:
+        client.remove_code_root(root["id"])
+
+
+def test_a_run_that_is_cancelled_stops_its_work(client):
+    pipeline = client.create_pipeline("slow", odd("double", "SlowAction", "twice"))
+    run = client.create_run(pipeline["id"], {"x": 1})
+    for progress in client.stream_progress(run["id"]):
+        if progress.current_action == "slowaction":
+            break
+    over = client.update_run(run["id"], status="cancelled")
+    assert over["status"] == "cancelled"
+    assert [each["status"] for each in over["progress"]] == ["completed", "failed", "pending"]
+    with pytest.raises(Conflict):
+        client.report_progress(run["id"], status="running")
+    assert client.update_run(run["id"], status="cancelled")["completed_at"] == over["completed_at"]
+
+
+def test_a_run_is_resumed_after_its_last_checkpoint_again_and_again(client):
+    pipeline = client.create_pipeline("resumed", odd("double", "FailAction", "twice"))
+    run = client.wait(client.create_run(pipeline["id"], {"x": 1, "y": 5})["id"], 60)
+    assert run["status"] == "failed"
+    second = client.wait(client.resume_run(run["id"])["id"], 60)
+    assert second["resumed_from"] == run["id"]
+    assert [each["status"] for each in second["progress"]] == ["skipped", "failed", "pending"]
+    client.update_pipeline(pipeline["id"], actions=[*odd("double"), {**odd("twice")[0], "name": "failaction"}])
+    third = client.wait(client.resume_run(second["id"], {"y": 6, "z": 7}, "merge")["id"], 60)
+    assert third["status"] == "completed", third["error"]
+    assert (third["result"]["x"], third["params"]) == (3, {"x": 2, "y": 6, "z": 7})
+    assert [each.action_name for each in client.get_checkpoints(third["id"])] == ["double", "failaction"]
+    snapshot = client.wait(client.resume_run(second["id"], {"y": 6})["id"], 60)
+    assert snapshot["params"]["y"] == 5
+
+
+def test_only_completed_checkpoints_are_gone_on_from(client, reported):
+    told = {"status": "failed", "params_snapshot": {"a": 1}}
+    client.create_checkpoint(reported["id"], "download", 0, **told)
+    client.create_checkpoint(reported["id"], "train", 1, "completed", {"a": 2})
+    new = client.resume_run(reported["id"])
+    assert [each["status"] for each in new["progress"]] == ["pending", "pending"]
+    assert new["params"] == {"dataset": 123}
+
+
+def test_a_deleted_run_stops_too(client):
+    pipeline = client.create_pipeline("deleted", odd("SlowAction"))
+    run = client.create_run(pipeline["id"])
+    for progress in client.stream_progress(run["id"]):
+        if progress.status == "running":
+            break
+    client.delete_pipeline(pipeline["id"])
+    assert pipeline["id"] not in [each["id"] for each in client.list_pipelines(limit=1000)]
+    assert client.list_runs(pipeline_id=pipeline["id"]) == []

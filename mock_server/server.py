@@ -294,8 +294,14 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     streams: Streams
     source: Source | None = None
 
+    def readable(self) -> bool:
+        return self.source is None and bool(super().readable())
+
+    def writable(self) -> bool:
+        return (self.source is not None and not self.requests) or bool(super().writable())
+
     def handle_write(self) -> None:
-        if self.source is None or not self.close_when_flushed:
+        if self.source is None or self.requests:  # the request's thread is not done with it
             super().handle_write()
             return
         self._flush_exception(self._flush_some)
@@ -333,8 +339,14 @@ class _Task(WSGITask):  # type: ignore[misc]
         return bytes(super().build_response_header()).replace(b"HTTP/1.0", b"HTTP/1.1", 1)
 
     def finish(self) -> None:
-        self.channel.source = self.source
         super().finish()
+        if self.source is not None:
+            with self.channel.requests_lock:
+                for request in self.channel.requests[1:]:  # nothing can be answered after an answer without an end
+                    request.close()
+                del self.channel.requests[1:]
+            self.close_on_finish = False  # it is handed over instead, once this thread has left it
+            self.channel.source = self.source
 
 
 class _ErrorTask(ErrorTask):  # type: ignore[misc]

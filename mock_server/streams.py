@@ -203,7 +203,8 @@ class Streams:
             self._held.add(held)
             try:
                 self._selector.register(held.sock, selectors.EVENT_READ, held)
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
+                logger.warning("a stream cannot be held: %s", error)
                 self._drop(held)
                 return
             _call(lambda: held.source.attach(held))

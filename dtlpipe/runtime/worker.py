@@ -34,6 +34,7 @@ from dtlpipe.runtime.loading import CodeCache, Loaded
 from dtlpipe.runtime.protocol import Board, Channel
 from dtlpipe.runtime.results import dehydrate
 from dtlpipe.runtime.service import BaseServiceRunner, Context, Progress
+from dtlpipe.sansio import parentage
 
 _HERE: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep  # noqa: PTH100, PTH120 - compared with co_filename
 
@@ -169,6 +170,7 @@ class Worker:
         }
         self.give(loaded, values, header["context"], progress)
         require(signature, values, node, code["function_name"])
+        parentage.run_for(header["context"].get("execution_id"))
         traceparent = header["context"].get("traceparent")
         if traceparent is None:
             result = call_node(loaded, values)

@@ -30,6 +30,7 @@ import attrs
 from dtlpipe.config import Settings
 from dtlpipe.errors import ConnectionFailed, PlatformException, TokenExpired
 from dtlpipe.integrations import trace_context
+from dtlpipe.sansio import parentage
 from dtlpipe.sansio.effects import (
     ByteStream,
     Download,
@@ -231,6 +232,8 @@ class Exchange:
             headers["content-type"] = "application/json"
         if key is not None:
             headers["idempotency-key"] = key
+        if asked.method == "POST":
+            headers |= parentage.headers()
         if asked.headers:
             headers.update(asked.headers)
         timeout = asked.timeout or self.settings.timeout

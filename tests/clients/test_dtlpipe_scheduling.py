@@ -135,3 +135,27 @@ def test_a_run_that_takes_longer_than_its_timeout_has_failed_for_that(project, t
     assert run.status == "failed"
     assert run.error["cause"] == "timeout"
     assert run.timeout == 0.2
+
+
+def begins(path, pipeline_id):
+    from pathlib import Path
+
+    import dtlpipe
+
+    pipeline = dtlpipe.pipelines.get(pipeline_id=pipeline_id)
+    run = pipeline.execute({"path": path, "name": "inner"})
+    Path(path, "begun").write_text(run.id)
+    return run.wait().id
+
+
+def test_with_a_run_that_is_terminated_end_the_runs_that_its_nodes_began(project, tmp_path):
+    inner_node = node_of(project, gated, {"path": "STRING", "name": "STRING"}, {"name": "STRING"})
+    inner = pipeline_of(project, inner_node, name="inner")
+    outer_node = node_of(project, begins, {"path": "STRING", "pipeline_id": "STRING"}, {"id": "STRING"})
+    run = pipeline_of(project, outer_node).execute({"path": str(tmp_path), "pipeline_id": inner.id})
+    wait_for(tmp_path / "inner.began")
+    run.terminate()
+    wait_for(tmp_path / "begun")
+    began = inner.pipeline_executions.get((tmp_path / "begun").read_text())
+    assert began.wait(timeout=60).status == "terminated"
+    assert run.id in began.error["message"]

@@ -9,6 +9,7 @@ import attrs
 
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
+from mock_server.platform.actions.witness import Witness
 from mock_server.platform.hub import Hub
 from mock_server.platform.intents import Submission
 from mock_server.store import open_store
@@ -99,6 +100,7 @@ class Place:
             tracing=SimpleNamespace(began=lambda job, run: job),
             worker_environment=dict,
         )
+        platform.actions = SimpleNamespace(witness=Witness(platform))
         self.worker = Worker(platform, self.executor)
         if self.store.get(Kind.REVISION, "r1") is None:
             now = times.to_wire(times.now())

@@ -2,6 +2,8 @@
 
 Law: one source of randomness, and no other; a world of the same seed goes through the same history, letter by letter.
 Each seed has a temperament of its own: which faults there are, and how frequent they are.
+
+Longer than 400 lines because all that may happen is seen together.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from tests.unit.worker.simulation.graphs import Graph
 from tests.unit.worker.simulation.rows import Rows, copied
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-STEPS = 50
+STEPS = 40
 #: Steps in which a world that is left alone must come to rest.
 PATIENCE = 3000
 

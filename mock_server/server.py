@@ -298,7 +298,23 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return self.source is None and bool(super().readable())
 
     def writable(self) -> bool:
+        """Whether the server's thread has something to send. Not while a request's thread is sending it.
+
+        waitress takes any byte that is still to be sent for the server's own affair, whose thread then turns and turns
+        until the other thread has sent it. Here it sleeps, and is woken if something is left over (`write_soon`); but
+        beyond the high watermark that thread waits for it, and then it has to send.
+        """
+        if self.requests and 0 < self.total_outbufs_len <= self.adj.outbuf_high_watermark and not self.will_close:
+            if not self.outbuf_lock.acquire(blocking=False):
+                return False
+            self.outbuf_lock.release()
         return (self.source is not None and not self.requests) or bool(super().writable())
+
+    def write_soon(self, data: Any) -> int:
+        written: int = super().write_soon(data)
+        if self.total_outbufs_len:  # after the lock was given back: else the server might look too early, and sleep on
+            self.server.pull_trigger()
+        return written
 
     def handle_write(self) -> None:
         if self.source is None or self.requests:  # the request's thread is not done with it

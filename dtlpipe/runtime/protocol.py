@@ -23,13 +23,15 @@ HEADER_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of JSON in one frame: job frames carry code and inputs."""
 BLOB_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of blob in one frame: results travel as blobs of JSON text."""
-CHUNK: Final = 256 * 1024
-"""Bytes asked of a socket or pipe in one read."""
+CHUNK: Final = 64 * 1024
+"""Bytes asked of a socket or pipe in one read: what the allocator still has at hand, and need not map for each read."""
 
 FOLDER: Final = Path(__file__).resolve().parent
 """Where the code that runs in workers lives."""
 
 Frame = tuple[dict[str, Any], bytes]
+_to_text: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_from_text: Final = json.JSONDecoder().decode
 
 
 class ProtocolError(Exception):
@@ -43,7 +45,7 @@ def encode(header: dict[str, Any], blob: bytes = b"") -> bytes:
         ProtocolError: header or blob is over its limit.
         TypeError, ValueError: the header is not JSON (NaN counts as not JSON).
     """
-    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    text = _to_text(header).encode()
     if len(text) > HEADER_LIMIT or len(blob) > BLOB_LIMIT:
         raise ProtocolError(f"A frame of {len(text)} + {len(blob)} bytes is over the limit of {HEADER_LIMIT}.")
     return b"".join((PREFIX.pack(len(text), len(blob)), text, blob))
@@ -78,7 +80,7 @@ class Decoder:
             if len(buffer) < end:
                 break
             try:
-                header = json.loads(buffer[start : start + header_size])
+                header = _from_text(buffer[start : start + header_size].decode())
             except ValueError as error:
                 raise ProtocolError(f"A frame's header is no JSON: {error}.") from error
             if not isinstance(header, dict):

@@ -109,7 +109,7 @@ def read_answer(header: dict[str, Any], blob: bytes) -> Answer:
 def _outputs(blob: bytes) -> dict[str, Any]:
     try:
         outputs = json.loads(blob.decode())
-        if b"\\ud" in blob.lower():  # a lone surrogate behind an escape is no text, and no store would take it
+        if b"\\ud" in blob or b"\\uD" in blob:  # a lone surrogate, maybe: that is no text, and no store would take it
             json.dumps(outputs, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a result is no JSON: {error}.") from error

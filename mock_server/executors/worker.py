@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
+import select
 import socket
 from collections import deque
 from typing import Any, Final
@@ -70,6 +71,7 @@ class Worker:
     buried: bool = False
     decoder: Decoder = attrs.field(factory=Decoder)
     backlog: deque[memoryview] = attrs.field(factory=deque)
+    silence: select.poll = attrs.field(factory=select.poll)
 
     @classmethod
     def create(cls, slot: int, environment: dict[str, str]) -> tuple[Worker, tuple[int, int, int]]:
@@ -80,6 +82,8 @@ class Worker:
         for read_end, _write_end in pipes:
             os.set_blocking(read_end, False)
         worker = cls(slot=slot, sock=ours, stdout=pipes[0][0], stderr=pipes[1][0], environment=environment)
+        for descriptor in (worker.stdout, worker.stderr):
+            worker.silence.register(descriptor, select.POLLIN)
         return worker, (theirs.detach(), pipes[0][1], pipes[1][1])
 
     def take(self, entry: Entry, number: int, now: float, output: Output) -> None:
@@ -140,6 +144,8 @@ class Worker:
 
     def drain(self) -> None:
         """Take all native output that is there: what was written before the end belongs to this execution."""
+        if not self.silence.poll(0):  # nearly always: one question instead of two reads that fail
+            return
         streams: tuple[Stream, Stream] = ("stdout", "stderr")
         for stream in streams:
             for _piece in range(_DRAIN // CHUNK):

@@ -164,6 +164,10 @@ class Statements:
             statement = self._compiled[key] = Statement(str(compiled), tuple(compiled.positiontup or ()))
         return statement
 
+    def fixed(self, key: str, make: Callable[[], sa.ClauseElement]) -> str:
+        """A statement without parameters, by a name of its own."""
+        return self._statement(("fixed", key), make).text
+
     def insert(self, table: sa.Table) -> str:
         """Takes a value for each of the table's columns, in their order."""
         statement = self._statement(("insert", table.name), table.insert)

@@ -143,11 +143,14 @@ class SqlReads:
         return found
 
     def open_runs(self) -> list[RunRow]:
-        return RUNS.decode_all(self._settled().core.execute(RUNS.select.where(open_run).order_by(runs.c.id)))
+        sql = self._statements.fixed("open runs", lambda: RUNS.select.where(open_run).order_by(runs.c.id))
+        return RUNS.decode_all(self._settled().raw.execute(sql).fetchall())
 
     def open_executions(self) -> list[ExecutionRow]:
-        select = EXECUTIONS.select.where(open_execution).order_by(executions.c.id)
-        return EXECUTIONS.decode_all(self._settled().core.execute(select))
+        sql = self._statements.fixed(
+            "open executions", lambda: EXECUTIONS.select.where(open_execution).order_by(executions.c.id)
+        )
+        return EXECUTIONS.decode_all(self._settled().raw.execute(sql).fetchall())
 
     def run_counts(
         self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None

@@ -144,9 +144,11 @@ class Zygote:
         self.root = header["root"]
         known = set(sys.path)
         sys.path.extend(entry for entry in header["path"] if entry not in known)
+        gc.disable()  # until what is imported is out of its sight
         missing = preload([*PRELOAD, *itertools.chain(*map(modules_of, PRELOAD_WHOLE)), *header["preload"]])
         gc.collect()
         gc.freeze()
+        gc.enable()
         self.say({"kind": "ready", "pid": os.getpid(), "missing": missing})
 
     def fork(self, header: dict[str, Any]) -> None:

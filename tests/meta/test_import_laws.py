@@ -30,6 +30,7 @@ LAWFUL = {
     "dtlpipe/resources/__init__.py": "dtlpipe.sansio",
     "dtlpipe/client.py": "dtlpipe.resources, dtlpipe.transports",
     "dtlpipe/runtime/__init__.py": "dtlpipe.client",
+    "dtlpipe/runs/__init__.py": "dtlpipe.runtime, dtlpipe.transports",
     "dtlpipe/runtime/protocol.py": "struct",
     "dtlpipe/serving/__init__.py": "dtlpipe.transports",
     "dtlpipe/hosting/__init__.py": "dtlpipe.runtime.protocol, dtlpipe.graph",
@@ -60,6 +61,7 @@ CRIMES = {
         ("dtlpipe/runtime/__init__.py", "dtlpipe.hosting"),
         ("dtlpipe/hosting/__init__.py", "dtlpipe.serving"),
         ("dtlpipe/resources/__init__.py", "dtlpipe.transports"),
+        ("dtlpipe/runtime/__init__.py", "dtlpipe.runs"),
         ("dtlpipe/brand_new.py", "json"),
     ],
     "server": [
@@ -67,7 +69,10 @@ CRIMES = {
         ("mock_server/platform/__init__.py", "mock_server.api.synapse"),
         ("mock_server/brand_new.py", "json"),
     ],
-    "surfaces": [("mock_server/api/dataloop/__init__.py", "mock_server.api.synapse")],
+    "surfaces": [
+        ("mock_server/api/dataloop/__init__.py", "mock_server.api.synapse"),
+        ("mock_server/api/synapse/__init__.py", "mock_server.api.dataloop"),
+    ],
     "engine": [
         ("dtlpipe/graph/__init__.py", "pydantic"),
         ("dtlpipe/graph/deep.py", "dtlpipe.model"),

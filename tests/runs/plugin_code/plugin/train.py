@@ -21,15 +21,16 @@ class TrainAction(BaseAction[TrainParams]):
         data = np.load(self.params.arrays)
         x = np.c_[data["x"], np.ones(len(data["x"]))]
         weights, begun = np.zeros(x.shape[1]), 0
-        saved = self.ctx.checkpoints_dir / "weights.npy"
         if self.ctx.last_checkpoint is not None:
-            weights, begun = np.load(saved), self.ctx.last_checkpoint["result"]["epoch"]
+            weights = np.load(self.ctx.last_checkpoint["artifacts_path"])
+            begun = self.ctx.last_checkpoint["result"]["epoch"]
             self.logger.info("resuming after epoch %d", begun)
         loss = float("inf")
         for epoch in range(begun, self.params.epochs):
             error = x @ weights - data["y"]
             weights -= self.params.rate * 2 * x.T @ error / len(x)
             loss = float((error**2).mean())
+            saved = self.ctx.checkpoints_dir / f"epoch_{epoch + 1}.npy"
             np.save(saved, weights)
             self.set_metrics({"loss": loss, "epoch": epoch + 1})
             self.set_progress(epoch + 1, self.params.epochs, "train")

@@ -75,6 +75,35 @@ class DocumentConformance(Suite):
         store.write(intent)
         assert store.count(Kind.SERVICE) == 2
 
+    def test_one_key_of_a_document_is_read_without_the_others(self, store: Store) -> None:
+        store.write(lambda tx: tx.put(Kind.PIPELINE, {"id": "p1", "name": "a", "status": "Installed", "nodes": []}))
+        assert store.field(Kind.PIPELINE, "p1", "status") == "Installed"
+        assert store.field(Kind.PIPELINE, "p1", "projectId") is None
+        assert store.field(Kind.PIPELINE, "p\x00", "status") is None
+
+        def change(tx: Tx) -> tuple[Any, Any]:
+            before = tx.field(Kind.PIPELINE, "p1", "status")
+            tx.put(Kind.PIPELINE, {"id": "p1", "name": "a", "status": "Pause"})
+            return before, tx.field(Kind.PIPELINE, "p1", "status")
+
+        assert store.write(change) == ("Installed", "Pause")
+
+    def test_what_never_changes_is_read_once_and_never_before_its_commit(self, store: Store) -> None:
+        revision = {"id": "r1", "pipelineId": "p1", "number": 1, "nodes": [{"id": "n1"}]}
+
+        def undone(tx: Tx) -> None:
+            tx.insert(Kind.REVISION, revision)
+            assert tx.get(Kind.REVISION, "r1") == revision
+            raise ValueError("on purpose")
+
+        with pytest.raises(ValueError, match="on purpose"):
+            store.write(undone)
+        assert store.get(Kind.REVISION, "r1") is None
+        assert store.get_many(Kind.REVISION, ["r1"]) == {}
+        store.write(lambda tx: tx.insert(Kind.REVISION, revision))
+        assert store.get_many(Kind.REVISION, ["r1", "r2"]) == {"r1": revision}
+        assert store.get(Kind.REVISION, "r1") is store.get(Kind.REVISION, "r1")
+
     def test_deleting_says_whether_there_was_anything(self, store: Store) -> None:
         store.write(lambda tx: tx.put(Kind.PROJECT, {"id": "p1"}))
         assert store.write(lambda tx: tx.delete(Kind.PROJECT, "p1")) is True

@@ -70,6 +70,8 @@ _LEAST: dict[str, float] = {
     "node_timeout": 0.001,
     "node_memory_limit": MIB,
     "grace": 0,
+    "keep_runs_for": 0,
+    "keep_runs": 0,
 }
 
 
@@ -110,6 +112,8 @@ class Settings:
         max_streams: streams of served pipelines at the same time.
         hold_dtlpy: whether an unchanged dtlpy's polls are held for up to `hold_timeout` (see api/dataloop/holding).
         node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
+        keep_runs_for: seconds after their end at which runs are deleted, with their logs; `keep_runs`: how many that
+            are over are kept, the latest. None: all, for ever.
         grace: how long a stop waits for requests and node code in flight. What is cut short goes on at the next start.
     """
 
@@ -149,6 +153,8 @@ class Settings:
     node_timeout: float = 3600.0
     node_memory_limit: int | None = None
     grace: float = 10.0
+    keep_runs_for: float | None = None
+    keep_runs: int | None = None
 
     def __attrs_post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -278,6 +278,7 @@ def _sweeping(platform: Platform) -> Iterator[None]:
         while not stop.is_set():
             try:
                 platform.items.sweep(stop.is_set)
+                platform.pruning.tick(stop.is_set)
                 platform.metrics.count_events()  # so that whoever asks first after a year need not wait for all of it
             except Exception:
                 log.exception("bytes of deleted items could not be swept; the next try is in an hour")

@@ -25,6 +25,7 @@ from mock_server.platform.metrics import Metrics
 from mock_server.platform.packages import Packages
 from mock_server.platform.pipelines import Pipelines
 from mock_server.platform.projects import Projects
+from mock_server.platform.pruning import Pruning
 from mock_server.platform.repeats import noting
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
@@ -88,6 +89,7 @@ class Platform:
     url: str = ""
     stopping: bool = False
     schedules_changed: Callable[[], None] = attrs.field(default=lambda: None, eq=False)
+    pruning: Pruning = attrs.field(init=False)
     tokens: Tokens = attrs.field(init=False)
     projects: Projects = attrs.field(init=False)
     datasets: Datasets = attrs.field(init=False)
@@ -109,6 +111,7 @@ class Platform:
 
     def __attrs_post_init__(self) -> None:
         self.store = noting(self.store)
+        self.pruning = Pruning(self)
         self.tokens = Tokens(self.settings)
         self.projects = Projects(self)
         self.datasets = Datasets(self)

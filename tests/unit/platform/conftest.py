@@ -37,6 +37,12 @@ class Idle:
         self.cancelled.append((run_id, reason))
         return self.store.post(lambda tx: tx.update_run(run_id, status="terminated"))
 
+    def regulate(self, tx, pipeline):
+        pass
+
+    def service_changed(self, service_id):
+        pass
+
     def cancel_execution(self, execution_id, reason):
         done = Future()
         done.set_result(False)

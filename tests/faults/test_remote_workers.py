@@ -102,9 +102,9 @@ def stop_the_holder(desk, crew, pipeline, folder):
     crew.complete()
 
 
-@pytest.mark.parametrize(
-    "times", [1, pytest.param(100, marks=[SLOW, pytest.mark.timeout(1200)])], ids=lambda times: f"{times} times"
-)
+@SLOW
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("times", [1, 100], ids=lambda times: f"{times} times")
 def test_a_worker_that_is_killed_in_the_middle_of_a_node_is_replaced_by_another(desk, stack, tmp_path, times):
     crew = Crew(desk, tmp_path, stack)
     pipeline = desk.pipeline(attempt, {"maxAttempts": 9})
@@ -123,6 +123,7 @@ def test_a_worker_that_wakes_up_after_its_lease_is_refused_and_counted(desk, sta
     assert desk.refused >= times
 
 
+@SLOW
 def test_a_worker_that_is_asked_to_end_drains_and_says_so(desk, stack, tmp_path):
     crew = Crew(desk, tmp_path, stack, count=1)
     folder = tmp_path / "run"

@@ -78,23 +78,17 @@ def test_a_failure_arrives_with_its_traceback(desk, worker):
     assert "failing" in error["traceback"]
 
 
-def test_node_code_finds_the_platform_by_the_workers_own_way_to_it(desk, tmp_path):
-    port = desk.platform.url.rpartition(":")[2]
-    with working(f"http://localhost:{port}", tmp_path, labels=("there",)):
-        run = desk.pipeline(who, {"runtime": {"labels": ["there"]}}).execute({"x": 1})
-        assert run.wait().status == "success"
-        assert outputs_of(desk, run)["output"].startswith(f"http://localhost:{port} ")
-
-
-def test_labels_choose_the_worker(desk, worker, tmp_path):
-    run = desk.pipeline(double, {"runtime": {"labels": ["gpu"]}}).execute({"x": 1})
+def test_labels_choose_the_worker_whose_own_way_to_the_platform_node_code_takes(desk, worker, tmp_path):
+    run = desk.pipeline(who, {"runtime": {"labels": ["gpu"]}}).execute({"x": 1})
     plain = desk.pipeline(double).execute({"x": 1})
     assert plain.wait().status == "success"
     assert desk.row(run).worker is None
     assert desk.row(run).message == "waiting for a worker with the labels gpu"
-    with working(desk.platform.url, tmp_path, labels=("gpu", "big")) as gpu:
+    url = f"http://localhost:{desk.platform.url.rpartition(':')[2]}"
+    with working(url, tmp_path, labels=("gpu", "big")) as gpu:
         assert run.wait().status == "success"
         assert desk.row(run).worker == gpu.id
+        assert outputs_of(desk, run)["output"].startswith(f"{url} ")
 
 
 def test_labels_that_are_none_are_refused(desk):

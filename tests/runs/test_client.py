@@ -56,12 +56,12 @@ def test_checkpoints_and_logs_come_back_as_they_were_told(client, reported):
         status="completed",
         params_snapshot={"epochs": 100},
         result={"best_accuracy": 0.95},
-        artifacts_path="/workspace/checkpoints/epoch_50",
+        artifacts_path="/data/checkpoints/epoch_50",
     )
     assert made["action_name"] == made.action_name == "train"
     assert client.get_checkpoints(run_id) == [made]
     assert client.get_latest_checkpoint(run_id) == made
-    assert client.get_checkpoint_by_action(run_id, "train").artifacts_path == "/workspace/checkpoints/epoch_50"
+    assert client.get_checkpoint_by_action(run_id, "train").artifacts_path == "/data/checkpoints/epoch_50"
     client.append_logs(
         run_id,
         [

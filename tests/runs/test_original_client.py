@@ -1,7 +1,7 @@
 """The original's own client, unchanged, against our service: the test of truth.
 
 Its SDK is fetched by tools/fetch_synapse_sdk.py (see there why it is not installed); without it these are skipped, and
-tests/conformance/test_run_service.py sends the same requests. In all published releases the client's `get_progress` and
+tests/conformance/run_service sends the same requests. In all published releases the client's `get_progress` and
 `stream_progress` fail against any server, since the model that they fill lost two fields: a model that has them is put
 in its place, and then the rest of them, such as the reading of streams, is what is tested.
 """
@@ -59,8 +59,8 @@ def test_every_method_of_the_original_client_works(original, theirs):
     pipeline = theirs.create_pipeline(name="theirs", actions=named)
     assert theirs.get_pipeline(pipeline["id"])["name"] == "theirs"
     assert pipeline["id"] in [each["id"] for each in theirs.list_pipelines(limit=1000)]
-    run = theirs.create_run(pipeline["id"], params={"dataset": 456}, work_dir="/workspace/run-001")
-    assert (run["status"], run["work_dir"]) == ("pending", "/workspace/run-001")
+    run = theirs.create_run(pipeline["id"], params={"dataset": 456}, work_dir="/data/run-001")
+    assert (run["status"], run["work_dir"]) == ("pending", "/data/run-001")
     progress = original.ActionProgress(name="train", progress=0.5, metrics={"loss": 0.25})
     progress.status = type(progress.status)("running")
     told = theirs.report_progress(run["id"], "train", 1, "running", progress)

@@ -1,4 +1,4 @@
-"""Whose node code this process runs, if any: requests that begin work name it, so that the work can be ended with it."""
+"""Whose node code this process runs, if any: what begins work names it, so that the work can be ended with it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from dtlpipe.hosting import chunks, results, uploads
 from dtlpipe.hosting.chat import ChatResult, ChatStream
-from dtlpipe.hosting.loading import failure, load_class
+from dtlpipe.hosting.loading import LoadError, failure, load_class
 from dtlpipe.hosting.renderings import Rendering, openai_error
 from dtlpipe.hosting.replies import Gone, Reply
 from dtlpipe.hosting.responses import Response, ResponseStream, whole
@@ -98,6 +98,16 @@ class Deployed:
             if self.own.get(each):
                 return getattr(self.wrapper, each)
         return None
+
+    def respond(self, request: Mapping[str, Any], id: str) -> dict[str, Any]:
+        """The whole response to a request of OpenAI's, made here and now. Raises what the wrapper raises."""
+        method = self._method("run_response")
+        if method is None:
+            raise LoadError(f"pipeline '{self.name}' has no run_response")
+        names = list(inspect.signature(method).parameters)
+        given = (request["model"], _items(request.get("input")), dict(request))
+        found = self.home.complete(method, dict(zip(names, given, strict=False)))
+        return whole(Response(request["model"], request, id), found if isinstance(found, list) else [found])
 
     def run_method(self) -> Any:
         """The bound `run_api_async` or `run_api`; None if there is neither."""

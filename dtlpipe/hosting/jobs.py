@@ -44,6 +44,8 @@ def perform(job: dict[str, Any], progress: Any) -> Any:
         progress.update(progress=100.0 * done / total if total else None, message=message)
 
     deployed = _deployed(job["name"])
+    if job.get("kind") == "response":
+        return deployed.respond(job["params"], job["response_id"])
     signature, method = deployed.signature, deployed.run_method()
     if signature is None or method is None:
         raise JobRefused(f"pipeline {job['name']!r} has no run_api")

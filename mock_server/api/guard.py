@@ -77,14 +77,19 @@ def install(app: Flask, platform: Platform) -> None:
         if request.method not in _READS:
             _check_origin(settings)
         view = current_app.view_functions.get(request.endpoint or "")
-        if getattr(view, "public", False):
-            g.identity = Identity(settings.email)
-        elif getattr(view, "any_token", False) and not (settings.exposed or settings.require_token):
+        if request.method == "OPTIONS" or _is_open(view, settings):  # a browser's question comes without a token
             g.identity = Identity(settings.email)
         elif settings.require_token and "Authorization" not in request.headers:
             raise Unauthorized("a token is needed", hint="send `Authorization: Bearer <token>`")
         else:
             g.identity = platform.tokens.identify(bearer())
+
+
+def _is_open(view: object, settings: Settings) -> bool:
+    """Whether a view answers whoever asks, whatever they send."""
+    if getattr(view, "public", False):
+        return True
+    return bool(getattr(view, "any_token", False)) and not (settings.exposed or settings.require_token)
 
 
 def bearer() -> str | None:

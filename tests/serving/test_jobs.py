@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,9 @@ def test_hayhooks_durable_routes_answer_over_the_same_jobs(http: Http):
 
 
 def test_a_job_that_was_accepted_survives_a_restart(tmp_path: Path):
-    with LocalPlatform(tmp_path / "data", durability="relaxed", pipelines_dir=PIPELINES, grace=0.0) as platform:
+    shutil.copytree(PIPELINES / "worker", tmp_path / "pipelines" / "worker")
+    folder = tmp_path / "pipelines"
+    with LocalPlatform(tmp_path / "data", durability="relaxed", pipelines_dir=folder, grace=0.0) as platform:
         with Http(platform.url) as http:
             body = {"kind": "flaky", "number": 0, "path": str(tmp_path / "tries")}
             jobs = [http.post("/worker/jobs", json=body).json() for _ in range(3)]

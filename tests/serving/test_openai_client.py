@@ -147,6 +147,20 @@ def test_a_response_is_given_streamed_and_found_again(client: openai.OpenAI):
         client.responses.retrieve(found.id)
 
 
+def test_a_response_in_the_background_is_a_job(client: openai.OpenAI):
+    found = client.responses.create(model="talker", input="a b", background=True)
+    assert found.status in ("queued", "in_progress", "completed")
+    while found.status in ("queued", "in_progress"):
+        found = client.responses.retrieve(found.id)
+    assert (found.status, found.output_text) == ("completed", "a b ")
+    failed = client.responses.create(model="talker", input="fail", background=True)
+    while failed.status in ("queued", "in_progress"):
+        failed = client.responses.retrieve(failed.id)
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert "not at all" in failed.error.message
+
+
 def test_files_are_kept_listed_read_and_deleted(client: openai.OpenAI):
     made = client.files.create(file=("notes.txt", io.BytesIO(b"some notes")), purpose="assistants")
     assert (made.filename, made.bytes, made.purpose) == ("notes.txt", 10, "assistants")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from mock_server.api.bodies import headers
-from mock_server.api.guard import any_token
+from mock_server.api.guard import any_token, caller
 from mock_server.api.openai.errors import reshaped
 from mock_server.api.openai.requests import Unfit, read
 from mock_server.api.relay import answered
+from mock_server.api.wire import json_response
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -27,6 +28,11 @@ def install(openai: Blueprint, platform: Platform) -> None:
     def create_response() -> Response:
         data, given = read(deployments)
         _check(given)
+        if given.get("background") is True:
+            if given.get("stream"):
+                raise Unfit("stream: a response in the background is asked for, not streamed", "stream")
+            key = request.headers.get("Idempotency-Key")
+            return json_response(kept.begin(given["model"], given, creator=caller().email, idempotency_key=key))
         id = f"resp_{uuid.uuid4().hex}"
         header = {"call": "response", "headers": headers(), "response_id": id}
         keep = given.get("store") is not False
@@ -53,6 +59,12 @@ def install(openai: Blueprint, platform: Platform) -> None:
         shown = [{"id": f"item_{number}", **each} for number, each in enumerate(items) if isinstance(each, dict)]
         ids = [each["id"] for each in shown] or [None]
         return {"object": "list", "data": shown, "first_id": ids[0], "last_id": ids[-1], "has_more": False}
+
+    @openai.post("/v1/responses/<id>/cancel")
+    @any_token
+    def cancel_response(id: str) -> dict[str, Any]:
+        found: dict[str, Any] = kept.cancel(id, reason=f"canceled by {caller().email}")["response"]
+        return found
 
     @openai.delete("/v1/responses/<id>")
     @any_token

@@ -81,9 +81,10 @@ class Jobs:
             config["executionTimeout"] = timeout
         pipeline = self._pipeline(name, deployment.document, config, creator)
         at = times.now()
-        job = {"name": name, "kind": kind, "params": dict(params)}
+        id = new_id()
+        job = {"name": name, "kind": kind, "params": dict(params), "response_id": response_id(id)}
         row = RunRow(
-            id=new_id(),
+            id=id,
             pipeline_id=pipeline["id"],
             project_id=PROJECT_ID,
             revision_id=pipeline["_revisionId"],
@@ -99,8 +100,7 @@ class Jobs:
         content = ["serving job", name, kind, dict(params)]
         request = idempotency(idempotency_key and f"{name}:{idempotency_key}", creator, content, {"id": row.id})
         earlier = self._platform.submit(Submission(runs=(row,), idempotency=request))
-        id = (earlier or {"id": row.id})["id"]
-        return self.get(name, id), earlier is not None
+        return self.get(name, (earlier or {"id": row.id})["id"]), earlier is not None
 
     def get(self, name: str, job_id: str, *, wait: float = 0.0) -> Document:
         """One job, at once or, within `wait` seconds, as soon as it is over. Raises NotFound."""
@@ -218,6 +218,11 @@ def _provide_project(tx: Tx, creator: str) -> None:
         "account": org,
     }
     tx.insert(Kind.PROJECT, {**project, "createdAt": at, "updatedAt": at, "role": "owner", "systemProject": False})
+
+
+def response_id(job_id: str) -> str:
+    """What OpenAI's clients call the response that a job makes."""
+    return f"resp_{job_id}"
 
 
 def is_over(job: Mapping[str, Any]) -> bool:

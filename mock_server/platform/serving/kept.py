@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from dtlpipe.errors import NotFound
+from dtlpipe.errors import BadRequest, NotFound
 from mock_server.platform.documents import now
 from mock_server.store.base import Document, Kind
 from mock_server.store.ids import new_id
@@ -94,9 +95,68 @@ class Responses:
         found = self._platform.store.get(Kind.RESPONSE, id)
         if found is None:
             raise NotFound(f"Response with id '{id}' not found.")
+        if found.get("jobId"):
+            job = self._platform.serving.jobs.get(found["model"], found["jobId"])
+            found["response"] = _of_job(found["response"], job)
         return found
+
+    def begin(self, model: str, request: Mapping[str, Any], *, creator: str, idempotency_key: str | None) -> Document:
+        """Have a response made by a job; it as it is now. Raises NotFound, Conflict."""
+        jobs = self._platform.serving.jobs
+        job, _ = jobs.submit(model, request, creator=creator, kind="response", idempotency_key=idempotency_key)
+        at = now()
+        id = f"resp_{job['id']}"
+        response = {
+            "id": id,
+            "object": "response",
+            "created_at": int(time.time()),
+            "status": "queued",
+            "background": True,
+            "error": None,
+            "incomplete_details": None,
+            "instructions": request.get("instructions"),
+            "metadata": request.get("metadata") or {},
+            "model": model,
+            "output": [],
+            "parallel_tool_calls": True,
+            "tool_choice": request.get("tool_choice") or "auto",
+            "tools": request.get("tools") or [],
+        }
+        document = {
+            "id": id,
+            "status": "queued",
+            "response": response,
+            "input": request.get("input"),
+            "model": model,
+            "jobId": job["id"],
+            "createdAt": at,
+            "updatedAt": at,
+        }
+        self._platform.store.write(lambda tx: tx.put(Kind.RESPONSE, document))
+        return response
+
+    def cancel(self, id: str, *, reason: str) -> Document:
+        """End one that a job makes. Raises NotFound, BadRequest for one that was made at once."""
+        found = self.get(id)
+        if not found.get("jobId"):
+            raise BadRequest("Only responses created with background=true can be canceled")
+        self._platform.serving.jobs.cancel(found["model"], found["jobId"], reason=reason)
+        return self.get(id)
 
     def delete(self, id: str) -> None:
         """Forget one. Raises NotFound."""
         if not self._platform.store.write(lambda tx: tx.delete(Kind.RESPONSE, id)):
             raise NotFound(f"Response with id '{id}' not found.")
+
+
+_STATUS = {"queued": "queued", "running": "in_progress", "failed": "failed", "canceled": "cancelled"}
+
+
+def _of_job(response: Document, job: Document) -> Document:
+    """The response as far as its job is."""
+    if job["status"] == "completed" and isinstance(job["result"], dict):
+        return job["result"]
+    found = {**response, "status": _STATUS.get(job["status"], "in_progress")}
+    if job["status"] == "failed":
+        found["error"] = {"code": "server_error", "message": (job["error"] or {}).get("message") or "the job failed"}
+    return found

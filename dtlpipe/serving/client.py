@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dtlpipe.errors import DtlpipeError, PlatformException
+from dtlpipe.errors import DtlpipeError, PlatformException, WaitTimeout
 from dtlpipe.serving import messages
 from dtlpipe.serving.messages import BatchResult, Files
 from dtlpipe.transports import served
@@ -152,6 +153,58 @@ class Client:
 
         with ThreadPoolExecutor(max(1, concurrency), thread_name_prefix="batch") as pool:
             yield from pool.map(one, enumerate(batch))
+
+    # --- jobs ---------------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        attempts: int = 1,
+        priority: int = 0,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """Have a pipeline run without waiting for it; the job. It is sent with a key, so it may be sent again.
+
+        Args:
+            name: the pipeline.
+            params: what it takes.
+            key: the job's idempotency key, if it is yours to choose.
+            attempts: how often it is tried in all.
+            priority: the highest goes first.
+            timeout: seconds that it may run.
+        """
+        query = {"attempts": attempts, "priority": priority} | ({"timeout": timeout} if timeout is not None else {})
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        path = messages.path(name, "jobs")
+        found: dict[str, Any] = self._send(
+            "POST", path, safe=True, json=dict(params or {}), params=query, headers=headers
+        ).json()
+        return found
+
+    def job(self, name: str, job_id: str) -> dict[str, Any]:
+        """A job as it is."""
+        found: dict[str, Any] = self._send("GET", messages.path(name, "jobs", job_id), safe=True).json()
+        return found
+
+    def wait_job(self, name: str, job_id: str, *, timeout: float | None = None) -> dict[str, Any]:
+        """The job once it is over. Raises WaitTimeout after `timeout` seconds; the job then goes on."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = 30.0 if deadline is None else max(0.0, min(30.0, deadline - time.monotonic()))
+            path = messages.path(name, "jobs", job_id)
+            found: dict[str, Any] = self._send("GET", path, safe=True, params={"wait": left}).json()
+            if found["status"] in messages.OVER:
+                return found
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeout(f"job {job_id} of {name} is {found['status']} after {timeout:g} s")
+
+    def cancel_job(self, name: str, job_id: str) -> dict[str, Any]:
+        """End a job; nothing happens if it is over."""
+        found: dict[str, Any] = self._send("POST", messages.path(name, "jobs", job_id, "cancel"), safe=True).json()
+        return found
 
     # --- chatting -----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import attrs
 from dtlpipe.errors import PlatformException, from_status
 
 DEFAULT_URL: Final = "http://127.0.0.1:1416"
+OVER: Final = ("completed", "failed", "canceled")
 SOURCES: Final = ("*.pyc", "*.pyo", "*.so", "__pycache__")
 
 Files = Mapping[str, bytes | Path] | Sequence[str | Path]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dtlpipe.errors import ConnectionFailed, NotFound, PlatformException, UnprocessableEntity
+from dtlpipe.errors import ConnectionFailed, NotFound, PlatformException, UnprocessableEntity, WaitTimeout
 from dtlpipe.serving import AsyncClient, Client
 from mock_server.testing import LocalPlatform
 
@@ -54,6 +54,19 @@ def test_a_batch_keeps_its_order_and_raises_nothing(served: LocalPlatform):
     assert isinstance(found[1].error, UnprocessableEntity)
 
 
+def test_a_job_is_submitted_waited_for_and_cancelled(served: LocalPlatform, folder: Path):
+    with Client(served.url) as client:
+        job = client.submit("worker", {"number": 4}, key="from the client")
+        assert client.submit("worker", {"number": 4}, key="from the client")["id"] == job["id"]
+        assert client.wait_job("worker", job["id"])["result"] == 8
+        assert client.job("worker", job["id"])["status"] == "completed"
+        hanging = client.submit("worker", {"kind": "hangs", "path": str(folder / "pid")})
+        with pytest.raises(WaitTimeout):
+            client.wait_job("worker", hanging["id"], timeout=0.0)
+        client.cancel_job("worker", hanging["id"])
+        assert client.wait_job("worker", hanging["id"])["status"] == "canceled"
+
+
 async def test_the_asynchronous_client_does_the_same(served: LocalPlatform, folder: Path):
     async with AsyncClient(served.url) as client:
         assert await client.run("shout", text="hi") == "HI"
@@ -66,3 +79,5 @@ async def test_the_asynchronous_client_does_the_same(served: LocalPlatform, fold
         with pytest.raises(NotFound):
             await client.run("nobody")
         assert "shout" in (await client.status())["pipelines"]
+        job = await client.submit("worker", {"number": 4})
+        assert (await client.wait_job("worker", job["id"]))["result"] == 8

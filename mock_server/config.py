@@ -145,7 +145,7 @@ class Settings:
     max_waiters: int = 48
     max_wait: float = 30.0
     pipelines_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_folder))
-    python_path: tuple[Path, ...] = attrs.field(default=(), converter=lambda given: tuple(map(_folder, given)))
+    python_path: tuple[Path, ...] = attrs.field(default=(), converter=_folders)
     max_streams: int = 48
     require_token: bool = False
     hold_dtlpy: bool = True

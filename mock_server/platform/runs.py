@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform import ledger, lifecycle, passes, rerunning
+from mock_server.platform.actions.progress import told_of_nodes
 from mock_server.platform.documents import require
 from mock_server.platform.execution_views import partial_execution
 from mock_server.platform.inputs import checked
@@ -303,6 +304,7 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
     A run that is to begin again shows the executions that it has, and no end.
     """
     terms = RunTerms.of(row.extra)
+    told = told_of_nodes(row)
     ended_at, error = (None, None) if row.status == lifecycle.RERUN else (row.ended_at, row.error)
     by_node: dict[str, list[ExecutionRow]] = defaultdict(list)
     for each in executions:
@@ -319,7 +321,9 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
                 "namespace": node.get("namespace"),
                 "projectId": node.get("projectId"),
                 "metadata": {},
-                "status": lifecycle.node_status([each.status for each in rows]),
+                "status": lifecycle.node_status([each.status for each in rows])
+                if rows
+                else told.get(node["id"], lifecycle.PENDING),
                 "attempts": sum(each.attempt for each in rows),
                 "createdAt": times.to_wire(rows[0].created_at if rows else row.created_at),
                 "updatedAt": times.to_wire(rows[-1].updated_at if rows else row.created_at),

@@ -31,6 +31,15 @@ def test_each_status_is_the_same_in_the_dataloop_surface_and_on_the_command_line
     assert [(each["id"], each["status"]) for each in listed["items"]] == [(reported["id"], status)]
 
 
+def test_what_is_reported_of_actions_is_what_its_nodes_show(platform, client, reported):
+    for index, name in enumerate(("download", "train")):
+        told = {"name": name, "status": ("completed", "running")[index], "progress": 0.5}
+        client.report_progress(reported["id"], name, index, "running", told)
+    path = f"{platform.api_url}/pipelines/{reported['pipeline_id']}/executions/{reported['id']}"
+    found = requests.get(path, timeout=30).json()
+    assert [each["status"] for each in found["nodes"]] == ["success", "in-progress"]
+
+
 def test_a_run_that_the_platform_executes_has_executions_there(platform, client, data_url):
     pipeline = client.create_pipeline("seen", actions("download", "convert"))
     run = client.wait(client.create_run(pipeline["id"], {"url": data_url})["id"], 60)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.model import times
-from mock_server.platform.actions.progress import SURFACE, naive
+from mock_server.platform.actions.progress import SURFACE, naive, node_id
 from mock_server.platform.actions.records import clock, read_pipeline, window
 from mock_server.platform.definitions import completed
 from mock_server.platform.documents import now
@@ -153,11 +153,6 @@ class ActionPipelines:
             "updatedAt": at,
         }
         return completed(made)
-
-
-def node_id(index: int) -> str:
-    """Of the node of the action at that place."""
-    return f"action-{index}"
 
 
 def _node(index: int, action: Document) -> Document:

@@ -63,6 +63,11 @@ def aware(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def node_id(index: int) -> str:
+    """Of the node of the action at that place."""
+    return f"action-{index}"
+
+
 def class_name(entrypoint: str) -> str:
     """The last part of `pkg.mod.Class` or `pkg.mod:Class`."""
     return entrypoint.replace(":", ".").rpartition(".")[2]
@@ -99,6 +104,17 @@ def fresh_details(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "resumed_from": None,
         "seq": 0,
     }
+
+
+#: What is told of an action, as a node's status.
+_NODES = {**STATUSES, "skipped": lifecycle.SUCCESS}
+
+
+def told_of_nodes(row: RunRow) -> dict[str, str]:
+    """Statuses of nodes of which there are no executions, as reports told them; nothing for runs of other surfaces."""
+    if row.surface != SURFACE:
+        return {}
+    return {node_id(index): _NODES[each["status"]] for index, each in enumerate((row.extra or {})["actions"])}
 
 
 def driven_elsewhere(row: RunRow) -> bool:

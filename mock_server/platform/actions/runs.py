@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import Conflict, PlatformException, UnprocessableEntity
 from mock_server.platform import lifecycle
 from mock_server.platform.actions import checkpoints
-from mock_server.platform.actions.pipelines import node_id
 from mock_server.platform.actions.progress import (
     EXTERNAL,
     PLATFORM,
@@ -27,6 +26,7 @@ from mock_server.platform.actions.progress import (
     check_index,
     fresh_details,
     in_common,
+    node_id,
     set_details,
 )
 from mock_server.platform.actions.records import (

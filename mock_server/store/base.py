@@ -7,6 +7,8 @@ in an intent undoes that intent alone. Readers see committed data only, and neve
 Documents are wire JSON (camelCase keys) as the API shows them. Keys that begin with `_` are private: they are kept
 beside the body, and given back only to those who ask (`private=True`).
 Runs and executions, the rows that the worker changes at every step, are attrs classes with columns of their own.
+
+Longer than 400 lines because rows, reads, changes and the store are one contract.
 """
 
 from __future__ import annotations

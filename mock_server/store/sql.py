@@ -1,4 +1,7 @@
-"""The store on a database: one writer, a pool of readers, blobs beside them."""
+"""The store on a database: one writer, a pool of readers, blobs beside them.
+
+Longer than 400 lines because each of the many questions is handed on to a reader here.
+"""
 
 from __future__ import annotations
 

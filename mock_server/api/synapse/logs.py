@@ -1,4 +1,4 @@
-"""/runs/{id}/logs/: lines."""
+"""/runs/{id}/logs/: lines that actions wrote, or that were told of them."""
 
 from __future__ import annotations
 

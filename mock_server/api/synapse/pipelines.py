@@ -1,4 +1,4 @@
-"""/pipelines/: definitions."""
+"""/pipelines/: definitions of pipelines of actions, and the runs of one."""
 
 from __future__ import annotations
 

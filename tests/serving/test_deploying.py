@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dtlpipe.errors import ConfigurationError
 from mock_server.testing import LocalPlatform
 from tests.serving.conftest import PIPELINES, Http
 
@@ -161,3 +162,10 @@ def test_deployments_survive_a_restart_and_undeploying_leaves_a_users_folder(tmp
         platform.restart()
         with Http(platform.url) as http:
             assert http.get("/status").json()["pipelines"] == ["shout", "stays"]
+
+
+def test_a_folder_that_is_not_there_is_refused_at_the_start(tmp_path: Path):
+    platform = LocalPlatform(tmp_path / "data", durability="relaxed", pipelines_dir=tmp_path / "nowhere")
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        platform.start()
+    platform.close()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from dtlpipe.errors import Conflict, NotFound, PlatformException, Unavailable, UnprocessableEntity
+from dtlpipe.errors import ConfigurationError, Conflict, NotFound, PlatformException, Unavailable, UnprocessableEntity
 from mock_server.executors.host_pool import HostPool
 from mock_server.executors.hosts import Host, HostFailed, HostGone, HostSpec
 from mock_server.platform.documents import now
@@ -108,7 +108,9 @@ class Deployments:
         self._platform.store.write(lambda tx: tx.delete(Kind.DEPLOYMENT, id))
 
     def _take_in(self, directory: Path) -> None:
-        """Deploy what a user's directory has, unless it is what was undeployed."""
+        """Deploy what a user's directory has, unless it is what was undeployed. Raises ConfigurationError."""
+        if not directory.is_dir():
+            raise ConfigurationError(f"there is no folder {directory} to serve pipelines from")
         for name, found in sources.in_directory(directory).items():
             try:
                 if isinstance(found, Exception):

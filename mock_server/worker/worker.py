@@ -330,7 +330,7 @@ class Worker:
                         tx.set_execution(execution_id, seq=number)
                     self._platform.actions.witness.recorded(tx, run_id, execution_id, kind, body)
                 case messages.InsertExecution(row):
-                    tx.insert_executions([row])
+                    tx.add_execution(row)
                 case messages.InsertRun(row):
                     tx.insert_runs([row])
                 case messages.UpdateRun(id, columns):

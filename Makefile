@@ -13,12 +13,13 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-ray faults simulate oldest lint format check bench clean
+.PHONY: help venv demo test cover test-ray faults simulate oldest lint format check bench clean
 
 help:
 	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
 	@echo "make test    all tests"
 	@echo "make test-ray  the tests of the Ray executor; installs Ray (200 MB)"
+	@echo "make cover   the engine's tests, which must cover every branch of it"
 	@echo "make faults  the fault suite in full (an hour), and its table in docs/reliability.md"
 	@echo "make simulate [SEEDS=10000]  the scheduler's core in a world of faults; a seed that fails is told, and replays"
 	@echo "make check   ruff, mypy --strict, import laws, all tests"
@@ -38,14 +39,12 @@ demo: $(READY)
 	@$(BIN)/python tools/fetch_photos.py .demo/photos
 	@$(BIN)/python examples/demo.py .demo/photos .demo/data
 
-# The engine's own tests run first and alone, since every branch of the engine has to be covered by them.
 test: $(READY)
-ifeq ($(PYTEST_ARGS),)
-	$(PYTEST) tests/unit/graph --cov=dtlpipe.graph --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
-	$(PYTEST) --ignore=tests/unit/graph
-else
 	$(PYTEST) $(PYTEST_ARGS)
-endif
+
+# Every branch of the engine has to be covered by the engine's own tests.
+cover: $(READY)
+	$(PYTEST) tests/unit/graph --cov=dtlpipe.graph --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 # Ray is for those who ask for it: it is 200 MB, and takes seconds to start.
 test-ray: $(VENV)/.ready-ray
@@ -76,7 +75,7 @@ lint: $(READY)
 	$(BIN)/mypy --strict $(TYPED)
 	$(BIN)/lint-imports --no-logo
 
-check: lint test
+check: lint test cover
 
 bench: $(READY)
 	@set -e; for each in $(BENCHMARKS); do $(BIN)/python benchmarks/$$each.py; done

@@ -21,6 +21,13 @@ def halve(n: int) -> float:
     return n / 2
 
 
+def wait(n: int) -> int:
+    import time
+
+    time.sleep(n)
+    return n
+
+
 def measure(item: dl.Item) -> int:
     size = len(item.download(save_locally=False).read())
     if size > 3:
@@ -32,7 +39,7 @@ def measure(item: dl.Item) -> int:
 def served(tmp_path_factory):
     with LocalPlatform(tmp_path_factory.mktemp("cli"), workers=2) as platform, platform.client() as client:
         project = client.projects.create("acme")
-        for method in (halve, measure):
+        for method in (halve, wait, measure):
             pipeline = project.pipelines.create(name=method.__name__)
             node = dl.CodeNode(name="only", method=method, project_id=project.id, project_name=project.name)
             pipeline.nodes.add(node)
@@ -80,7 +87,7 @@ def files(tmp_path):
 def test_projects_are_made_listed_shown_and_deleted(run):
     made = read(run, "projects", "create", "short-lived")
     assert made["id"] in run("projects", "list")
-    assert "pipelines: halve, measure" in run("projects", "show", "acme")
+    assert "pipelines: halve, wait, measure" in run("projects", "show", "acme")
     assert run("projects", "delete", made["id"], "--yes").startswith("deleted")
     assert "short-lived" not in run("projects", "list")
 
@@ -128,8 +135,11 @@ def test_runs_are_listed_shown_followed_and_repeated(run):
 
 
 def test_a_wait_that_is_too_short_says_so_and_the_run_goes_on(run):
-    run("pipelines", "run", "halve", "-p", "n=2", "--timeout", 0, status=TOO_LATE)
-    assert read(run, "runs", "list", "--limit", 1)[0]["pipelineId"]
+    run("pipelines", "run", "wait", "-p", "n=60", "--timeout", 0.01, status=TOO_LATE)
+    begun = read(run, "runs", "list", "--pipeline", "wait")[0]
+    assert begun["status"] in ("pending", "in-progress")
+    assert run("runs", "cancel", begun["id"]) == f"cancelled {begun['id']}\n"
+    assert read(run, "runs", "list", "--pipeline", "wait")[0]["status"] == "terminated"
 
 
 def test_a_batch_tells_which_items_did_not_succeed(run, dataset, files):
@@ -206,7 +216,7 @@ def test_completion_knows_commands_and_options(run):
         env={"_DTLPIPE_COMPLETE": "bash_complete", "COMP_WORDS": "dtlpipe runs w", "COMP_CWORD": "2"},
         prog_name="dtlpipe",
     )
-    assert offered == "plain,watch\n"
+    assert offered == "plain,watch\nplain,worker\n"
 
 
 def test_a_table_is_plain_lines_where_there_is_no_terminal():

@@ -1,7 +1,7 @@
 r"""Runs of random pipelines in Haystack and here: the same components run in the same order, receive the same inputs,
 and the run ends with the same outputs or the same error.
 
-RUNNING_EXAMPLES says how many pipelines each test makes (200 unless given). For a long run, with how the runs ended:
+RUNNING_EXAMPLES says how many pipelines each test makes (100 unless given). For a long run, with how the runs ended:
 
     RUNNING_EXAMPLES=20000 python -m pytest tests/clients/test_haystack_running.py -q -o timeout=0 \
         --hypothesis-show-statistics
@@ -36,7 +36,7 @@ from tests.clients.haystack_cases import (
 )
 
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("RUNNING_EXAMPLES", "200")),
+    max_examples=int(os.environ.get("RUNNING_EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[

@@ -9,6 +9,8 @@ import time
 import pytest
 import requests
 
+pytestmark = pytest.mark.slow
+
 BODY = "import time; time.sleep(0.02); return (x or 0) + 1"
 RUNS = 24
 

@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 import requests
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def dataset(platform):

@@ -108,6 +108,7 @@ def test_the_banner_says_where_it_is_and_how_to_expose_it(running):
     assert "this machine only" in running.banner
 
 
+@pytest.mark.slow
 def test_exposing_is_explained_and_needs_a_password(tmp_path):
     refused = cli("platform", "start", "--data", str(tmp_path), "--host", "0.0.0.0")
     assert refused.returncode == 1
@@ -150,6 +151,7 @@ def test_a_folder_holds_one_platform_at_a_time(running):
     assert requests.get(f"{running.url}/health", timeout=10).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_told_and_leaves_the_folder_free(running, tmp_path):
     port = running.url.rsplit(":", 1)[1]
     command = ["platform", "start", "--data", str(tmp_path / "other"), "--port", port]
@@ -167,6 +169,7 @@ def test_a_taken_port_is_told_and_leaves_the_folder_free(running, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_status_tells_by_its_exit_status(started):
     running = cli("platform", "status", "--json", "--data", str(started.data))
     assert running.returncode == 0
@@ -177,6 +180,7 @@ def test_status_tells_by_its_exit_status(started):
     assert (stopped.returncode, "no platform is running" in stopped.stdout) == (3, True)
 
 
+@pytest.mark.slow
 def test_status_of_a_platform_that_hangs_is_its_own(running):
     running.process.send_signal(signal.SIGSTOP)
     try:
@@ -186,6 +190,7 @@ def test_status_of_a_platform_that_hangs_is_its_own(running):
     assert cli("platform", "status", "--data", str(running.data)).returncode == 0
 
 
+@pytest.mark.slow
 def test_env_prints_what_a_shell_can_read(running):
     printed = cli("platform", "env", "--data", str(running.data)).stdout
     read = subprocess.run(["sh", "-c", f"{printed}\nenv"], capture_output=True, text=True, check=True).stdout

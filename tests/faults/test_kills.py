@@ -227,9 +227,7 @@ def survives_points(platform, points):
     expected = {run["id"]: outputs_of(number) for number, run in stubborn.runs.items()}
     seen = invariants.check(platform.place, list(expected), outputs=expected, folder=platform.folder)
     assert len(seen.runs) == len(expected), "a key began more than one run"
-    if (
-        platform.place == platform.folder
-    ):  # otherwise only what is a day old is swept: it may be shared
+    if platform.place == platform.folder:  # otherwise only what is a day old is swept: it may be shared
         assert list((platform.folder / "blobs" / "tmp").iterdir()) == []
     return len(expected)
 

@@ -154,8 +154,8 @@ def test_with_a_run_that_is_terminated_end_the_runs_that_its_nodes_began(project
     outer_node = node_of(project, begins, {"path": "STRING", "pipeline_id": "STRING"}, {"id": "STRING"})
     run = pipeline_of(project, outer_node).execute({"path": str(tmp_path), "pipeline_id": inner.id})
     wait_for(tmp_path / "inner.began")
-    run.terminate()
     wait_for(tmp_path / "begun")
+    run.terminate()
     began = inner.pipeline_executions.get((tmp_path / "begun").read_text())
     assert began.wait(timeout=60).status == "terminated"
     assert run.id in began.error["message"]

@@ -1,4 +1,4 @@
-"""`dtlpipe datasets list|create|show|delete`."""
+"""`dtlpipe datasets list|create|show|delete`: the folders of items, from the command line."""
 
 from __future__ import annotations
 

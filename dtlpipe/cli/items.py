@@ -1,4 +1,4 @@
-"""`dtlpipe items ls|upload|download|delete`."""
+"""`dtlpipe items ls|upload|download|delete`: files into datasets and out of them, with their progress."""
 
 from __future__ import annotations
 

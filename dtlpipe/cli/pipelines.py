@@ -1,4 +1,4 @@
-"""`dtlpipe pipelines list|show|install|pause|run|batch`."""
+"""`dtlpipe pipelines list|show|install|pause|run|batch`: what they are, and what they do with an input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dtlpipe projects list|create|show|delete`."""
+"""`dtlpipe projects list|create|show|delete`: what everything else belongs to."""
 
 from __future__ import annotations
 

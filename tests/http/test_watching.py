@@ -110,7 +110,7 @@ def test_a_platform_without_an_executor_is_not_ready(connect, tmp_path):
 
 def test_strangers_are_told_no_more_than_the_status(outside):
     http, platform = outside
-    assert http.ok("GET", "/health") == {"status": "ok", "exposed": True}
+    assert http.ok("GET", "/health") == {"status": "ok", "role": "leader", "exposed": True}
     assert http.ok("GET", "/ready") == {"status": "ready"}
     http.refused(401, "GET", "/metrics")
     http.refused(401, "GET", f"{API}/platform/events")

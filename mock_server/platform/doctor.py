@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import attrs
 
 from mock_server.platform import lifecycle
+from mock_server.platform.actions.progress import driven_elsewhere
 from mock_server.platform.tokens import FILE as SECRET_FILE
 from mock_server.store import schema
 from mock_server.store.base import ExecutionRow, Query, Reads, RunRow, Where
@@ -205,6 +206,8 @@ def _told_otherwise(
 
 
 def _stuck(run: RunRow, executions: Sequence[ExecutionRow]) -> Iterator[str]:
+    if driven_elsewhere(run):
+        return
     open_ = [each.id for each in executions if not lifecycle.is_final(each.status)]
     if lifecycle.is_final(run.status) and open_:
         yield f"run {run.id} is over ({run.status}), and execution {open_[0]} of it is open"

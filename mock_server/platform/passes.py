@@ -26,6 +26,7 @@ from dtlpipe.errors import BadRequest, Conflict
 from dtlpipe.graph.plan import Plan
 from dtlpipe.model.enums import CycleRerunMethod
 from mock_server.platform import lifecycle
+from mock_server.platform.actions.progress import driven_elsewhere
 from mock_server.store.base import Document, ExecutionRow, RunRow
 
 BEGINNING = CycleRerunMethod.START_FROM_BEGINNING.value
@@ -73,7 +74,12 @@ class Order:
 
 
 def refuse_open(run: RunRow) -> None:
-    """Raises Conflict unless the run is over, and so can be run again."""
+    """Raises Conflict unless the run is over, and so can be run again, and the platform is who runs it."""
+    if driven_elsewhere(run):
+        raise Conflict(
+            f"execution {run.id!r} is driven by reports and cannot be run again by this platform",
+            hint="begin a new run of its pipeline, or resume it there where runs of actions are begun",
+        )
     if not lifecycle.may_rerun(run.status):
         raise Conflict(
             f"execution {run.id!r} is {run.status} and cannot be run again before it is over",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform import ledger, lifecycle, passes, rerunning
-from mock_server.platform.actions.progress import told_of_nodes
+from mock_server.platform.actions.progress import driven_elsewhere, is_ours, told_of_nodes
 from mock_server.platform.documents import require
 from mock_server.platform.execution_views import partial_execution
 from mock_server.platform.inputs import checked
@@ -196,26 +196,31 @@ class Runs:
 
     def terminate(self, pipeline_id: str, run_id: str, creator: str) -> Document:
         """Ends a run and the node code that runs for it. Raises Conflict if it was over already."""
-        self._find(pipeline_id, run_id)
-        if not self._platform.work.cancel_run(run_id, f"terminated by {creator}").result():
+        if not self._end(self._find(pipeline_id, run_id), f"terminated by {creator}"):
             raise Conflict(f"execution {run_id!r} is over already")
         return self.get(pipeline_id, run_id)
 
     def pause(self, pipeline_id: str, run_id: str, *, paused: bool = True) -> Document:
         """Starts nothing of a run any more, or again; what runs goes on. Raises Conflict if the run is over."""
-        self._find(pipeline_id, run_id)
+        row = self._find(pipeline_id, run_id)
         if not self._platform.work.pause_run(run_id, paused=paused).result():
+            if driven_elsewhere(row) and not lifecycle.is_final(row.status):
+                raise Conflict(f"execution {run_id!r} is not run by this platform: whoever reports of it can pause it")
             raise Conflict(f"execution {run_id!r} is over already")
         return self.get(pipeline_id, run_id)
 
     def stop_open(self, pipeline_id: str, reason: str = "the pipeline was stopped") -> int:
         """Ends all open runs of a pipeline; says how many there were."""
-        futures = [
-            self._platform.work.cancel_run(row.id, reason)
-            for row in self._platform.store.open_runs()
-            if row.pipeline_id == pipeline_id
-        ]
-        return sum(future.result() for future in futures)
+        found = [row for row in self._platform.store.open_runs() if row.pipeline_id == pipeline_id]
+        futures = [self._platform.work.cancel_run(row.id, reason) for row in found if not is_ours(row)]
+        ended = sum(self._end(row, reason) for row in found if is_ours(row))
+        return ended + sum(future.result() for future in futures)
+
+    def _end(self, row: RunRow, reason: str) -> bool:
+        """Whether it was open. Of what is driven by reports, or waits to be, the worker knows nothing."""
+        if is_ours(row):
+            return self._platform.actions.runs.end(row.id, reason)
+        return self._platform.work.cancel_run(row.id, reason).result()
 
     def rerun(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dtlpipe.model import times
 from mock_server.executors.base import ErrorRecord
 from mock_server.platform import lifecycle
+from mock_server.platform.actions.records import tell_of_its_end
 from mock_server.store.base import Tx
 
 
@@ -24,6 +25,7 @@ def give_up(tx: Tx, run_id: str, execution_ids: Iterable[str], error: Exception)
         tx.append_event(run_id, each, "execution.ended", {"status": lifecycle.TERMINATED})
     tx.update_run(run_id, status=lifecycle.FAILED, error=record, ended_at=now, updated_at=now)
     tx.append_event(run_id, None, "run.ended", {"status": lifecycle.FAILED})
+    tell_of_its_end(tx, run_id)
 
 
 def refusal(error: BaseException) -> ErrorRecord:

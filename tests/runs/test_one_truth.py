@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
+from dtlpipe.errors import Conflict
+from dtlpipe.model import times
+from mock_server.platform.doctor import examine
 from tests.runs.conftest import actions
 
 STATUSES = {
@@ -29,6 +35,97 @@ def test_each_status_is_the_same_in_the_dataloop_surface_and_on_the_command_line
     query = {"resource": "pipelineState", "filter": {"pipelineId": reported["pipeline_id"]}}
     listed = requests.post(f"{platform.api_url}/pipelines/query", json=query, timeout=30).json()
     assert [(each["id"], each["status"]) for each in listed["items"]] == [(reported["id"], status)]
+
+
+def examined(platform):
+    store, folder = platform.store, platform.data_dir
+    return examine(store, store.inspection, blobs=folder / "blobs", data_dir=folder, now=times.now())
+
+
+def terminate(platform, run):
+    path = f"{platform.api_url}/pipelines/{run['pipeline_id']}/executions/{run['id']}/terminate"
+    return requests.post(path, timeout=30)
+
+
+@pytest.mark.parametrize("word", STATUSES)
+def test_what_is_driven_by_reports_is_terminated_from_the_dataloop_surface_while_it_goes_on(
+    platform, client, reported, word
+):
+    if word != "pending":
+        client.update_run(reported["id"], status=word)
+    goes_on = word in ("pending", "running")
+    assert terminate(platform, reported).status_code == (200 if goes_on else 409)
+    run = client.get_run(reported["id"])
+    assert run["status"] == ("cancelled" if goes_on else word)
+    if goes_on:
+        assert "terminated by" in run["error"]
+        assert [each.status for each in client.stream_progress(reported["id"])] == ["cancelled"]
+        with pytest.raises(Conflict):
+            client.report_progress(reported["id"], status="running")
+
+
+def test_what_the_platform_runs_is_ended_from_either_surface(platform, client):
+    slow = client.create_pipeline("slow", [{"name": "slow", "entrypoint": "plugin.odd.SlowAction"}])
+    for end in (lambda run: terminate(platform, run), lambda run: client.update_run(run["id"], status="cancelled")):
+        run = client.create_run(slow["id"])
+        next(each for each in client.stream_progress(run["id"]) if each.status == "running")
+        end(run)
+        path = f"{platform.api_url}/pipelines/{slow['id']}/executions/{run['id']}"
+        found = requests.get(path, timeout=30).json()
+        assert (found["status"], [each["status"] for each in found["nodes"]]) == ("terminated", ["failed"])
+        assert client.get_run(run["id"])["status"] == "cancelled"
+        work = platform.store.executions_of([run["id"]])[run["id"]]
+        assert [each.status for each in work] == ["terminated"]
+
+
+def test_a_run_is_cancelled_right_after_it_was_made(client):
+    slow = client.create_pipeline("slow", [{"name": "slow", "entrypoint": "plugin.odd.SlowAction"}])
+    runs = [client.create_run(slow["id"]) for _ in range(10)]
+    for run in runs:
+        assert client.update_run(run["id"], status="cancelled")["status"] == "cancelled"
+    client.delete_pipeline(slow["id"])
+
+
+def test_whoever_waits_hears_of_the_end_that_is_reported(platform, client, reported):
+    looked = threading.Semaphore(0)
+
+    def look():
+        looked.release()
+        return platform.store.get_run(reported["id"]).status
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(platform.platform.hub.wait, reported["id"], look, "success".__eq__, 600)
+        for _ in range(2):  # the second one is after it has begun to wait
+            assert looked.acquire(timeout=60)
+        client.update_run(reported["id"], status="completed")
+        assert waiting.result(60) == "success"
+
+
+def test_the_pipelines_end_there_ends_what_is_driven_by_reports(platform, client, reported):
+    requests.delete(f"{platform.api_url}/pipelines/{reported['pipeline_id']}", timeout=30).raise_for_status()
+    assert client.get_run(reported["id"])["status"] == "cancelled"
+
+
+def test_what_only_reporters_can_do_is_refused_there(platform, client, reported):
+    base = f"{platform.api_url}/pipelines/{reported['pipeline_id']}/executions"
+    paused = requests.post(f"{base}/{reported['id']}/pause", timeout=30)
+    assert (paused.status_code, "whoever reports" in paused.json()["message"]) == (409, True)
+    client.update_run(reported["id"], status="failed")
+    query = {"resource": "pipelineState", "filter": {"id": reported["id"]}}
+    again = requests.post(f"{base}/rerun", json={"batch": {"query": query}}, timeout=30)
+    assert (again.status_code, "driven by reports" in again.json()["message"]) == (409, True)
+    assert client.get_run(reported["id"])["status"] == "failed"
+
+
+def test_the_log_of_events_has_the_life_of_what_is_driven_by_reports_and_the_doctor_finds_it_well(
+    platform, client, reported
+):
+    client.report_progress(reported["id"], status="running")
+    assert not [each for each in examined(platform) if reported["id"] in str(each)]
+    client.update_run(reported["id"], status="failed", error="no")
+    events = platform.store.events(reported["id"])
+    assert [each.kind for each in events if each.kind.startswith("run.")] == ["run.started", "run.ended"]
+    assert not [each for each in examined(platform) if reported["id"] in str(each)]
 
 
 def test_what_is_reported_of_actions_is_what_its_nodes_show(platform, client, reported):

@@ -18,7 +18,7 @@ from mock_server.platform.definitions import completed
 from mock_server.platform.documents import now
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
-from mock_server.platform.pipelines import INSTALLED, revise
+from mock_server.platform.pipelines import INSTALLED, TERMINATING, revise
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id
 
@@ -101,22 +101,20 @@ class ActionPipelines:
 
     def delete(self, pipeline_id: str) -> None:
         """With its runs, their checkpoints and logs; what runs is ended. Raises NotFound."""
-        read_pipeline(self._store, pipeline_id)
-        runs = self._platform.actions.runs
-        while True:  # a run may begin in between
-            for run_id in runs.ids_of(pipeline_id):
-                runs.delete(run_id)
 
-            def intent(tx: Tx) -> bool:
-                read_pipeline(tx, pipeline_id)
-                if runs.any_of(tx, pipeline_id):
-                    return False
-                for each in tx.find(Kind.REVISION, {"pageSize": 1000}, where={"pipelineId": pipeline_id}).items:
-                    tx.delete(Kind.REVISION, each["id"])
-                return tx.delete(Kind.PIPELINE, pipeline_id)
+        def close(tx: Tx) -> None:
+            tx.put(Kind.PIPELINE, {**read_pipeline(tx, pipeline_id, private=True), "status": TERMINATING})
 
-            if self._store.write(intent):
-                return
+        def drop(tx: Tx) -> None:
+            for each in tx.find(Kind.REVISION, {"pageSize": 1000}, where={"pipelineId": pipeline_id}).items:
+                tx.delete(Kind.REVISION, each["id"])
+            tx.delete(Kind.PIPELINE, pipeline_id)
+
+        self._store.write(close)  # from here on nothing new begins
+        self._platform.runs.stop_open(pipeline_id, "the pipeline was deleted")
+        for run_id in self._platform.actions.runs.ids_of(pipeline_id):
+            self._platform.actions.runs.delete(run_id)
+        self._store.write(drop)
 
     def _document(
         self,

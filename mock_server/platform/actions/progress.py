@@ -110,16 +110,28 @@ def fresh_details(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 _NODES = {**STATUSES, "skipped": lifecycle.SUCCESS}
 
 
+def is_ours(row: RunRow) -> bool:
+    """Whether the run is one of actions."""
+    return row.surface == SURFACE
+
+
 def told_of_nodes(row: RunRow) -> dict[str, str]:
-    """Statuses of nodes of which there are no executions, as reports told them; nothing for runs of other surfaces."""
-    if row.surface != SURFACE:
+    """Statuses of nodes of which there are no executions, as reports told them; nothing for runs of other surfaces.
+
+    A node of which the last report says that it runs ended as its run did, if that is over.
+    """
+    if not is_ours(row):
         return {}
-    return {node_id(index): _NODES[each["status"]] for index, each in enumerate((row.extra or {})["actions"])}
+    told = {node_id(index): _NODES[each["status"]] for index, each in enumerate((row.extra or {})["actions"])}
+    if not lifecycle.is_final(row.status):
+        return told
+    over = lifecycle.node_status([row.status])
+    return {id: over if status == lifecycle.RUNNING else status for id, status in told.items()}
 
 
 def driven_elsewhere(row: RunRow) -> bool:
     """Whether the worker has nothing to do with the run: it waits for a driver, or is driven by reports."""
-    return row.surface == SURFACE and (row.extra or {}).get("driver") != PLATFORM
+    return is_ours(row) and (row.extra or {}).get("driver") != PLATFORM
 
 
 @attrs.define

@@ -8,8 +8,8 @@ from typing import Any
 
 from dtlpipe.errors import NotFound
 from dtlpipe.model import times
-from mock_server.platform.actions.progress import SURFACE, ActionRun
-from mock_server.store.base import Document, Kind, Reads, RunRow, Tx
+from mock_server.platform.actions.progress import SURFACE, ActionRun, is_ours
+from mock_server.store.base import Document, Kind, Reads, Tx
 
 #: The kind of the events that streams of progress are made of; their bodies are snapshots.
 PROGRESS = "progress"
@@ -17,6 +17,9 @@ PROGRESS = "progress"
 DELETED = "run.deleted"
 
 NO_PIPELINE, NO_RUN = "Pipeline not found", "Run not found"
+
+#: Kinds of the events that tell of a status that is not the last one.
+_MOVES = {"pending": "run.waiting", "running": "run.started"}
 
 _STEP = timedelta(milliseconds=1)
 
@@ -44,15 +47,10 @@ class Clock:
 clock = Clock()
 
 
-def is_ours(row: RunRow | None) -> bool:
-    """Whether the run is one of actions."""
-    return row is not None and row.surface == SURFACE
-
-
 def read_run(reads: Reads, run_id: str) -> ActionRun:
     """Raises NotFound."""
     row = reads.get_run(run_id)
-    if row is None or row.surface != SURFACE:
+    if row is None or not is_ours(row):
         raise NotFound(NO_RUN)
     return ActionRun(row, row.extra or {})
 
@@ -72,8 +70,18 @@ def save(tx: Tx, run: ActionRun, at: datetime) -> None:
 
 
 def tell(tx: Tx, run: ActionRun, at: datetime) -> None:
-    """Appends the event, whose number becomes the run's."""
+    """Appends the event, whose number becomes the run's; before it, of a new status, what any run has in its place."""
+    if "status" in run.changed:
+        body = {"status": run.row.status} if run.over else {}
+        tx.append_event(run.row.id, None, _MOVES.get(run.word, "run.ended"), body, at)
     run.details["seq"] = tx.append_event(run.row.id, None, PROGRESS, run.snapshot(), at)
+
+
+def tell_of_its_end(tx: Tx, run_id: str) -> None:
+    """Of a run that was given up; nothing of one that is none of actions."""
+    row = tx.get_run(run_id)
+    if row is not None and is_ours(row):
+        save(tx, ActionRun(row, row.extra or {}), moment())
 
 
 def window(fetch: Any, skip: int, limit: int) -> list[Any]:

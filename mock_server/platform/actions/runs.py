@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dtlpipe.errors import Conflict, PlatformException, UnprocessableEntity
+from dtlpipe.errors import Conflict, NotFound, PlatformException, UnprocessableEntity
 from mock_server.platform import lifecycle
 from mock_server.platform.actions import checkpoints
 from mock_server.platform.actions.progress import (
@@ -31,6 +32,7 @@ from mock_server.platform.actions.progress import (
 )
 from mock_server.platform.actions.records import (
     DELETED,
+    NO_PIPELINE,
     clock,
     moment,
     read_pipeline,
@@ -41,12 +43,15 @@ from mock_server.platform.actions.records import (
 )
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
-from mock_server.store.base import Document, Event, Kind, Reads, RunRow, Tx
+from mock_server.platform.pipelines import TERMINATING
+from mock_server.store.base import Document, Event, Kind, RunRow, Tx
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 log = logging.getLogger("dtlpipe.platform")
+
+T = TypeVar("T")
 
 _FOLDER = "runs"
 
@@ -99,7 +104,7 @@ class ActionRuns:
         Raises NotFound, and Conflict for a run that is not over.
         """
         old = read_run(self._store, run_id)
-        if not old.over and old.details["driver"] == PLATFORM:
+        if _is_at_work(old):
             raise Conflict(f"Run {run_id} is still running: cancel it, or wait for its end, before it is resumed")
         pipeline = read_pipeline(self._store, pipeline_id or old.row.pipeline_id, private=True)
         kept = checkpoints.prefix(old, checkpoints.of_run(self._store, run_id))
@@ -171,6 +176,8 @@ class ActionRuns:
             if earlier is not None:
                 return str(earlier["id"])
             current = read_pipeline(tx, run.row.pipeline_id, private=True)
+            if current["status"] == TERMINATING:
+                raise NotFound(NO_PIPELINE)
             run.row.revision_id = current.get("_revisionId") or run.row.revision_id
             if current["actions"] != pipeline["actions"]:
                 raise Conflict(f"Pipeline {current['id']} was changed meanwhile: begin the run again")
@@ -283,21 +290,15 @@ class ActionRuns:
             page += 1
         return found
 
-    def any_of(self, reads: Reads, pipeline_id: str) -> bool:
-        """Whether a pipeline has runs of actions, as the change in the making sees it."""
-        if any(row.pipeline_id == pipeline_id for row in reads.open_runs()):
-            return True
-        return bool(self._store.find_runs({"pageSize": 1}, where={"pipelineId": pipeline_id, "surface": SURFACE})[1])
-
     # --- changing -----------------------------------------------------------------------------------------------------
 
     def report(self, run_id: str, told: Mapping[str, Any]) -> Document:
         """Takes over a report; see `ActionRun.report`. Raises NotFound, Conflict, UnprocessableEntity."""
-        if told.get("status") == "cancelled":
-            self._end_work(run_id, "cancelled by a report")
 
-        def intent(tx: Tx) -> Document:
+        def intent(tx: Tx) -> Document | None:
             run, at = read_run(tx, run_id), moment()
+            if told.get("status") == "cancelled" and _is_at_work(run):
+                return None
             index = told.get("current_action_index")
             if index is None:
                 progress = told.get("action_progress") or {}
@@ -309,19 +310,19 @@ class ActionRuns:
             if not run.over and (told.get("status") or told.get("action_progress")):
                 run.take_driver(EXTERNAL)
             run.report(told, at, index=index)
-            save(tx, run, at)
+            self._save(tx, run, at)
             return run.shown()
 
-        return self._store.write(intent)
+        return self._once_at_rest(run_id, "cancelled by a report", intent)
 
     def update(self, run_id: str, changes: Mapping[str, Any], *, strict: bool = False) -> Document:
         """Sets what is given. Raises NotFound, Conflict."""
-        if changes.get("status") == "cancelled":
-            self._end_work(run_id, "cancelled")
 
-        def intent(tx: Tx) -> Document:
+        def intent(tx: Tx) -> Document | None:
             run, at = read_run(tx, run_id), moment()
             word = changes.get("status")
+            if word == "cancelled" and _is_at_work(run):
+                return None
             run.check_move(word, strict=strict)
             if run.over and word not in (None, run.word):
                 log.warning("run %s was %s and is set to %s from outside", run_id, run.word, word)
@@ -335,10 +336,10 @@ class ActionRuns:
             for key, column in (("started_at", "started_at"), ("completed_at", "ended_at")):
                 if changes.get(key) is not None:
                     run.set(**{column: aware(changes[key])})
-            save(tx, run, at)
+            self._save(tx, run, at)
             return run.shown()
 
-        return self._store.write(intent)
+        return self._once_at_rest(run_id, "cancelled", intent)
 
     def cancel(self, run_id: str, reason: str | None = None) -> Document:
         """Ends a run and the work that is done for it. Raises NotFound, and Conflict if it is over otherwise."""
@@ -348,23 +349,51 @@ class ActionRuns:
         changes = {"status": "cancelled", **({"error": reason} if reason else {})}
         return self.update(run_id, changes, strict=True)
 
-    def _end_work(self, run_id: str, reason: str) -> None:
-        run = read_run(self._store, run_id)
-        if run.details["driver"] == PLATFORM and not run.over:
-            self._platform.work.cancel_run(run_id, reason).result()
+    def end(self, run_id: str, reason: str) -> bool:
+        """Ends a run, whoever drives it, and the work that is done for it; whether it was open. Raises NotFound."""
+        ended = self._platform.work.cancel_run(run_id, reason).result()
+
+        def intent(tx: Tx) -> bool | None:
+            run, at = read_run(tx, run_id), moment()
+            if run.over or _is_at_work(run):
+                return False if run.over else None
+            run.take_driver(EXTERNAL)
+            run.set(error={"type": "Canceled", "message": reason, "traceback": "", "cause": "canceled"})
+            run.move("cancelled", at)
+            self._save(tx, run, at)
+            return True
+
+        return ended or self._once_at_rest(run_id, reason, intent)
 
     def delete(self, run_id: str) -> None:
         """With its checkpoints and logs; what runs is ended. Raises NotFound."""
-        self._end_work(run_id, "deleted")
 
-        def intent(tx: Tx) -> bool:
-            run = read_run(tx, run_id)
-            if run.details["driver"] == PLATFORM and not run.over:  # taken up in between
-                return False
+        def intent(tx: Tx) -> bool | None:
+            if _is_at_work(read_run(tx, run_id)):
+                return None
             checkpoints.delete_of_run(tx, run_id)
             tx.delete_run(run_id)
             tx.append_event(run_id, None, DELETED, {})
+            tx.after_commit(lambda: self._platform.hub.notify(run_id))
             return True
 
-        while not self._store.write(intent):
-            self._end_work(run_id, "deleted")
+        self._once_at_rest(run_id, "deleted", intent)
+
+    def _once_at_rest(self, run_id: str, reason: str, intent: Callable[[Tx], T | None]) -> T:
+        """What the intent gives, once it gives anything: None says that the platform's work is to be ended first.
+
+        The run may have been taken up right before.
+        """
+        while (found := self._store.write(intent)) is None:
+            self._platform.work.cancel_run(run_id, reason).result()
+        return found
+
+    def _save(self, tx: Tx, run: ActionRun, at: datetime) -> None:
+        """As `save`; who waits for the run's end hears of it."""
+        save(tx, run, at)
+        tx.after_commit(lambda: self._platform.hub.notify(run.row.id))
+
+
+def _is_at_work(run: ActionRun) -> bool:
+    """Whether the platform's worker has it."""
+    return run.details["driver"] == PLATFORM and not run.over

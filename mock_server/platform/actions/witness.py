@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from mock_server.executors.base import Failed
 from mock_server.platform import lifecycle
 from mock_server.platform.actions import checkpoints, logs
-from mock_server.platform.actions.progress import PLATFORM, ActionRun, merge
-from mock_server.platform.actions.records import is_ours, moment, save
+from mock_server.platform.actions.progress import PLATFORM, ActionRun, is_ours, merge
+from mock_server.platform.actions.records import moment, save
 from mock_server.store.base import Document, ExecutionRow, Kind, Tx
 
 if TYPE_CHECKING:

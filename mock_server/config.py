@@ -114,6 +114,7 @@ class Settings:
         node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
         keep_runs_for: seconds after their end at which runs are deleted, with their logs; `keep_runs`: how many that
             are over are kept, the latest. None: all, for ever.
+        faults: whether faults on purpose may be set, by those who start it and through its API.
         grace: how long a stop waits for requests and node code in flight. What is cut short goes on at the next start.
     """
 
@@ -146,7 +147,7 @@ class Settings:
     max_wait: float = 30.0
     pipelines_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_folder))
     python_path: tuple[Path, ...] = attrs.field(default=(), converter=_folders)
-    max_streams: int = 48
+    max_streams: int = 512
     require_token: bool = False
     hold_dtlpy: bool = True
     hold_timeout: float = 20.0
@@ -155,6 +156,7 @@ class Settings:
     grace: float = 10.0
     keep_runs_for: float | None = None
     keep_runs: int | None = None
+    faults: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name, least in _LEAST.items():

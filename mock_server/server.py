@@ -4,8 +4,8 @@ Law: nothing outside this module knows which server it is (waitress). A body is 
 held in memory; one that is too large is read to its end but not kept, so that the client gets its 413 and not a
 reset connection.
 
-An answer that has no end is let go of: the application calls `environ[HOLD]` with the source of its bytes and answers
-with a header; the connection then leaves waitress, with its thread, for `streams`.
+An answer that has no end, or that comes later, is let go of with its thread (see `connections`). An `express` way
+answers, on the server's own thread and so without waiting, what needs nothing of the application.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer, TempfileBasedBuffer
-from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer, create_server
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import Error
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.streams import Source, Streams
+from mock_server.connections import Channel, GivenErrorTask, Task
+from mock_server.deferred import Deferred
+from mock_server.streams import Streams
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dtlpipe.platform.http")
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits for a thread is no news
 
-HOLD = "dtlpipe.hold"  # the key of a request's environment: called with a `Source`, it makes the answer a stream
 _IN_MEMORY = 512 * 1024  # bytes of a body that stay in memory
 _RECEIVE = 1 << 16  # bytes taken from a socket at a time; waitress' own 8 KB make uploads crawl
 _PATIENCE = 1 << 30  # bytes beyond the limit that are read and dropped before the connection is
+
+
+Express = Callable[[Any, Deferred], bool]
 
 
 class Server:
@@ -52,6 +55,8 @@ class Server:
         spool: folder for bodies on their way in.
         body_limit: the largest body, in bytes, for a request's content type.
         error_body: the JSON body for an error that no application saw: (status, message) -> bytes.
+        express: is shown each request (its parser) on the server's thread, and what its answer may be given to. It
+            says whether it takes it; one that does not wait may.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Server:
         spool: Path,
         body_limit: Callable[[str], int],
         error_body: Callable[[int, str], bytes],
+        express: Express | None = None,
     ) -> None:
         listening = _bind(host, port)
         self.host, self.port = listening.getsockname()[:2]
@@ -79,13 +85,13 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             _start=False,
-            _dispatcher=_Threads(threads),
+            _dispatcher=_Threads(threads, express),
         )
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
-        task = type("ErrorTask", (_ErrorTask,), {"error_body": staticmethod(error_body)})
+        task = type("ErrorTask", (GivenErrorTask,), {"error_body": staticmethod(error_body)})
         self._streams = Streams()
-        members = {"parser_class": parser, "error_task_class": task, "task_class": _Task, "streams": self._streams}
-        channel = type("Channel", (_Channel,), members)
+        members = {"parser_class": parser, "error_task_class": task, "task_class": Task, "streams": self._streams}
+        channel = type("Channel", (Channel,), members)
         self._waitress.channel_class = channel
         self._stopping = threading.Event()
         self._drain_until = 0.0
@@ -167,18 +173,37 @@ def _bind(host: str, port: int) -> socket.socket:
 class _Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Threads that are started when they are first needed: a platform for one test does not pay for 64."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, express: Express | None = None) -> None:
         super().__init__()
         self._limit = limit
+        self._express = express
         self._closed = False
 
     def add_task(self, task: Any) -> None:
+        if task.deferred is not None or (self._express is not None and self._hurried(self._express, task)):
+            return
         with self.lock:
             idle = len(self.threads) - self.active_count
             grow = not self._closed and idle <= len(self.queue) and len(self.threads) < self._limit
         if grow:
             self.set_thread_count(len(self.threads) + 1)
         super().add_task(task)
+
+    def _hurried(self, express: Express, channel: Any) -> bool:
+        """Whether the connection's request went the express way."""
+        request = channel.requests[0]
+        if request.error is not None or self._closed:
+            return False
+        task = channel.task_class(channel, request)
+        task.start()
+        channel.deferred = Deferred(task, left=True)
+        try:
+            if express(request, channel.deferred):
+                return True
+        except Exception:
+            logger.exception("the express way failed; the request goes the other one")
+        channel.deferred = None
+        return False
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:  # noqa: FBT001, FBT002 - waitress'
         self._closed = True
@@ -281,100 +306,3 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
         self.body_rcv.buf = _Nowhere()
         if hasattr(kept, "close"):
             kept.close()
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection. One that breaks in the middle of a body lets go of what was spooled of it, at once.
-
-    One whose answer has a source is handed over to `streams`, on the server's own thread, once its header is out.
-    """
-
-    request: Any
-    socket: Any
-    streams: Streams
-    source: Source | None = None
-
-    def readable(self) -> bool:
-        return self.source is None and bool(super().readable())
-
-    def writable(self) -> bool:
-        """Whether the server's thread has something to send. Not while a request's thread is sending it.
-
-        waitress takes any byte that is still to be sent for the server's own affair, whose thread then turns and turns
-        until the other thread has sent it. Here it sleeps, and is woken if something is left over (`write_soon`); but
-        beyond the high watermark that thread waits for it, and then it has to send.
-        """
-        if self.requests and 0 < self.total_outbufs_len <= self.adj.outbuf_high_watermark and not self.will_close:
-            if not self.outbuf_lock.acquire(blocking=False):
-                return False
-            self.outbuf_lock.release()
-        return (self.source is not None and not self.requests) or bool(super().writable())
-
-    def write_soon(self, data: Any) -> int:
-        written: int = super().write_soon(data)
-        if self.total_outbufs_len:  # after the lock was given back: else the server might look too early, and sleep on
-            self.server.pull_trigger()
-        return written
-
-    def handle_write(self) -> None:
-        if self.source is None or self.requests:  # the request's thread is not done with it
-            super().handle_write()
-            return
-        self._flush_exception(self._flush_some)
-        if self.will_close:
-            self.handle_close()
-        elif not self.total_outbufs_len:
-            self.del_channel()
-            sock, self.socket, self.connected = self.socket, None, False
-            self.streams.take(sock, self.source)
-
-    def handle_close(self) -> None:
-        if self.request is not None:
-            self.request.close()
-        super().handle_close()
-
-
-class _Task(WSGITask):  # type: ignore[misc]
-    """Asks the application. It may give a source: what follows the header is then not for this thread to wait for."""
-
-    source: Source | None = None
-
-    def get_environment(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environment()
-        environ[HOLD] = self._hold
-        return environ
-
-    def _hold(self, source: Source) -> None:
-        self.source = source
-
-    def build_response_header(self) -> bytes:
-        if self.source is None:
-            return bytes(super().build_response_header())
-        self.version = "1.0"  # for waitress, which then neither cuts it into chunks nor keeps the connection
-        self.request.headers.pop("CONNECTION", None)
-        return bytes(super().build_response_header()).replace(b"HTTP/1.0", b"HTTP/1.1", 1)
-
-    def finish(self) -> None:
-        super().finish()
-        if self.source is not None:
-            with self.channel.requests_lock:
-                for request in self.channel.requests[1:]:  # nothing can be answered after an answer without an end
-                    request.close()
-                del self.channel.requests[1:]
-            self.close_on_finish = False  # it is handed over instead, once this thread has left it
-            self.channel.source = self.source
-
-
-class _ErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers what was refused before the application saw it. `error_body` is set by the Server."""
-
-    error_body: Callable[[int, str], bytes]
-
-    def execute(self) -> None:
-        error = self.request.error
-        body = self.error_body(error.code, str(error.body))
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)

@@ -1,37 +1,284 @@
-"""A call's answer as an HTTP answer: whole, or as a stream that costs a place for as long as it lasts."""
+"""A call's answer as an HTTP answer: whole, or as a stream that costs a place for as long as it lasts.
+
+Law: no thread waits for either. A request's thread begins the call and leaves; what the host says is passed on by the
+hosts' thread, and kept for a reader who does not take it only within a window. A call that nobody reads is cancelled.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
+import attrs
+import orjson
 from flask import Response, request
 
+from dtlpipe.errors import InternalServerError, PlatformException, Unavailable
+from mock_server.api import watch
 from mock_server.api.wire import request_id
-from mock_server.platform.serving.calls import Answer, Broken, Call, Died, Places
+from mock_server.platform.serving.calls import Answer, Broken, Call, Died
+
+if TYPE_CHECKING:
+    from mock_server.platform.platform import Platform
+    from mock_server.platform.serving.calls import Event
+    from mock_server.platform.serving.deployments import Deployments
 
 log = logging.getLogger("dtlpipe.serving")
 
-Change = Callable[[Answer], Answer]
+#: Where a server that can let an answer come later says so; see mock_server.connections.
+DEFER = "dtlpipe.defer"
+_EVENTS = "text/event-stream"
 
 
-def answered(call: Call, places: Places, cleanup: Callable[[], None], change: Change | None = None) -> Response:
-    """The answer to the current request. `change` may have another look at one that is whole.
+class Deferred(Protocol):
+    """Who takes an answer that comes later; see mock_server.deferred."""
 
-    Raises what the call raises; `cleanup` is called in any case, once nothing is read any more.
+    def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+
+    def stream(self, status: int, headers: list[tuple[str, str]], source: Any) -> None: ...
+
+    def on_gone(self, callback: Callable[[], None]) -> None: ...
+
+
+class Sink(Protocol):
+    """Where a stream's bytes go; see mock_server.streams."""
+
+    def send(self, data: bytes) -> bool: ...
+
+    def finish(self) -> None: ...
+
+
+def _same(answer: Answer) -> Answer:
+    return answer
+
+
+def _nothing(*_: Any) -> None:
+    """Nothing is to be done."""
+
+
+@attrs.frozen
+class Manners:
+    """How a vocabulary answers. `change` has another look at what is whole, `body` is the JSON of an error."""
+
+    body: Callable[[PlatformException, str], dict[str, Any]]
+    change: Callable[[Answer], Answer] = _same
+
+    def refusal(self, error: PlatformException, request_id: str) -> Answer:
+        """The answer that an error is."""
+        headers = {"Retry-After": f"{error.retry_after:g}"} if error.retry_after is not None else {}
+        return Answer(error.status, "application/json", headers, orjson.dumps(self.body(error, request_id)))
+
+
+def answered(
+    platform: Platform,
+    name: str,
+    header: Mapping[str, Any],
+    body: bytes,
+    manners: Manners,
+    *,
+    cleanup: Callable[[], None] = _nothing,
+    record: Callable[[bytes], None] | None = None,
+) -> Response:
+    """The answer to the current request: that of a call of the deployment. `cleanup` is called when all is over.
+
+    Raises NotFound, LoadRefused, Unavailable.
     """
+    deployments = platform.serving.deployments
+    defer = request.environ.get(DEFER)
+    try:
+        if defer is None:
+            call = deployments.call(name, header, body, record=record)
+            return _waited_for(call, deployments, cleanup, manners)
+        relay = Relay(deployments, manners, request_id(), request.path, cleanup=cleanup, record=record)
+        relay.http_1_0 = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+        deployments.ask(name, header, body, relay.receive)
+    except BaseException:
+        cleanup()
+        raise
+    relay.answer_to(defer(), watch.counted_later(platform))
+    return Response()
+
+
+class Relay:
+    """One call on its way to its reader. As the source of a stream, it is what `streams` asks for."""
+
+    def __init__(
+        self,
+        deployments: Deployments,
+        manners: Manners,
+        request_id: str,
+        path: str,
+        *,
+        cleanup: Callable[[], None] = _nothing,
+        record: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._deployments, self._manners = deployments, manners
+        self._request_id, self._name = request_id, f"{path} [{request_id}]"
+        self._cleanup, self._record = cleanup, record
+        self._lock = threading.RLock()
+        self._early: list[Event] = []
+        self._to: Deferred | None = None
+        self._count: Callable[[int], None] = _nothing
+        self._cancel: Callable[[], None] | None = None
+        self._taken: Callable[[int], None] = _nothing
+        self._release: Callable[[], None] | None = None
+        self._sink: Sink | None = None
+        self._backlog: deque[tuple[bytes, int]] = deque()
+        self._ended = self._over = False
+        self.chunked = self.http_1_0 = False
+        self.keep_alive = b""
+
+    def answer_to(self, deferred: Deferred, count: Callable[[int], None]) -> None:
+        """Whom to give the answer, and its status."""
+        with self._lock:
+            self._to, self._count = deferred, count
+            early, self._early = self._early, []
+            for event in early:
+                self._heard(event)
+        deferred.on_gone(self.detach)
+
+    # --- the hosts' thread --------------------------------------------------------------------------------------------
+
+    def receive(self, event: Event) -> None:
+        """What the host says."""
+        with self._lock:
+            if self._to is None:
+                self._early.append(event)
+            else:
+                self._heard(event)
+
+    def _heard(self, event: Event) -> None:
+        header, body = event
+        match header["kind"]:
+            case "placed":
+                self._cancel, self._taken = header["cancel"], header["taken"]
+            case "answer":
+                self._answer(Answer(header["status"], header["type"], header.get("headers") or {}, body))
+            case "start":
+                self._start(header)
+            case "chunk":
+                self._backlog.append((self._framed(body), len(body)))
+                self._pass_on()
+            case "end":
+                if self.chunked:
+                    self._backlog.append((b"0\r\n\r\n", 0))
+                self._ended = True
+                self._pass_on()
+            case "record":
+                if self._record is not None:
+                    self._record(body)
+            case "broken" | "died":
+                self._broken(str(header.get("reason") or "the stream was broken off"), header["kind"])
+
+    def _answer(self, answer: Answer) -> None:
+        if self._over or self._to is None:
+            return
+        answer = self._manners.change(answer)
+        self._end()
+        self._count(answer.status)
+        self._to.answer(answer.status, [*answer.headers.items(), ("Content-Type", answer.kind)], answer.body)
+
+    def _start(self, header: Mapping[str, Any]) -> None:
+        if self._over or self._to is None:
+            return
+        try:
+            self._release = self._deployments.streams.take()
+        except Unavailable as error:
+            self._give_up()
+            self._answer(self._manners.refusal(error, self._request_id))
+            return
+        headers = [*(header.get("headers") or {}).items(), ("Content-Type", header["type"])]
+        self.keep_alive = b": still here\n\n" if header["type"].startswith(_EVENTS) else b""
+        self.chunked = not self.http_1_0 and all(name.lower() != "content-length" for name, _ in headers)
+        if self.chunked and self.keep_alive:
+            self.keep_alive = self._framed(self.keep_alive)
+        self._count(header["status"])
+        self._to.stream(header["status"], headers, self)
+
+    def _broken(self, reason: str, kind: str) -> None:
+        if self._over:
+            return
+        if self._release is None:
+            error: InternalServerError = Died(f"Pipeline execution failed: {reason}")
+            log.error("%s failed: %s", self._name, reason)
+            self._answer(self._manners.refusal(error, self._request_id))
+            return
+        log.warning("%s: the stream broke off: %s (%s)", self._name, reason, kind)
+        self._ended = True  # without its end, which its reader then notices
+        self._pass_on()
+
+    def _framed(self, piece: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if self.chunked and piece else piece
+
+    # --- the stream ---------------------------------------------------------------------------------------------------
+
+    def attach(self, sink: Sink) -> None:
+        """The reader is there."""
+        with self._lock:
+            self._sink = sink
+            self._pass_on()
+
+    def drained(self) -> None:
+        """The reader takes more."""
+        with self._lock:
+            self._pass_on()
+
+    def detach(self) -> None:
+        """The reader has gone, or has all."""
+        with self._lock:
+            if not self._ended:
+                self._give_up()
+            self._end()
+
+    def _pass_on(self) -> None:
+        sink = self._sink
+        if sink is None or self._over:
+            return
+        while self._backlog:
+            data, size = self._backlog[0]
+            if not sink.send(data):
+                return
+            self._backlog.popleft()
+            self._taken(size)
+        if self._ended:
+            self._end()
+            sink.finish()
+
+    def _give_up(self) -> None:
+        cancel, self._cancel = self._cancel, None
+        if cancel is not None and not self._over:
+            cancel()
+
+    def _end(self) -> None:
+        """It is over; once."""
+        if self._over:
+            return
+        self._over = True
+        self._backlog.clear()
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+        self._cleanup()
+
+
+# --- a server that gives each answer a thread of its own --------------------------------------------------------------
+
+
+def _waited_for(call: Call, deployments: Deployments, cleanup: Callable[[], None], manners: Manners) -> Response:
     try:
         found = call.answer()
         if found is not None:
-            found = change(found) if change is not None else found
+            found = manners.change(found)
             response = Response(found.body, found.status, found.headers)
             response.headers["Content-Type"] = found.kind
             cleanup()
             return response
-        release = places.take()
+        release = deployments.streams.take()
     except BaseException:
         call.close()
-        cleanup()
         raise
 
     def over() -> None:

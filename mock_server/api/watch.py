@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from contextvars import Token
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,10 @@ from mock_server.api.wire import request_id
 from mock_server.platform import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
+    from mock_server.platform.metrics import Metrics
     from mock_server.platform.platform import Platform
 
 log = logging.getLogger("dtlpipe.platform.http")
@@ -48,19 +50,12 @@ def install(app: Flask, platform: Platform) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        began: float | None = g.get("began")
+        began: float | None = g.pop("began", None)
         if began is not None:
-            seconds = perf_counter() - began
-            route = request.url_rule.rule if request.url_rule is not None else _NO_ROUTE
-            method = request.method if request.method in _METHODS else "OTHER"  # names are made up as one likes
-            metrics.answered(method, route, response.status_code, seconds)
+            _count(metrics, began, response.status_code)
             span = g.get("span_of_request")
             if span is not None:
                 span.set_attribute("http.response.status_code", response.status_code)
-            if log.isEnabledFor(logging.INFO):
-                more = {"method": method, "route": route, "status": response.status_code}
-                extra = {**more, "seconds": round(seconds, 6)}
-                log.info("%s %s %d", request.method, request.path, response.status_code, extra=extra)
         return response
 
     @app.teardown_request
@@ -71,6 +66,29 @@ def install(app: Flask, platform: Platform) -> None:
         leave: ExitStack | None = g.pop("span", None)
         if leave is not None:
             leave.close()
+
+
+def _count(metrics: Metrics, began: float, status: int) -> None:
+    route = request.url_rule.rule if request.url_rule is not None else _NO_ROUTE
+    method = request.method if request.method in _METHODS else "OTHER"  # names are made up as one likes
+    count(metrics, began, method, route, request.path, status)
+
+
+def count(metrics: Metrics, began: float, method: str, route: str, path: str, status: int) -> None:
+    """A request that began then (`perf_counter`) has been answered."""
+    seconds = perf_counter() - began
+    metrics.answered(method, route, status, seconds)
+    if log.isEnabledFor(logging.INFO):
+        extra = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
+        log.info("%s %s %d", method, path, status, extra=extra)
+
+
+def counted_later(platform: Platform) -> Callable[[int], None]:
+    """Have the current request counted by calling what is returned with its status, once that is known."""
+    began = g.pop("began", None)
+    if began is None or request.url_rule is None:
+        return lambda _: None
+    return partial(count, platform.metrics, began, request.method, request.url_rule.rule, request.path)
 
 
 def _span() -> ExitStack | None:

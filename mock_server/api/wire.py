@@ -18,6 +18,8 @@ from dtlpipe.model.struct import encode
 REQUEST_ID = "X-Request-Id"
 #: Says to clients that this is a platform of ours, which honours idempotency keys.
 PLATFORM = "x-dtlpipe-platform"
+#: What every answer says, unless its view says something else.
+ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -78,6 +80,6 @@ def install(app: Flask) -> None:
     def name(response: Response) -> Response:
         response.headers[REQUEST_ID] = request_id()
         response.headers[PLATFORM] = "1"
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
+        for header, value in ALWAYS:
+            response.headers.setdefault(header, value)
         return response

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dtlpipe.runtime.protocol import CHUNK, Board, ProtocolError, encode
+from dtlpipe.runtime.protocol import CHUNK, Board, ProtocolError
 from mock_server.executors.hosts import Host, HostGone, HostSpec
 from mock_server.executors.nursery import Nursery
 
@@ -85,6 +85,10 @@ class HostPool:
         """End the process now."""
         self._post(lambda: self._signal(host, signal.SIGKILL))
 
+    def clogged(self, host: Host) -> None:
+        """Send it the rest once it takes it."""
+        self._post(lambda: self._listen_for_room(host))
+
     def close(self) -> None:
         """End all hosts and wait for them."""
         with self._lock:
@@ -113,8 +117,11 @@ class HostPool:
     def _run(self) -> None:
         try:
             while not self._over:
-                for key, _events in self._selector.select(1.0 if self._deadlines else None):
-                    key.data()
+                for key, events in self._selector.select(1.0 if self._deadlines else None):
+                    if events & selectors.EVENT_WRITE:
+                        self._flush(key.fileobj)
+                    if events & selectors.EVENT_READ:
+                        key.data()
                 while self._inbox:
                     self._inbox.popleft()()
                 self._end_the_late()
@@ -162,7 +169,7 @@ class HostPool:
         spec = host.spec
         hello = {"kind": "hello", "name": spec.name, "folder": str(spec.folder), "path": list(spec.path)}
         with contextlib.suppress(OSError):
-            host.sock.sendall(encode(hello))
+            host.say(hello)
 
     def _open_nest(self) -> Nest:
         if self._nest is None:
@@ -215,6 +222,24 @@ class HostPool:
                 if host is not None:
                     self._on_socket(host)  # what it had still said
                     self._bury(host, _how(report))
+
+    def _listen_for_room(self, host: Host) -> None:
+        with contextlib.suppress(KeyError, ValueError):  # it was buried meanwhile
+            key = self._selector.get_key(host.sock)
+            self._selector.modify(host.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, key.data)
+
+    def _flush(self, fileobj: Any) -> None:
+        host = next((each for each in self._hosts.values() if each.sock is fileobj), None)
+        if host is None:
+            return
+        try:
+            empty = host.flush()
+        except OSError:
+            self._deaf(host)
+            return
+        if empty:
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.modify(host.sock, selectors.EVENT_READ, self._selector.get_key(host.sock).data)
 
     def _on_errors(self) -> None:
         if self._nest is not None and not self._nest.read_errors():

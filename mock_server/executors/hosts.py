@@ -1,7 +1,8 @@
 """One wrapper host as the platform sees it: the process of a deployment, its calls, and how both end.
 
-Law: `call` may be used from any thread and waits for nothing but room in the process's socket. What the process says is
-told on the pool's one thread; when it dies, its calls are told so, and nothing else is touched.
+Law: `call` may be used from any thread and waits for nothing. What the process does not take at once is kept, within
+`ROOM`, and sent by the pool's one thread, which also tells what the process says; when it dies, its calls are told so,
+and nothing else is touched.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,8 +21,8 @@ import attrs
 
 from dtlpipe.runtime.protocol import Decoder, Frame, encode
 
-_STUCK: Final = 30.0
-"""Seconds in which a host must take what is sent to it."""
+ROOM: Final = 64 << 20
+"""Bytes kept for a process that does not take them; beyond that it is given no more calls."""
 
 Event = Frame
 """What a host says of a call: its kind is answer, start, chunk, end, broken, record, progress or died."""
@@ -29,6 +31,10 @@ Receiver = Callable[[Event], None]
 
 class HostGone(Exception):
     """The host has died, or is ending: it takes no calls."""
+
+
+class HostBusy(Exception):
+    """The host does not take what is sent to it: it takes no calls now."""
 
 
 class HostFailed(Exception):
@@ -59,6 +65,9 @@ class Pool(Protocol):
 
     def kill(self, host: Host) -> None: ...
 
+    def clogged(self, host: Host) -> None:
+        """There is something to send once the process takes it."""
+
 
 class Host:
     """One process. `loaded` resolves to what it offers, or to HostFailed."""
@@ -71,12 +80,14 @@ class Host:
         self._pool = pool
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._outbox: deque[memoryview] = deque()
+        self._kept = 0
         self._calls: dict[int, Receiver] = {}
         self._idle = threading.Condition(self._lock)
         self._gone = False
         self.death = ""
         self.sock, self.theirs = socket.socketpair()
-        self.sock.settimeout(_STUCK)
+        self.sock.setblocking(False)
         self.pipes = [os.pipe(), os.pipe()]
         for read_end, _ in self.pipes:
             os.set_blocking(read_end, False)
@@ -87,9 +98,16 @@ class Host:
     def alive(self) -> bool:
         return not self._gone
 
-    def call(self, header: Mapping[str, Any], body: bytes, receive: Receiver) -> int:
-        """Send a call; what comes of it is told to `receive`, on the pool's thread. Raises HostGone."""
-        number = self._pool.next_number()
+    def next_number(self) -> int:
+        """A number for a call."""
+        return self._pool.next_number()
+
+    def call(self, header: Mapping[str, Any], body: bytes, receive: Receiver, number: int | None = None) -> int:
+        """Send a call; what comes of it is told to `receive`, on the pool's thread. Raises HostGone, HostBusy."""
+        if self._kept > ROOM:
+            raise HostBusy(f"the wrapper's process has not taken {self._kept} bytes that were sent to it")
+        if number is None:
+            number = self._pool.next_number()
         with self._lock:
             if self._gone:
                 raise HostGone(self.death or "the wrapper's process has ended")
@@ -118,9 +136,41 @@ class Host:
             with contextlib.suppress(OSError):
                 self._send(encode({"kind": "cancel", "id": number}))
 
+    def say(self, header: Mapping[str, Any], body: bytes = b"") -> None:
+        """Send something that is no call. Raises OSError."""
+        self._send(encode(dict(header), body))
+
     def _send(self, data: bytes) -> None:
         with self._writing:
-            self.sock.sendall(data)
+            if not self._outbox:
+                sent = self._push(data)
+                if sent == len(data):
+                    return
+                self._outbox.append(memoryview(data)[sent:])
+                self._kept += len(data) - sent
+            else:
+                self._outbox.append(memoryview(data))
+                self._kept += len(data)
+                return
+        self._pool.clogged(self)
+
+    def _push(self, data: bytes | memoryview) -> int:
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    def flush(self) -> bool:
+        """Send what was kept, as far as it is taken; whether that is all. On the pool's thread. Raises OSError."""
+        with self._writing:
+            while self._outbox:
+                data = self._outbox.popleft()
+                sent = self._push(data)
+                self._kept -= sent
+                if sent < len(data):
+                    self._outbox.appendleft(data[sent:])
+                    return False
+            return True
 
     def close(self, grace: float = 0.0) -> None:
         """Take no more calls, give those in flight `grace` seconds, end the process."""

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from dtlpipe.errors import BadRequest, NotFound
 from mock_server.api.bodies import headers
 from mock_server.api.guard import any_token
-from mock_server.api.openai.errors import reshaped
+from mock_server.api.openai.errors import MANNERS
 from mock_server.api.openai.requests import Unfit, read
 from mock_server.api.relay import answered
 
@@ -24,8 +24,7 @@ def install(openai: Blueprint, platform: Platform) -> None:
 
     def answer(model: str, data: bytes, given: dict[str, Any]) -> Response:
         _check(given)
-        call = deployments.call(model, {"call": "chat", "headers": headers()}, data)
-        return answered(call, deployments.streams, lambda: None, reshaped)
+        return answered(platform, model, {"call": "chat", "headers": headers()}, data, MANNERS)
 
     @openai.post("/v1/chat/completions")
     @openai.post("/chat/completions", endpoint="chat_at_root")

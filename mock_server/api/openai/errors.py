@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from dtlpipe.errors import PlatformException
+from mock_server.api.relay import Manners
 from mock_server.platform.serving.calls import Answer
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -46,3 +47,6 @@ def reshaped(answer: Answer) -> Answer:
     code = "pipeline_error" if answer.status >= 500 else None
     told = orjson.dumps(error_body(answer.status, message, code=code))
     return Answer(answer.status, "application/json", {}, told)
+
+
+MANNERS = Manners(body, reshaped)

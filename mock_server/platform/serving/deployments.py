@@ -12,14 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 
 from dtlpipe.errors import ConfigurationError, Conflict, NotFound, PlatformException, Unavailable, UnprocessableEntity
 from mock_server.executors.host_pool import HostPool
-from mock_server.executors.hosts import Host, HostFailed, HostGone, HostSpec
+from mock_server.executors.hosts import Event, Host, HostBusy, HostFailed, HostGone, HostSpec
 from mock_server.platform.documents import now
 from mock_server.platform.serving import sources
 from mock_server.platform.serving.calls import Call, Places
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dtlpipe.serving")
 
+Answer = TypeVar("Answer")
+
 FOLDER: Final = "deployments"
 _LOAD: Final = 300.0
 """Seconds that a wrapper has to load."""
@@ -38,6 +41,8 @@ _DRAIN: Final = 10.0
 """Seconds that calls in flight have when their deployment is replaced or undeployed."""
 _AGAIN: Final = 1.0
 """Seconds before a host that died while loading is tried again."""
+_PATIENT: Final = 16
+"""Requests that may wait at once for wrappers that are still loading: more would leave none for what is loaded."""
 
 
 class LoadRefused(UnprocessableEntity):
@@ -80,6 +85,7 @@ class Deployments:
         self._paths: tuple[str, ...] = ()
         self._warming: ThreadPoolExecutor | None = None
         self._closed = False
+        self._patient = threading.BoundedSemaphore(_PATIENT)
         self.streams = Places(platform.settings.max_streams)
         self.changed = 0
 
@@ -262,6 +268,14 @@ class Deployments:
         host = deployment.host
         if host is not None and host.alive and deployment.description is not None:
             return host
+        if not self._patient.acquire(blocking=False):
+            raise Unavailable(f"pipeline '{deployment.name}' is still being loaded", retry_after=1.0)
+        try:
+            return self._brought_up(deployment)
+        finally:
+            self._patient.release()
+
+    def _brought_up(self, deployment: Deployment) -> Host:
         with deployment.lock:
             host = deployment.host
             if host is not None and host.alive and deployment.description is not None:
@@ -318,14 +332,33 @@ class Deployments:
         return found
 
     def call(self, name: str, header: Mapping[str, Any], body: bytes, **keep: Any) -> Call:
-        """Begin a call; keywords as Call takes them. Raises NotFound, LoadRefused, Unavailable."""
+        """Begin a call that a thread waits for; keywords as Call takes them. Raises as `ask`."""
+        return self._with_host(name, lambda host: Call(host, header, body, **keep))
+
+    def ask(self, name: str, header: Mapping[str, Any], body: bytes, receive: Callable[[Event], None]) -> None:
+        """Begin a call; `receive` is told what comes of it, on the hosts' thread, and waits for nothing.
+
+        It is told first of all, here, where the call was `placed`: how to `cancel` it, and of what is `taken`. Raises
+        NotFound, LoadRefused, Unavailable.
+        """
+        self._with_host(name, lambda host: _place(host, header, body, receive))
+
+    def loaded(self, name: str) -> Deployment | None:
+        """The one of that name, if it can be called without waiting for it."""
+        found = self._served.get(name)
+        host = found.host if found is not None else None
+        return found if host is not None and host.alive and found is not None and found.description else None
+
+    def _with_host(self, name: str, ask: Callable[[Host], Answer]) -> Answer:
         deployment = self.find(name)
         for _ in range(2):
             host = self._host(deployment)
             try:
-                return Call(host, header, body, **keep)
+                return ask(host)
             except HostGone:
                 deployment = self.find(name)
+            except HostBusy as error:
+                raise Unavailable(f"pipeline '{name}': {error}", retry_after=1.0) from None
         raise Unavailable(f"pipeline '{name}' takes no calls now", retry_after=1.0)
 
     def source(self, name: str, known: str | None = None) -> Document | None:
@@ -357,6 +390,13 @@ class Deployments:
     def list(self) -> list[Document]:
         """All of them, and what of the pipelines' folder could not be taken in, by name."""
         return [self.get(name) for name in sorted({*self._served, *self._failed})]
+
+
+def _place(host: Host, header: Mapping[str, Any], body: bytes, receive: Callable[[Event], None]) -> None:
+    number = host.next_number()
+    told = {"cancel": partial(host.cancel, number), "taken": partial(host.taken, number)}
+    receive(({"kind": "placed", **told}, b""))
+    host.call(header, body, receive, number)
 
 
 def _undeployed_key(name: str) -> str:

@@ -1,0 +1,188 @@
+"""Connections as this platform's server has them: some answers come later, and some have no end.
+
+Law: like `server`, this knows which server it is (waitress). What a request's thread does not wait for is told by the
+application through two keys of the request's environment: `HOLD` takes the source of an answer without an end, `DEFER`
+gives a `Deferred` for one that comes later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask, WSGITask
+
+from mock_server.deferred import Deferred, Placeholder
+from mock_server.streams import Source, Streams
+
+HOLD = "dtlpipe.hold"  # the key of a request's environment: called with a `Source`, it makes the answer a stream
+DEFER = "dtlpipe.defer"  # the key of what makes the answer one that comes later: called, it is a `Deferred`
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection. One that breaks in the middle of a body lets go of what was spooled of it, at once.
+
+    One whose answer has a source is handed over to `streams`, on the server's own thread, once its header is out.
+    """
+
+    request: Any
+    requests: list[Any]
+    connected: bool
+    socket: Any
+    streams: Streams
+    source: Source | None = None
+    deferred: Deferred | None = None
+
+    def service(self) -> None:
+        super().service()
+        deferred = self.deferred
+        if deferred is not None:
+            deferred.leave()
+
+    def over(self, task: Any) -> None:
+        """An answer that came later has been given: what the server does at the end of a request."""
+        self.deferred = None
+        closing = task.close_on_finish
+        with self.requests_lock:
+            if closing:
+                self._forget_requests()
+                self.close_when_flushed = True
+            else:
+                self.current_outbuf_count = self.adj.outbuf_high_watermark  # the next answer takes a new buffer
+                self.requests.pop(0).close()
+                if self.connected and self.requests:
+                    self.server.add_task(self)
+                elif self._awaited():
+                    self.send_continue()
+        self.last_activity = time.time()
+        if closing and self.connected:
+            self.server.pull_trigger()
+
+    def _awaited(self) -> bool:
+        """Whether the other end waits for a word before it sends its next body."""
+        request = self.request
+        expects = self.connected and request is not None and request.expect_continue
+        return bool(expects and request.headers_finished and not self.sent_continue)
+
+    def hand_over(self, source: Source) -> None:
+        """The header of an answer that came later is out, and the rest of it comes from a source."""
+        with self.requests_lock:
+            self._forget_requests()
+        self.source, self.deferred = source, None
+        self.server.pull_trigger()
+
+    def _forget_requests(self) -> None:
+        for request in self.requests:
+            request.close()
+        self.requests = []
+
+    def handle_read(self) -> None:
+        super().handle_read()
+        if not self.connected and self.deferred is not None:
+            self.deferred.gone()
+            self.handle_close()
+
+    def readable(self) -> bool:
+        if self.deferred is not None:
+            return self.source is None and bool(self.connected) and len(self.requests) <= 1
+        return self.source is None and bool(super().readable())
+
+    def writable(self) -> bool:
+        """Whether the server's thread has something to send. Not while a request's thread is sending it.
+
+        waitress takes any byte that is still to be sent for the server's own affair, whose thread then turns and turns
+        until the other thread has sent it. Here it sleeps, and is woken if something is left over (`write_soon`); but
+        beyond the high watermark that thread waits for it, and then it has to send.
+        """
+        if self.requests and 0 < self.total_outbufs_len <= self.adj.outbuf_high_watermark and not self.will_close:
+            if not self.outbuf_lock.acquire(blocking=False):
+                return False
+            self.outbuf_lock.release()
+        return (self.source is not None and not self.requests) or bool(super().writable())
+
+    def write_soon(self, data: Any) -> int:
+        written: int = super().write_soon(data)
+        if self.total_outbufs_len:  # after the lock was given back: else the server might look too early, and sleep on
+            self.server.pull_trigger()
+        return written
+
+    def handle_write(self) -> None:
+        if self.source is None or self.requests:  # the request's thread is not done with it
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif not self.total_outbufs_len:
+            self.del_channel()
+            sock, self.socket, self.connected = self.socket, None, False
+            self.streams.take(sock, self.source)
+
+    def handle_close(self) -> None:
+        if self.request is not None:
+            self.request.close()
+        if self.deferred is not None:
+            self.deferred.gone()
+        super().handle_close()
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """Asks the application. It may give a source: what follows the header is then not for this thread to wait for."""
+
+    source: Source | None = None
+    deferred: Deferred | None = None
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ[HOLD] = self._hold
+        environ[DEFER] = self._defer
+        return environ
+
+    def _defer(self) -> Deferred:
+        self.deferred = Deferred(self, left=False)
+        return self.deferred
+
+    def _hold(self, source: Source) -> None:
+        self.source = source
+
+    def build_response_header(self) -> bytes:
+        if self.source is None:
+            return bytes(super().build_response_header())
+        self.version = "1.0"  # for waitress, which then neither cuts it into chunks nor keeps the connection
+        self.request.headers.pop("CONNECTION", None)
+        header = bytes(super().build_response_header()).replace(b"HTTP/1.0", b"HTTP/1.1", 1)
+        if getattr(self.source, "chunked", False):  # it puts itself into chunks
+            header = header[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
+        return header
+
+    def finish(self) -> None:
+        if self.deferred is not None and not self.wrote_header:  # else the application answered after all
+            with self.channel.requests_lock:
+                self.channel.requests.insert(1, Placeholder())
+            self.channel.deferred = self.deferred
+            return
+        super().finish()
+        if self.source is not None:
+            with self.channel.requests_lock:
+                for request in self.channel.requests[1:]:  # nothing can be answered after an answer without an end
+                    request.close()
+                del self.channel.requests[1:]
+            self.close_on_finish = False  # it is handed over instead, once this thread has left it
+            self.channel.source = self.source
+
+
+class GivenErrorTask(ErrorTask):  # type: ignore[misc]
+    """Answers what was refused before the application saw it. `error_body` is set by the Server."""
+
+    error_body: Callable[[int, str], bytes]
+
+    def execute(self) -> None:
+        error = self.request.error
+        body = self.error_body(error.code, str(error.body))
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)

@@ -21,6 +21,7 @@ from mock_server.platform.paging import idempotency, page
 from mock_server.platform.wanted import Wanted
 from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import normalised
+from mock_server.runners.packaged import at_revision, functions_of
 from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Reads, Tx
 from mock_server.store.ids import new_id
 from mock_server.store.request import read
@@ -166,13 +167,10 @@ class Executions:
         reads = reads or self._platform.store
         service = require(reads, Kind.SERVICE, service_id)
         _refuse_paused(service)
-        package = reads.get(Kind.PACKAGE, service.get("packageId") or "") or {}
-        functions = [
-            each
-            for module in package.get("modules") or ()
-            for each in module.get("functions") or ()
-            if each.get("name")
-        ]
+        newest = reads.get(Kind.PACKAGE, service.get("packageId") or "", private=True) or {}
+        package = newest if newest.get("_code") else at_revision(newest, service.get("packageRevision"))
+        found_in = functions_of(package, service.get("moduleName"))
+        functions = [dict(each) for _, each in found_in if each.get("name")]
         wanted = function_name or "run"
         found = next((each for each in functions if each["name"] == wanted), None)
         if found is None and len(functions) == 1 and wanted == "run":

@@ -10,6 +10,7 @@ import attrs
 
 from dtlpipe.errors import NotFound
 from mock_server.executors.base import Argument, Code, Job
+from mock_server.runners import packaged
 from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import lookup
 from mock_server.store.base import Kind
@@ -56,12 +57,14 @@ def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
     """A node's execution: its own code, or that of the service that it names."""
     package = (spec.document.get("config") or {}).get("package")
     if package is None:
-        package = _service_package(setting.store, spec.service_name)["_code"]
+        code = _service_code(setting.store, spec.service_name, row.function_name)
+    else:
+        code = code_of(package, row.function_name)
     types = {port.name: port.type for port in spec.inputs}
     return Job(
         execution_id=row.id,
         fence=row.fence,
-        code=code_of(package, row.function_name),
+        code=code,
         arguments=_arguments(setting, row, types),
         outputs=tuple((port.name, port.type) for port in spec.outputs),
         node=spec.name,
@@ -83,7 +86,7 @@ def call_job(setting: Setting, row: ExecutionRow) -> Job:
     return Job(
         execution_id=row.id,
         fence=row.fence,
-        code=code_of(package["_code"], row.function_name),
+        code=_code_for(setting.store, service, package, row.function_name),
         arguments=_arguments(setting, row, {each["name"]: each.get("type") for each in function.get("input") or ()}),
         outputs=tuple((each["name"], each.get("type")) for each in function.get("output") or ()),
         node=row.service_name,
@@ -135,24 +138,29 @@ def _idempotency_key(row: ExecutionRow) -> str:
     return f"{row.run_id}:{row.node_id}" + (f":{row.visit}" if row.visit else "")
 
 
-def _service_package(store: Store, service_name: str | None) -> Mapping[str, Any]:
+def _service_code(store: Store, service_name: str | None, function_name: str) -> Code:
     found = store.find(Kind.SERVICE, {"pageSize": 1}, where={"name": service_name}).items
     if not found:
         raise NotFound(f"there is no service {service_name!r}", hint="install the pipeline again")
-    return _package(store, found[0])
+    return _code_for(store, found[0], _package(store, found[0]), function_name)
 
 
 def _package(store: Store, service: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the service runs, at the revision that it is of."""
     package = store.get(Kind.PACKAGE, service.get("packageId") or "", private=True)
-    if package is None or not package.get("_code"):
-        raise NotFound(f"service {service['name']!r} has no code on this platform", hint="deploy or install it again")
-    return package
+    if package is None:
+        raise NotFound(f"the package of service {service['name']!r} is gone", hint="deploy or install it again")
+    return package if package.get("_code") else packaged.at_revision(package, service.get("packageRevision"))
+
+
+def _code_for(store: Store, service: Mapping[str, Any], package: Mapping[str, Any], function_name: str) -> Code:
+    if package.get("_code"):
+        return code_of(package["_code"], function_name)
+    return packaged.packaged_code(store, service, package, function_name, service.get("initParams") or {})
 
 
 def _function(package: Mapping[str, Any], service: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    for module in package.get("modules") or ():
-        for function in module.get("functions") or ():
-            if function.get("name") == name:
-                found: Mapping[str, Any] = function
-                return found
+    for _, function in packaged.functions_of(package, service.get("moduleName")):
+        if function.get("name") == name:
+            return function
     raise NotFound(f"service {service['name']!r} has no function {name!r}")

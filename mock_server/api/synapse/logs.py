@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from flask import Blueprint, Response
 from pydantic import Field
 
-from dtlpipe.model import times
 from mock_server.api.guard import caller
 from mock_server.api.synapse import validation
 from mock_server.api.wire import json_response
@@ -32,13 +30,12 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.get("/runs/<run_id>/logs/")
     def get_logs(run_id: str) -> Response:
-        since: datetime | None = validation.parameter("since", datetime, None)
         return json_response(
             logs.list(
                 run_id,
                 action_name=validation.parameter("action_name", str, None),
                 level=validation.parameter("level", validation.LogLevel, None),
-                since=None if since is None else times.from_wire(since.isoformat()),
+                since=validation.parameter("since", validation.Time, None),
                 limit=validation.parameter("limit", _LIMIT, 1000),
             )
         )

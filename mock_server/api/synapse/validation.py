@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from flask import request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from dtlpipe.errors import BadRequest, UnprocessableEntity
 from mock_server.platform import json_text
+from mock_server.platform.actions.progress import naive
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -57,13 +67,23 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("a time between the years 1 and 9999 is needed here, in UTC") from None
+
+
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
 Text = Annotated[str, AfterValidator(_no_nul)]
 Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_no_nul)]
-Time = Annotated[datetime, Field()]
+#: Naive ones are UTC, and so they are all told.
+Time = Annotated[datetime, AfterValidator(_in_utc), PlainSerializer(naive, when_used="json")]
+#: What is written may have any characters in it; the one that stores cannot keep is replaced.
+Line = Annotated[str, AfterValidator(lambda text: text.replace("\0", "\ufffd"))]
 
 
 class Action(BaseModel):
@@ -71,7 +91,7 @@ class Action(BaseModel):
 
     name: Name
     entrypoint: Text
-    description: str | None = None
+    description: Text | None = None
     timeout: Annotated[float, Field(gt=0)] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
     memory_limit: Annotated[int, Field(ge=1)] | None = None
@@ -182,7 +202,7 @@ class NewCheckpoint(BaseModel):
 class Entry(BaseModel):
     """One line of a log."""
 
-    message: str
+    message: Line
     level: Annotated[LogLevel, BeforeValidator(_lower)] = LogLevel.INFO
     action_name: Text | None = None
     timestamp: Time | None = None

@@ -329,13 +329,14 @@ def in_common(run: ActionRun, names: Sequence[str]) -> int:
 
 
 def set_details(run: ActionRun, changes: Mapping[str, Any]) -> None:
-    """Takes over what a change says of a run beside its status."""
+    """Takes over what a change says of a run beside its status. Raises UnprocessableEntity for actions too many."""
     if changes.get("current_action_index") is not None:
         check_index(run, changes["current_action_index"], "current_action_index")
     for key in ("result", "current_action", "current_action_index"):
         if changes.get(key) is not None:
             run.details[key] = changes[key]
-    if changes.get("progress") is not None:
+    if changes.get("progress"):
+        check_index(run, len(changes["progress"]) - 1, "progress")
         run.details["actions"] = _entries(run, changes["progress"])
 
 

@@ -55,6 +55,7 @@ WRONG = [
     ("GET", "/runs/{r}/logs/?limit=0", None, ["query", "limit"]),
     ("GET", "/runs/{r}/logs/?limit=10001", None, ["query", "limit"]),
     ("GET", "/runs/{r}/logs/?since=yesterday", None, ["query", "since"]),
+    ("GET", "/runs/{r}/logs/?level=loud", None, ["query", "level"]),
     ("GET", "/runs/?status_filter=asleep", None, ["query", "status_filter"]),
     ("GET", "/runs/?skip=many", None, ["query", "skip"]),
 ]
@@ -72,6 +73,48 @@ def test_what_does_not_validate_is_refused_with_its_place_and_changes_nothing(
     assert there.ok("GET", f"/runs/{run['id']}") == before
     assert there.ok("GET", f"/runs/{run['id']}/checkpoints/") == []
     assert there.ok("GET", f"/runs/{run['id']}/logs/") == []
+
+
+TOO_EARLY = "0001-01-01T00:00:00+09:00"
+WRONG_HERE = [
+    ("POST", "/pipelines/", {"name": "a\0b", "actions": []}, ["body", "name"]),
+    ("PATCH", "/runs/{r}", {"status": "running", "started_at": TOO_EARLY}, ["body", "started_at"]),
+    ("PATCH", "/runs/{r}", {"status": "running", "progress": [{"name": "a"}] * 3}, ["body", "progress"]),
+    ("POST", "/runs/{r}/progress", {"status": "running", "error": "a\0b"}, ["body", "error"]),
+    (
+        "POST",
+        "/runs/{r}/logs/",
+        {"entries": [{"message": "m"}, {"message": "m", "timestamp": TOO_EARLY}]},
+        ["body", "entries", 1, "timestamp"],
+    ),
+    ("GET", "/runs/{r}/logs/?since=0001-01-01T00:00:00%2B09:00", None, ["query", "since"]),
+    ("POST", "/runs/{r}/resume", {"params_policy": "guess"}, ["body", "params_policy"]),
+]
+
+
+@ours
+@pytest.mark.parametrize(
+    ("method", "path", "body", "place"), WRONG_HERE, ids=[f"{each[1]} {each[3][1:]}" for each in WRONG_HERE]
+)
+def test_what_only_this_service_refuses_changes_nothing_either(there, pipeline, run, method, path, body, place):
+    test_what_does_not_validate_is_refused_with_its_place_and_changes_nothing(
+        there, pipeline, run, method, path, body, place
+    )
+
+
+@ours
+def test_times_are_told_as_all_times_are_in_whatever_zone_they_came(there, run):
+    entry = {"name": "train", "status": "running", "started_at": "2025-01-02T05:00:00+05:00"}
+    answer = report(there, run, current_action_index=1, action_progress=entry)
+    assert answer["progress"][1]["started_at"] == "2025-01-02T00:00:00.000000"
+
+
+@ours
+def test_a_character_that_stores_cannot_keep_does_not_cost_the_line(there, run):
+    path = f"/runs/{run['id']}/logs/"
+    (made,) = there.ok("POST", path, json={"entries": [{"message": "a\0b"}]})
+    assert made["message"] == "a\ufffdb"
+    assert there.ok("GET", path) == [made]
 
 
 @ours

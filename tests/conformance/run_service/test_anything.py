@@ -11,11 +11,40 @@ from hypothesis import strategies as st
 from tests.conformance.run_service.wire import ACTIONS, ours
 
 #: Words of the bodies, so that what is made up comes close to what is meant.
-KEYS = (
-    "name actions description entrypoint timeout max_attempts memory_limit params work_dir execute resume_from status"
-    " result error progress current_action current_action_index action_progress total metrics message started_at"
-    " completed_at action_name action_index params_snapshot artifacts_path entries level timestamp path params_policy"
-).split()
+KEYS = [
+    "name",
+    "actions",
+    "description",
+    "entrypoint",
+    "timeout",
+    "max_attempts",
+    "memory_limit",
+    "params",
+    "work_dir",
+    "execute",
+    "resume_from",
+    "status",
+    "result",
+    "error",
+    "progress",
+    "current_action",
+    "current_action_index",
+    "action_progress",
+    "total",
+    "metrics",
+    "message",
+    "started_at",
+    "completed_at",
+    "action_name",
+    "action_index",
+    "params_snapshot",
+    "artifacts_path",
+    "entries",
+    "level",
+    "timestamp",
+    "path",
+    "params_policy",
+]
 WORDS = ["running", "completed", "pending", "failed", "skipped", "info", "merge", "train", "2025-01-02T03:04:05", "x.Y"]
 ENDPOINTS = [
     ("POST", "/pipelines/"),

@@ -336,6 +336,9 @@ class Store(Reads, Protocol):
     def post(self, intent: Callable[[Tx], T]) -> Future[T]:
         """As `write`, without waiting. The future's callbacks run on the writer thread: keep them short."""
 
+    def tell(self, intent: Callable[[Tx], None], failed: Callable[[BaseException], None]) -> None:
+        """As `post`, for who need not wait: `failed` is called, on the writer's thread, if the change was not made."""
+
     def get_many(self, kind: Kind, ids: Iterable[str]) -> dict[str, Document]: ...
 
     def iterate(
@@ -385,6 +388,9 @@ class Store(Reads, Protocol):
 
     def events(self, run_id: str | None = None, after_id: int = 0, limit: int = 1000) -> list[Event]:
         """Events in order, of one run or of all, with ids above `after_id`."""
+
+    def forget(self) -> None:
+        """What was read is read again, as somebody has changed it beside all intents."""
 
     def on_rollback(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the writer thread whenever a batch that had been applied was lost: memory must be rebuilt."""

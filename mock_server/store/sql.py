@@ -155,6 +155,14 @@ class SqlStore:
     def post(self, intent: Callable[[Tx], T]) -> Future[T]:
         return self._writer.post(intent)
 
+    def tell(self, intent: Callable[[Tx], None], failed: Callable[[BaseException], None]) -> None:
+        self._writer.tell(intent, failed)
+
+    def forget(self) -> None:
+        """What was read is read again, as somebody has changed it beside all intents."""
+        self._lasting = Lasting()
+        self._totals.forget()
+
     def on_rollback(self, fn: Callable[[], None]) -> None:
         self._writer.on_rollback(fn)
 

@@ -41,20 +41,24 @@ Probe = Callable[[str], None]
 
 @attrs.define(eq=False)
 class _Job:
+    """An intent, and who is told what it came to: a future, or only of a failure."""
+
     intent: Callable[[Tx], Any]
-    future: Future[Any]
-
-
-@attrs.define(eq=False)
-class _Outcome:
-    """What an intent has come to, withheld until the batch is durable."""
-
-    future: Future[Any]
+    future: Future[Any] | None
+    failed: Callable[[BaseException], None] | None = None
     result: Any = None
     error: BaseException | None = None
 
+    def begins(self) -> bool:
+        """Whether it is still wanted."""
+        return self.future is None or self.future.set_running_or_notify_cancel()
+
     def tell(self) -> None:
-        if self.error is None:
+        """What it has come to, which is withheld until the batch is durable."""
+        if self.future is None:
+            if self.failed is not None and self.error is not None:
+                self.failed(self.error)
+        elif self.error is None:
             self.future.set_result(self.result)
         else:
             self.future.set_exception(self.error)
@@ -96,11 +100,18 @@ class Writer:
     def post(self, intent: Callable[[Tx], T]) -> Future[T]:
         """Raises StoreError if the store is closed."""
         future: Future[T] = Future()
+        self._put(_Job(intent, future))
+        return future
+
+    def tell(self, intent: Callable[[Tx], None], failed: Callable[[BaseException], None]) -> None:
+        """As `post`, for who need not wait: `failed` is called, on the writer's thread, if the change was not made."""
+        self._put(_Job(intent, None, failed))
+
+    def _put(self, job: _Job) -> None:
         with self._gate:
             if self._closed:
                 raise StoreError("the store is closed")
-            self._queue.put(_Job(intent, future))
-        return future
+            self._queue.put(job)
 
     def write(self, intent: Callable[[Tx], T], timeout: float) -> T:
         """Raises StoreError if there is no result in time."""
@@ -148,7 +159,7 @@ class Writer:
             batch = [self._queue.get()]
             batch += [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
             open_ = batch[-1] is not None  # nothing is put after the end
-            jobs = [job for job in batch if job is not None and job.future.set_running_or_notify_cancel()]
+            jobs = [job for job in batch if job is not None and job.begins()]
             if jobs:
                 self._run(jobs)
         self._disconnect()
@@ -161,7 +172,8 @@ class Writer:
             applied = True
             callbacks: list[Callable[[], None]] = []
             pending, apart = Pending(), monotonic() < self._careful_until
-            outcomes = [self._apply(db, job, callbacks, pending, apart=apart) for job in jobs]
+            for job in jobs:
+                self._apply(db, job, callbacks, pending, apart=apart)
             pending.write(db, self._statements)
             if self._probe is not None:
                 self._probe("before commit")
@@ -177,19 +189,20 @@ class Writer:
             return
         self.commits += 1
         for callback in callbacks:
-            _call(callback, "after_commit")
-        for outcome in outcomes:
-            _call(outcome.tell, "future's")
+            try:
+                callback()
+            except BaseException:
+                logger.exception(_RAISED, "after_commit")
+        for job in jobs:
+            _call(job.tell, "future's")
         for observe in self._observers:
             _call(partial(observe, len(jobs), seconds), "on_commit")
 
-    def _apply(
-        self, db: Db, job: _Job, callbacks: list[Callable[[], None]], pending: Pending, *, apart: bool
-    ) -> _Outcome:
+    def _apply(self, db: Db, job: _Job, callbacks: list[Callable[[], None]], pending: Pending, *, apart: bool) -> None:
         """Run the intent. Raises only if the storage failed."""
         tx = self._transaction(db, pending)
         try:
-            result = job.intent(tx)
+            job.result = job.intent(tx)
             tx.keep(apart=apart)
         except BaseException as error:
             if isinstance(error, Unwritten):
@@ -197,11 +210,11 @@ class Writer:
             if self._dialect.failure(error) is not None:
                 raise
             tx.undo()
-            return _Outcome(job.future, error=error)
+            job.error = error
+        else:
+            callbacks += tx.callbacks
         finally:
             tx.end()
-        callbacks += tx.callbacks
-        return _Outcome(job.future, result)
 
     def _connected(self) -> Db:
         """The connection; a new one if the last one is of no use any more. Raises StoreError."""
@@ -243,7 +256,11 @@ class Writer:
             for listener in self._listeners:
                 _call(listener, "on_rollback")
         for job in jobs:
-            job.future.set_exception(failure)
+            job.error = failure
+            _call(job.tell, "future's")
+
+
+_RAISED = "an %s callback raised; the change itself is not affected"
 
 
 def _call(fn: Callable[[], None], what: str) -> None:
@@ -251,4 +268,4 @@ def _call(fn: Callable[[], None], what: str) -> None:
     try:
         fn()
     except BaseException:
-        logger.exception("an %s callback raised; the change itself is not affected", what)
+        logger.exception(_RAISED, what)

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from dtlpipe.graph.errors import PipelineInvalidPipelineSnapshotError as PipelineInvalidPipelineSnapshotError
     from dtlpipe.graph.errors import PipelineMaxComponentRuns as PipelineMaxComponentRuns
     from dtlpipe.graph.errors import PipelineRuntimeError as PipelineRuntimeError
+    from dtlpipe.graph.errors import PipelineTransitionError as PipelineTransitionError
     from dtlpipe.graph.errors import PipelineUnmarshalError as PipelineUnmarshalError
     from dtlpipe.graph.errors import PipelineValidationError as PipelineValidationError
     from dtlpipe.graph.errors import RunStateError as RunStateError
@@ -143,6 +144,7 @@ _HOME = {
             "PipelineInvalidPipelineSnapshotError",
             "PipelineMaxComponentRuns",
             "PipelineRuntimeError",
+            "PipelineTransitionError",
             "PipelineUnmarshalError",
             "PipelineValidationError",
             "RunStateError",

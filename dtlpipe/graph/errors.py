@@ -5,6 +5,7 @@ DtlpipeError
 |   +-- PipelineConnectError             a connection cannot be made
 |   +-- PipelineValidationError          a component, a name or a set of inputs does not fit the graph (a ValueError)
 |   +-- PipelineMaxComponentRuns         a component would run more often than it may
+|   +-- PipelineTransitionError          a value cannot pass from one node to the next
 |   +-- PipelineDrawingError             a picture cannot be made
 |   +-- PipelineUnmarshalError           a text is no pipeline
 |   +-- RunStateError                    the state machine was told something impossible
@@ -43,6 +44,7 @@ __all__ = [
     "PipelineInvalidPipelineSnapshotError",
     "PipelineMaxComponentRuns",
     "PipelineRuntimeError",
+    "PipelineTransitionError",
     "PipelineUnmarshalError",
     "PipelineValidationError",
     "RunStateError",
@@ -67,6 +69,21 @@ class PipelineValidationError(PipelineError, ValueError):
 
 class PipelineMaxComponentRuns(PipelineError):
     """A component is about to run more often than it may, which mostly means an endless loop."""
+
+
+class PipelineTransitionError(PipelineError):
+    """What a node produced cannot pass to the next one, such as a list that is too long to be spread.
+
+    Args:
+        source: the name of the node that produced it.
+        target: the node that was to receive it.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, source: str, target: str, message: str) -> None:
+        super().__init__(message)
+        self.source = source
+        self.target = target
 
 
 class PipelineDrawingError(PipelineError):

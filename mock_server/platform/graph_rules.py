@@ -16,7 +16,6 @@ from dtlpipe.errors import BadRequest
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.ports import InputPort, PortKind
 from dtlpipe.model.enums import (
-    ENTITY_TYPES,
     PackageInputType,
     PipelineNodeType,
     TriggerExecutionMode,
@@ -25,6 +24,7 @@ from dtlpipe.model.enums import (
 from dtlpipe.model.query import compile_query
 from mock_server.platform import json_text
 from mock_server.platform.existing_data import LOADS
+from mock_server.platform.passing import collecting_nothing, fits
 from mock_server.platform.schedules import Schedule
 from mock_server.platform.service_config import config_errors
 from mock_server.store.base import Document
@@ -102,7 +102,7 @@ def draft_problems(pipeline: Definition, python: str) -> list[Problem]:
         problems += _starts(pipeline["startNodes"], known)
         problems += _variables(pipeline["variables"])
         if not problems:
-            problems += _cycles(pipeline, known)
+            problems += _order(pipeline, known)
     return problems
 
 
@@ -183,16 +183,6 @@ def _code(node: Definition, path: tuple[str | int, ...], python: str) -> Iterato
             node=label(node),
             hint=error.hint,
         )
-
-
-def fits(source: str | None, target: str | None) -> bool:
-    """Whether a value of the source's type may enter the target: one of the same type, or any plain value into Json.
-
-    A list into a port of its elements is refused, rather than run wrongly: lists are not spread over executions yet.
-    """
-    if source == target or None in (source, target):
-        return True
-    return target == "Json" and source is not None and source.removesuffix("[]") not in ENTITY_TYPES
 
 
 def _port(node: Definition, port_id: str, side: str) -> Definition | None:
@@ -368,7 +358,8 @@ def _variables(variables: list[Definition]) -> Iterator[Problem]:
             yield Problem(f"there are several variables {name!r}", ("variables", index, "name"))
 
 
-def _cycles(pipeline: Definition, nodes: Mapping[str, Definition]) -> Iterator[Problem]:
+def _order(pipeline: Definition, nodes: Mapping[str, Definition]) -> Iterator[Problem]:
+    """What shows only when connections are followed."""
     graph = graph_of(pipeline)
     cycle = graph.find_cycle()
     if cycle is not None:
@@ -378,6 +369,18 @@ def _cycles(pipeline: Definition, nodes: Mapping[str, Definition]) -> Iterator[P
             ("connections",),
             node=names[0],
             hint="a pipeline runs forward only: drop one of these connections",
+        )
+        return
+    for number, output, entry in collecting_nothing(pipeline, graph):
+        target = nodes[pipeline["connections"][number]["tgt"]["nodeId"]]
+        yield Problem(
+            "connection source and target ports must be of the same type: output "
+            f"{output['name']!r} is {output['type']} and input {entry['name']!r} of node {label(target)!r} is "
+            f"{entry['type']}, and there is no list before it whose elements could be collected",
+            ("connections", number),
+            node=label(target),
+            port=entry["name"],
+            hint=f"make the input {output['type']}, or the output {entry['type']}",
         )
 
 

@@ -3,6 +3,9 @@
 The engine knows nodes by their ids and sockets by port ids. An input port with connections is mandatory (a join waits
 for all of them), one that several connections feed takes each arrival as a visit of its own; a port without a
 connection takes the run's input, a variable or its default, and is left out if it has none of these.
+
+A connection from `X[]` to `X` spreads the list, one from `X` to `X[]` collects: see `dtlpipe.graph.elements`. Revisions
+without such connections run on the plain machine.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ from typing import Any
 import attrs
 
 from dtlpipe.errors import BadRequest
+from dtlpipe.graph.elements import FanPlan, Turn
+from dtlpipe.graph.fanning import FanState
 from dtlpipe.graph.graph import Graph
 from dtlpipe.graph.plan import Plan, freeze
 from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
+from dtlpipe.graph.schedule import RunState
 from dtlpipe.model.query import Predicate, compile_query
 from mock_server.runners.policies import DEFAULT_ATTEMPTS, PLAIN, Terms
 
@@ -66,7 +72,10 @@ class Gate:
 
 @attrs.frozen(eq=False)
 class Blueprint:
-    """`gates` has the connections that are not always taken, by number; `variables` the pipeline's, by name."""
+    """`gates` has the connections that are not always taken, by number; `variables` the pipeline's, by name.
+
+    `fans` is set if some connection spreads a list, or collects one.
+    """
 
     revision_id: str
     pipeline_id: str
@@ -75,6 +84,13 @@ class Blueprint:
     gates: Mapping[int, Gate]
     root: str | None
     variables: Mapping[str, Any]
+    fans: FanPlan | None = None
+
+    def begun(self, start: str, given: Mapping[str, Any]) -> RunState | FanState:
+        """The engine's state of a new run from that node, which is given these values by port id."""
+        if self.fans is not None:
+            return FanState(self.fans, {start: given}, start=start)
+        return RunState(self.plan, {start: given}, start=start)
 
 
 def service_settings(config: Mapping[str, Any]) -> tuple[float | None, int | None, int]:
@@ -122,6 +138,16 @@ def _condition(text: Any) -> Predicate | None:
     return compile_query(query, "condition") if query else None
 
 
+def turn_of(source: str | None, target: str | None) -> Turn:
+    """What happens to a value on a connection between ports of these types."""
+    if source is not None and target is not None:
+        if source == f"{target}[]":
+            return Turn.FAN
+        if target == f"{source}[]":
+            return Turn.COLLECT
+    return Turn.PASS
+
+
 def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | None = None) -> Blueprint:
     """The blueprint of a revision; `services` are ids by name. Raises BadRequest for a definition that cannot run."""
     nodes = {each["id"]: _node(each, services or {}) for each in revision.get("nodes") or ()}
@@ -142,23 +168,31 @@ def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | 
             [OutputPort(port.id) for port in spec.outputs],
         )
     gates: dict[int, Gate] = {}
+    turns: dict[int, Turn] = {}
+    leaving = {(spec.id, port.id): port.type for spec in nodes.values() for port in spec.outputs}
+    entering = {(spec.id, port.id): port.type for spec in nodes.values() for port in spec.inputs}
     for number, each in enumerate(connections):
         source, target = each["src"], each["tgt"]
         if source["nodeId"] not in nodes or target["nodeId"] not in nodes:
             raise BadRequest(f"connection {number} joins a node that the pipeline does not have")
         index = graph.connect(source["nodeId"], source["portId"], target["nodeId"], target["portId"], key=str(number))
+        turn = turn_of(leaving[source["nodeId"], source["portId"]], entering[target["nodeId"], target["portId"]])
+        if turn is not Turn.PASS:
+            turns[index] = turn
         condition, action = _condition(each.get("condition")), each.get("action")
         if condition is not None or action:
             port = next(port for port in nodes[source["nodeId"]].outputs if port.id == source["portId"])
             gates[index] = Gate(port, action, condition)
     graph.spread_streams()  # what follows a port of several connections runs once for each arrival, too
+    plan = freeze(graph)
     root = next((each["nodeId"] for each in revision.get("startNodes") or () if each.get("type") == "root"), None)
     return Blueprint(
         revision_id=revision["id"],
         pipeline_id=revision.get("pipelineId", ""),
-        plan=freeze(graph),
+        plan=plan,
         nodes=nodes,
         gates=gates,
         root=root if root in nodes else None,
         variables={each["name"]: each.get("value") for each in revision.get("variables") or ()},
+        fans=FanPlan(plan, turns) if turns else None,
     )

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from dtlpipe.graph.schedule import RunState
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
 from mock_server.runners.blueprint import Blueprint
@@ -59,8 +58,7 @@ class Board:
         ports = blueprint.nodes[start].inputs
         given = {port.id: row.inputs[port.name] for port in ports if port.name in row.inputs}
         self._turn += 1
-        state = RunState(blueprint.plan, {start: given}, start=start)
-        run = OpenRun(row, blueprint, state, self._turn, terms=RunTerms.of(row.extra))
+        run = OpenRun(row, blueprint, blueprint.begun(start, given), self._turn, terms=RunTerms.of(row.extra))
         self.runs[row.id] = run
         if row.batch_id:
             self.batches[row.batch_id] += 1
@@ -79,7 +77,10 @@ class Board:
         del self.runs[row.id]
         self._leave(run)
         status = status or (lifecycle.SUCCESS if run.error is None else lifecycle.FAILED)
-        self._move_run(row, at, status, error=run.error, ended_at=at)
+        more: dict[str, Any] = {}
+        if run.fault is not None:
+            more["transition_errors"] = [run.fault]
+        self._move_run(row, at, status, error=run.error, ended_at=at, **more)
         self._effects.append(Record(row.id, None, "run.ended", {"status": status}))
         self._left(row.id, row.batch_id)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from dtlpipe.graph.errors import PipelineMaxComponentRuns
+from dtlpipe.graph.errors import PipelineMaxComponentRuns, PipelineTransitionError
 from dtlpipe.graph.schedule import Task
 from mock_server.platform import lifecycle
 from mock_server.store.base import ExecutionRow
@@ -33,6 +33,8 @@ class Ending(Pacing):
                 self._enqueue(self._execution(run, task, at), at)
         except PipelineMaxComponentRuns as error:
             run.error = run.error or {"type": type(error).__name__, "message": str(error), "cause": "loop"}
+        except PipelineTransitionError as error:
+            cannot_pass(run, error)
         if not run.open:
             self._end_run(run, at)
         elif run.error is not None:
@@ -202,6 +204,29 @@ class Ending(Pacing):
         while (run := self._overdue(at)) is not None:
             message = f"the run took longer than its timeout of {run.terms.timeout or 0:g} s and was ended"
             self._stop_run(run, at, {"type": "TimeoutError", "message": message, "cause": "timeout"}, lifecycle.FAILED)
+
+
+def cannot_pass(run: OpenRun, error: PipelineTransitionError) -> None:
+    """A run whose node produced what its next one cannot receive fails; the values are those of the engine, by ids."""
+    if run.error is None:
+        source, target = (run.blueprint.nodes[each] for each in (error.source, error.target))
+        said = f"from node {source.name!r} to node {target.name!r}: {error}"
+        run.error = {
+            "type": "TransitionError",
+            "message": said,
+            "cause": "transition",
+            "node": source.name,
+            "nodeId": source.id,
+        }
+        run.fault = {
+            "sourceNodeName": source.name,
+            "sourceNodeId": source.id,
+            "targetNodeName": target.name,
+            "targetNodeId": target.id,
+            "error": str(error),
+            "displayMessage": said,
+            "message": said,
+        }
 
 
 def opened(row: ExecutionRow, run: OpenRun, task: Task) -> OpenExecution:

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from dtlpipe.graph.fanning import FanState
 from dtlpipe.graph.schedule import RunState, Task
 from mock_server.runners.blueprint import Blueprint, NodeSpec
 from mock_server.runners.policies import NOTHING, PLAIN, Limit, RunTerms, Terms
@@ -20,6 +21,7 @@ class OpenRun:
         turn: its place among all that is open, by age.
         open: its executions that are not over.
         error: the first failure in it.
+        fault: what could not pass from one node to the next, as the wire shows it, if that is the failure.
         terms: what was said of this run alone.
         going: it was started; until then it waits for its pipeline to have room.
         tasks: what it is to start with, of a run that had not been when the platform was stopped.
@@ -28,10 +30,11 @@ class OpenRun:
 
     row: RunRow
     blueprint: Blueprint
-    state: RunState
+    state: RunState | FanState
     turn: int
     open: dict[str, OpenExecution] = attrs.field(factory=dict)
     error: dict[str, Any] | None = None
+    fault: dict[str, Any] | None = None
     terms: RunTerms = NOTHING
     going: bool = False
     tasks: tuple[Task, ...] = ()

@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from dtlpipe.graph.errors import PipelineTransitionError
 from dtlpipe.graph.schedule import Task, TaskKey
 from mock_server.platform import lifecycle
 from mock_server.runners.policies import PLAIN
 from mock_server.store.base import ExecutionRow, RunRow
-from mock_server.worker.ending import Ending, opened
+from mock_server.worker.ending import Ending, cannot_pass, opened
 from mock_server.worker.messages import BeginAgain, CallOff, Hold, Notify, Record, Rerun, Resume
 from mock_server.worker.opened import OpenExecution, OpenRun
 from mock_server.worker.values import sockets
@@ -40,6 +41,8 @@ class TakingUp(Ending):
         for kept in event.kept:
             _replay(run, kept, tasks)
         begun: dict[str, Any] = {"error": None, "ended_at": None}
+        if row.transition_errors:
+            begun["transition_errors"] = None
         if self._may_go(run):
             self._move_run(row, event.at, **self._go(run, event.at), **begun)
             self._effects.append(Record(row.id, None, "run.started", {"kept": len(event.kept)}))
@@ -118,8 +121,11 @@ class TakingUp(Ending):
 
 def _handed_out(run: OpenRun) -> dict[TaskKey, Task]:
     found = {}
-    while (task := run.state.next()) is not None:
-        found[task.key] = task
+    try:
+        while (task := run.state.next()) is not None:
+            found[task.key] = task
+    except PipelineTransitionError as error:
+        cannot_pass(run, error)
     return found
 
 

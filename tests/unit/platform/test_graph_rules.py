@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dtlpipe.errors import BadRequest
 from mock_server.platform.definitions import completed, edited, shape_errors
-from mock_server.platform.graph_rules import draft_problems, fits, refuse
+from mock_server.platform.graph_rules import draft_problems, refuse
+from mock_server.platform.passing import fits
 from tests.unit.platform.building import chain, code_node, definition, edge, port, root
 
 PYTHON = "3.11"
@@ -118,12 +119,30 @@ def test_ports_of_different_types_are_refused_naming_both_ends():
     assert error.errors[0]["path"] == ["connections", 0]
 
 
-def test_a_list_and_its_elements_are_different_types():
-    assert not fits("Item[]", "Item")
+def test_a_list_may_pass_whole_or_be_spread_and_elements_be_collected():
+    assert fits("Item[]", "Item")
     assert fits("Item[]", "Item[]")
-    assert not fits("Item", "Item[]")
+    assert fits("Item", "Item[]")
     assert not fits("Item[]", "Dataset")
+    assert not fits("Item", "Dataset[]")
     assert not fits("Json", "Item")
+
+
+def test_elements_are_collected_only_behind_a_list_that_was_spread():
+    def collecting(kind):
+        return definition(
+            code_node("a", outputs=[port("found", kind)]),
+            code_node("b", inputs=[port("found", "Item")]),
+            code_node("c", inputs=[port("items", "Item[]")]),
+            edges=[("a.found", "b.found"), ("b.item", "c.items")],
+        )
+
+    assert problems(collecting("Item[]")) == []
+    found = the_problem(collecting("Item"))
+    assert (
+        "must be of the same type: output 'item' is Item and input 'items' of node 'node c' is Item[]" in found.message
+    )
+    assert (found.node, found.port) == ("node c", "items")
 
 
 def test_a_json_port_takes_every_plain_value_but_no_entity():

@@ -25,6 +25,8 @@ def before(world: World, effects: list[m.Effect]) -> None:
         assert run is None or run.status == lifecycle.RUNNING, f"{row.id} was started, but its run is {run.status}"
         old = world.rows.executions.get(row.id)
         due = None if old is None else old.available_at
+        if due is not None and world.unnoticed is not None:  # the clock is being set, and what waits moves with it
+            due += world.unnoticed
         assert due is None or due <= world.at, f"{row.id} was started at {world.at}, but it was to wait until {due}"
         assert row.attempt <= row.max_attempts, f"{row.id} is tried for the {row.attempt}th time"
     least = min((row.priority for row in started), default=0)

@@ -180,7 +180,11 @@ class World:
         """Nobody waits for the job any more; but it may have been at its end, and its report be on its way."""
         fence = self.jobs.pop(execution_id)
         row = self.rows.executions[execution_id]
-        self.reports.append(m.Succeeded(self.at, execution_id, fence, graphs.output(row)))
+        self.reports.append(m.Succeeded(self.at, execution_id, fence, self._output(row)))
+
+    def _output(self, row: ExecutionRow) -> dict[str, Any]:
+        run = self.rows.runs.get(row.run_id or "")
+        return graphs.output(row, None if run is None else self.graphs[run.revision_id].lists)
 
     def _rebuild(self) -> None:
         """A new core on the rows, as the worker makes it."""
@@ -211,7 +215,8 @@ class World:
 
     def _graph(self) -> str:
         if not self.graphs or self.rng.random() < 0.3:
-            graph = graphs.made(self.rng, lambda: graphs.config(self.rng))
+            kind = self.rng.choice((graphs.made, graphs.spread))
+            graph = kind(self.rng, lambda: graphs.config(self.rng))
             id = f"r{len(self.graphs)}"
             self.graphs[id] = attrs.evolve(graph, plan=attrs.evolve(graph.plan, revision_id=id))
             return id
@@ -351,9 +356,9 @@ class World:
         if self.jobs:
             id = self.rng.choice(list(self.jobs))
             row, execution = self.rows.executions[id], self.core.executions.get(id)
-            outputs, closed = graphs.output(row), ()
+            outputs, closed = self._output(row), ()
             if execution is not None and execution.run is not None and execution.spec is not None:
-                closed = graphs.closed(execution.run.blueprint, execution.spec, outputs)
+                closed = graphs.closed(self.graphs[execution.run.row.revision_id], execution.spec, outputs)
             self._report(m.Succeeded(self.now(), id, self.jobs[id], outputs, closed))
 
     def fail(self) -> None:

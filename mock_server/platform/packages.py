@@ -17,6 +17,7 @@ from mock_server.platform.definitions import refuse_types, type_errors
 from mock_server.platform.documents import now, require
 from mock_server.platform.graph_rules import code_of
 from mock_server.platform.links import shown, shown_page
+from mock_server.platform.shelves import narrowed
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id
 
@@ -50,7 +51,8 @@ class Packages:
 
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of packages."""
-        return shown_page(self._platform, "packages", self._platform.store.find(Kind.PACKAGE, body))
+        found = self._platform.store.find(Kind.PACKAGE, narrowed(body, {"type": {"$ne": "dpk"}}))
+        return shown_page(self._platform, "packages", found)
 
     def revisions(self, package_id: str) -> list[Document]:
         """All versions that are remembered, the newest first."""

@@ -13,8 +13,10 @@ import attrs
 
 from dtlpipe.errors import BadRequest, Unavailable
 from mock_server.platform.actions import Actions
+from mock_server.platform.apps import Apps
 from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
+from mock_server.platform.dpks import Dpks
 from mock_server.platform.environment import client_environment
 from mock_server.platform.executions import Executions
 from mock_server.platform.feed import Feed
@@ -96,6 +98,8 @@ class Platform:
     items: Items = attrs.field(init=False)
     pipelines: Pipelines = attrs.field(init=False)
     packages: Packages = attrs.field(init=False)
+    dpks: Dpks = attrs.field(init=False)
+    apps: Apps = attrs.field(init=False)
     services: Services = attrs.field(init=False)
     triggers: Triggers = attrs.field(init=False)
     commands: Commands = attrs.field(init=False)
@@ -118,6 +122,8 @@ class Platform:
         self.items = Items(self)
         self.pipelines = Pipelines(self)
         self.packages = Packages(self)
+        self.dpks = Dpks(self)
+        self.apps = Apps(self)
         self.services = Services(self)
         self.triggers = Triggers(self)
         self.commands = Commands(self)

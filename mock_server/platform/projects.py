@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
-from mock_server.platform import triggers
+from mock_server.platform import apps, triggers
 from mock_server.platform.documents import merged, name, now, object_at, require
 from mock_server.store.base import Document, Kind, Query, Tx
 from mock_server.store.ids import new_uuid
@@ -100,6 +100,7 @@ class Projects:
                 triggers.drop(tx, each)
             for each in tx.find(Kind.PACKAGE, {"pageSize": _ALL}, where=mine).items:
                 tx.delete(Kind.PACKAGE, each["id"])
+            apps.SHELF.clear(tx, **mine)
             rest = (Kind.TRIGGER, Kind.PACKAGE, Kind.DATASET, Kind.PIPELINE, Kind.SERVICE)
             if any(tx.find(kind, {"pageSize": 1}, where=mine).items for kind in rest):
                 return False

@@ -65,7 +65,7 @@ class Triggers:
         doc = trigger_document(trigger_name, project["id"], body, creator)
 
         def intent(tx: Tx) -> None:
-            _keep(tx, doc)
+            keep(tx, doc)
             tx.after_commit(self._platform.schedules_changed)
 
         self._platform.store.write(intent)
@@ -86,7 +86,7 @@ class Triggers:
             _check(doc)
             if doc["spec"] != current["spec"] or not current["active"]:
                 doc["_until"] = None
-            _keep(tx, doc)
+            keep(tx, doc)
             _mirror(tx, doc, _start_trigger(doc))
             tx.after_commit(self._platform.schedules_changed)
             return doc
@@ -111,7 +111,8 @@ def drop(tx: Tx, trigger: Mapping[str, Any]) -> None:
     ledger.forget_trigger(tx, trigger["id"])
 
 
-def _keep(tx: Tx, trigger: Document) -> None:
+def keep(tx: Tx, trigger: Document) -> None:
+    """Writes a trigger, and that those of its project have changed."""
     ledger.mark_changed(tx, trigger.get("projectId"))
     tx.put(Kind.TRIGGER, trigger)
 
@@ -165,11 +166,11 @@ def install(tx: Tx, pipeline: Mapping[str, Any], creator: str, at: str, *, wake:
         known = existing.pop(start["id"], None)
         if known is None:
             body = {"type": trigger["type"], "spec": spec, "startNodeId": start["id"]}
-            _keep(tx, trigger_document(_name(pipeline, start), pipeline["projectId"], body, creator, at))
+            keep(tx, trigger_document(_name(pipeline, start), pipeline["projectId"], body, creator, at))
         elif (wake and not known["active"]) or known["spec"] != spec or known["type"] != trigger["type"]:
             active = wake or known["active"]
             changed = {"type": trigger["type"], "spec": spec, "active": active, "updatedAt": at, "_until": None}
-            _keep(tx, {**known, **changed})
+            keep(tx, {**known, **changed})
     for left in existing.values():
         drop(tx, left)
 
@@ -178,7 +179,7 @@ def rest(tx: Tx, pipeline_id: str, at: str) -> None:
     """Puts the pipeline's triggers to rest."""
     for each in of_pipeline(tx, pipeline_id):
         if each["active"]:
-            _keep(tx, {**each, "active": False, "updatedAt": at})
+            keep(tx, {**each, "active": False, "updatedAt": at})
 
 
 def of_pipeline(tx: Tx, pipeline_id: str) -> list[Document]:

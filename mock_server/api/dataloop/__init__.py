@@ -30,6 +30,7 @@ ROUTES = (
     "services",
     "executions",
     "packages",
+    "apps",
     "triggers",
     "commands",
     "compositions",

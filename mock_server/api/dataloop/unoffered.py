@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 #: First steps of paths, and what lives there. The app registry is asked for every service's package before /packages.
 FEATURES = {
-    "app-registry": "app packages (DPKs)",
-    "apps": "apps",
     "models": "models",
     "annotationtasks": "annotation tasks",
     "assignments": "assignments",

@@ -15,6 +15,7 @@ import socket
 import struct
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,10 @@ FOLDER: Final = Path(__file__).resolve().parent
 """Where the code that runs in workers lives."""
 
 Frame = tuple[dict[str, Any], bytes]
-_to_text: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_from_text: Final = json.JSONDecoder().decode
+_SPARSE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_PLAIN: Final = json.JSONDecoder()
+_scan: Final = _PLAIN.scan_once
+_PREFIX: Final = PREFIX.size
 
 
 class ProtocolError(Exception):
@@ -51,6 +54,35 @@ def encode(header: dict[str, Any], blob: bytes = b"") -> bytes:
     return b"".join((PREFIX.pack(len(text), len(blob)), text, blob))
 
 
+def _writer() -> Callable[[Any], str]:
+    """JSONEncoder.encode, but for what it makes anew with each call; where that is not to be had, itself."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return _SPARSE.encode
+    whole = json.encoder.encode_basestring_ascii
+    pieces = make(None, _SPARSE.default, whole, None, ":", ",", False, False, False)  # noqa: FBT003 - a C function's own
+
+    def write(value: Any) -> str:
+        try:
+            return "".join(pieces(value, 0))
+        except RecursionError:
+            raise ValueError("it refers to itself, or is too deep") from None
+
+    return write
+
+
+_to_text: Final = _writer()
+
+
+def from_text(text: str) -> Any:
+    """The value of JSON text. Raises ValueError for what is none."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else _PLAIN.decode(text)  # which knows blanks around it, and what is wrong
+
+
 class Decoder:
     """Turns bytes, in whatever pieces they arrive, into frames."""
 
@@ -67,27 +99,33 @@ class Decoder:
         Raises:
             ProtocolError: the stream cannot be followed any further.
         """
-        buffer = self._buffer
-        buffer += data
+        kept = self._buffer
+        buffer: bytes | bytearray = data
+        if kept:
+            kept += data
+            buffer = kept
         frames: list[Frame] = []
         offset = 0
-        while len(buffer) - offset >= PREFIX.size:
+        while len(buffer) - offset >= _PREFIX:
             header_size, blob_size = PREFIX.unpack_from(buffer, offset)
             if header_size > self._header_limit or blob_size > self._blob_limit:
                 raise ProtocolError(f"A frame announces {header_size} + {blob_size} bytes; that is over the limit.")
-            start = offset + PREFIX.size
+            start = offset + _PREFIX
             end = start + header_size + blob_size
             if len(buffer) < end:
                 break
             try:
-                header = _from_text(buffer[start : start + header_size].decode())
+                header = from_text(buffer[start : start + header_size].decode())
             except ValueError as error:
                 raise ProtocolError(f"A frame's header is no JSON: {error}.") from error
             if not isinstance(header, dict):
                 raise ProtocolError("A frame's header is no JSON object.")
             frames.append((header, bytes(buffer[start + header_size : end])))
             offset = end
-        del buffer[:offset]
+        if kept:
+            del kept[:offset]
+        else:
+            kept += data[offset:]
         return frames
 
 

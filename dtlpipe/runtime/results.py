@@ -108,7 +108,7 @@ def encode(value: Any, port: str, type_name: str | None, node: str) -> bytes:
         NodeFailure: with cause "output"; names node, port, its type, and the place in the value.
     """
     try:
-        return json.dumps(value, default=plain, allow_nan=False, separators=(",", ":"), ensure_ascii=False).encode()
+        return _to_text(value).encode()
     except (Unfit, TypeError, ValueError, RecursionError) as error:
         place, culprit = locate(value, "")
         kind = type(culprit).__name__
@@ -124,6 +124,9 @@ def encode(value: Any, port: str, type_name: str | None, node: str) -> bytes:
         ) from None
 
 
+_to_text: Final = json.JSONEncoder(
+    default=plain, allow_nan=False, separators=(",", ":"), ensure_ascii=False
+).encode
 _NOTHING: Final = object()
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, cast, get_args
 
 import attrs
 
-from dtlpipe.runtime.protocol import ProtocolError
+from dtlpipe.runtime.protocol import ProtocolError, from_text
 from mock_server.executors.base import Cause, ErrorRecord
 from mock_server.executors.output import clean
 
@@ -108,7 +108,7 @@ def read_answer(header: dict[str, Any], blob: bytes) -> Answer:
 
 def _outputs(blob: bytes) -> dict[str, Any]:
     try:
-        outputs = json.loads(blob.decode())
+        outputs = from_text(blob.decode())
         if b"\\ud" in blob or b"\\uD" in blob:  # a lone surrogate, maybe: that is no text, and no store would take it
             json.dumps(outputs, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:

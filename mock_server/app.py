@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import Rule
 
 from dtlpipe.errors import PlatformException, from_status
-from mock_server.api import admin, dataloop, guard, openai, repeating, serving, synapse, watch, wire, workers
+from mock_server.api import admin, dataloop, faulting, guard, openai, repeating, serving, synapse, watch, wire, workers
 from mock_server.api.dataloop import errors as dataloop_errors
 from mock_server.api.synapse import errors as synapse_errors
 
@@ -86,6 +86,7 @@ def create_app(platform: Platform) -> Flask:
     wire.install(app)
     watch.install(app, platform)
     guard.install(app, platform)
+    faulting.install(app, platform)
     repeating.install(app, platform)
     for surface in SURFACES:
         for blueprint in surface.blueprints(platform):
@@ -125,7 +126,8 @@ def _answer(error: Exception) -> Response:
     ):
         # After any of these the field's SDK sends a POST again, and so would do its work twice.
         status = translated.status = 500
-    if status >= 500 and status != 503:
+        and not faulting.injected()
+    if status >= 500 and status != 503 and not faulting.injected():
         log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
     headers = {}
     if translated.retry_after is not None:

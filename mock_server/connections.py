@@ -134,6 +134,12 @@ class Task(WSGITask):  # type: ignore[misc]
     source: Source | None = None
     deferred: Deferred | None = None
 
+    def service(self) -> None:
+        try:
+            super().service()
+        except ConnectionResetError:  # the application would have the connection dropped
+            self.close_on_finish = True
+
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[HOLD] = self._hold

@@ -97,6 +97,7 @@ platform.add_command(doctor)
 @click.option("--node-memory", type=click.IntRange(min=1), metavar="MB", help="For node code.  [default: no limit]")
 @click.option("--grace", type=click.FloatRange(min=0), metavar="SECONDS", help="What a stop gives to work in flight.")
 @click.option("--hold/--no-hold", "hold_dtlpy", default=None, help="Hold the polls of an unchanged dtlpy.")
+@click.option("--faults", is_flag=True, help="Let faults be set on purpose, at /api/v1/platform/faults.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="json: an object a line.")
 def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -> None:

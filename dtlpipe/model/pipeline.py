@@ -7,7 +7,6 @@ A pipeline is edited in memory (`pipeline.nodes.add`, `node.connect`, ...) and s
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, SupportsIndex, overload
@@ -17,12 +16,13 @@ import attrs
 from dtlpipe.errors import BadRequest, NotFound
 from dtlpipe.model.enums import CompositionStatus, PackageInputType, PipelineNodeType
 from dtlpipe.model.filters import Filters
+from dtlpipe.model.ids import any_uuid
 from dtlpipe.model.struct import Struct, encode, field, local
 
 
 def new_id() -> str:
     """A random id, as platforms give them to nodes and ports."""
-    return str(uuid.uuid4())
+    return any_uuid()
 
 
 @attrs.define(slots=False)

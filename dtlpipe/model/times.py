@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 #: The last moment that was written, as one step of work writes the same moment ten times.
@@ -29,4 +30,18 @@ def from_wire(text: str) -> datetime:
 
 def now() -> datetime:
     """This moment, aware, in UTC."""
+    return _clock()
+
+
+def told_by(clock: Callable[[], datetime] | None) -> None:
+    """From now on the clock says what time it is in this process; None: the machine's own. For tests of waiting."""
+    global _clock  # noqa: PLW0603 - the time is the process's
+    _clock = clock or machine_time
+
+
+def machine_time() -> datetime:
+    """What the machine's own clock says."""
     return datetime.now(UTC)
+
+
+_clock: Callable[[], datetime] = machine_time

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import uuid
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -17,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dtlpipe.errors import BadRequest
 from dtlpipe.graph import order
+from dtlpipe.model.ids import any_uuid
 from dtlpipe.model.pipeline import Pipeline
 from dtlpipe.model.struct import partial
 from mock_server.platform.policy_rules import settings_errors
@@ -158,14 +158,14 @@ def completed(pipeline: Document) -> Document:
     for node in pipeline["nodes"]:
         _complete_node(node)
     for start in pipeline["startNodes"]:
-        start.setdefault("id", _new_id())
+        start.setdefault("id", any_uuid())
     _lay_out(pipeline)
     return pipeline
 
 
 def _complete_node(node: Document) -> None:
     if not node.get("id"):
-        node["id"] = _new_id()
+        node["id"] = any_uuid()
     if node.get("type") is None:
         node["type"] = "code"
     for key in ("inputs", "outputs"):
@@ -178,7 +178,7 @@ def _complete_node(node: Document) -> None:
 
 def _complete_port(port: Document) -> None:
     if not port.get("portId"):
-        port["portId"] = _new_id()
+        port["portId"] = any_uuid()
     if not port.get("name"):
         port["name"] = "item"
     if port.get("type") is None:
@@ -190,7 +190,7 @@ def completed_variables(variables: list[Any], pipeline_id: str, creator: str, no
     return [
         {
             **each,
-            "id": each.get("id") or _new_id(),
+            "id": each.get("id") or any_uuid(),
             "reference": each.get("reference") or pipeline_id,
             "creator": each.get("creator") or creator,
             "createdAt": each.get("createdAt") or now,
@@ -198,10 +198,6 @@ def completed_variables(variables: list[Any], pipeline_id: str, creator: str, no
         }
         for each in variables
     ]
-
-
-def _new_id() -> str:
-    return str(uuid.uuid4())
 
 
 def _lay_out(pipeline: Document) -> None:

@@ -68,6 +68,10 @@ class Firing:
         self._platform = platform
         self._known: dict[str, tuple[str | None, list[Document]]] = {}
 
+    def forget(self) -> None:
+        """Triggers are read again."""
+        self._known.clear()
+
     # --- events -------------------------------------------------------------------------------------------------------
 
     def tell(

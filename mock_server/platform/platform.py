@@ -20,6 +20,7 @@ from mock_server.platform.dpks import Dpks
 from mock_server.platform.environment import client_environment
 from mock_server.platform.executions import Executions
 from mock_server.platform.feed import Feed
+from mock_server.platform.faults import Faults
 from mock_server.platform.firing import Firing
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
@@ -76,6 +77,9 @@ class Scheduler(Protocol):
     def count_attempt(self, execution_id: str) -> Future[int]: ...
 
 
+    def forget(self, *, rows: bool) -> None:
+        """What was read of definitions is read again; with `rows`, of work, too."""
+
 @attrs.define
 class Platform:
     """`scheduler` is set by the application once the worker stands on the same store.
@@ -114,6 +118,7 @@ class Platform:
     workers: Workers = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+    faults: Faults = attrs.field(init=False, factory=Faults)
         self.store = noting(self.store)
         self.pruning = Pruning(self)
         self.tokens = Tokens(self.settings)
@@ -145,6 +150,15 @@ class Platform:
     def worker_environment(self) -> dict[str, str]:
         """Variables by which node code, through either SDK, finds this platform as the platform's own user."""
         settings = self.settings
+    def forget(self, *, rows: bool = False) -> None:
+        """What is kept in memory of documents, and with `rows` of work, is read again: it is not what it was."""
+        self.store.forget()
+        self.firing.forget()
+        if self.scheduler is not None:
+            self.scheduler.forget(rows=rows)
+            if rows:
+                self.store.write(self.scheduler.guarded(lambda _tx: None))  # which reads them
+
         return client_environment(
             self.url, settings.data_dir, token=self.tokens.issue(kind="api-key"), jwt_secret=settings.jwt_secret
         )

@@ -16,6 +16,10 @@ class Blueprints:
         self._store = store
         self._compiled: dict[str, Blueprint] = {}
 
+    def forget(self) -> None:
+        """All are compiled again."""
+        self._compiled.clear()
+
     def get(self, revision_id: str, reads: Reads | None = None) -> Blueprint:
         """The compiled revision. Raises BadRequest if it cannot run, KeyError if there is none."""
         found = self._compiled.get(revision_id)

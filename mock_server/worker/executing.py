@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mock_server.executors.faulty import FaultyExecutor
 from mock_server.executors.process import ProcessExecutor
 from mock_server.executors.remote import RemoteExecutor
 from mock_server.executors.router import Router
@@ -30,7 +31,8 @@ def executor_of(platform: Platform, worker: Worker) -> Executor:
     )
     platform.workers.places = remote
     local = partial(_local, platform) if settings.workers else None
-    return Router(worker.receive, local, remote, worker.refill)
+    router = Router(worker.receive, local, remote, worker.refill)
+    return FaultyExecutor(router, worker.receive, platform.faults.of_node) if settings.faults else router
 
 
 def _local(platform: Platform, report: Receiver) -> Executor:

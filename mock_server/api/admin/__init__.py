@@ -5,6 +5,7 @@
     GET /metrics    numbers, as Prometheus reads them
     GET /api/v1/platform/doctor         whether its data is whole (see mock_server.platform.doctor)
     GET /api/v1/platform/...events      what happened (see events)
+    /api/v1/platform/faults             faults on purpose, where they are allowed (see faults)
 
 On loopback nobody is asked for a token. Exposed, /health and /ready tell strangers no more than their status, and
 /metrics wants a token.
@@ -20,7 +21,7 @@ from flask import Blueprint, Response, request
 
 from dtlpipe.errors import Unauthorized
 from dtlpipe.model import times
-from mock_server.api.admin import events
+from mock_server.api.admin import events, faults
 from mock_server.api.guard import bearer, public
 from mock_server.api.wire import json_response
 from mock_server.platform.doctor import examine
@@ -92,4 +93,5 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
         return json_response({"findings": [each.shown() for each in found]})
 
     events.register(admin, platform)
+    faults.register(admin, platform)
     return (admin,)

@@ -1,7 +1,10 @@
 """A platform inside a test or a script: `with LocalPlatform() as platform:`.
 
 It is the whole thing (store on disk, HTTP on a port of its own, node code in its own processes), ready in a moment.
-With no folder given, its data lives in a temporary one and goes with it.
+With no folder given, its data lives in a temporary one and goes with it. Tests can move its time (`clock`), have it
+fail (`faults`), know its ids in advance (`seed_ids`), and share it without seeing each other (`namespace`).
+
+Law: what tests need of a platform is here and nowhere below; a platform that is no test's pays nothing for it.
 """
 
 from __future__ import annotations
@@ -9,18 +12,25 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from dtlpipe.errors import Unavailable
 from mock_server.config import Settings
 from mock_server.local import Local
+from mock_server.store import ids
+from mock_server.testing.clock import CLOCK, Clock
+from mock_server.testing.namespaces import Namespaces
 
 if TYPE_CHECKING:
     from dtlpipe.client import AsyncClient, Client
+    from mock_server.platform.faults import Faults
     from mock_server.platform.platform import Platform
     from mock_server.store.base import Store
+    from mock_server.worker import Worker
 
 
 class LocalPlatform:
@@ -29,28 +39,49 @@ class LocalPlatform:
     Args:
         data_dir: its folder; without one, a temporary folder that is removed at the end.
         port: 0 takes a free one, and keeps it over `restart`.
-        settings: any of `mock_server.config.Settings`.
+        seed: ids follow from it (see `seed_ids`); without one, from time and chance.
+        settings: any of `mock_server.config.Settings`. Faults on purpose are allowed, unless they are not to be.
 
     Raises ConfigurationError for settings that do not work, from `start` also for a folder or port that is taken.
     """
 
-    def __init__(self, data_dir: str | Path | None = None, port: int = 0, **settings: Any) -> None:
+    def __init__(
+        self, data_dir: str | Path | None = None, port: int = 0, *, seed: str | int | None = None, **settings: Any
+    ) -> None:
         self._remove: Callable[[], object] | None = None
         if data_dir is None:
             data_dir = tempfile.mkdtemp(prefix="dtlpipe-platform-")
             self._remove = weakref.finalize(self, shutil.rmtree, data_dir, ignore_errors=True)
             settings.setdefault("durability", "relaxed")  # what is thrown away need not survive a power cut
+        settings.setdefault("faults", True)
         self.settings = Settings(data_dir=Path(data_dir), port=port, **settings)
-        self._local = Local(self.settings)
+        self._local = Local(self.settings, self._make_worker)
+        self._worker: Worker | None = None
+        self._namespaces: Namespaces | None = None
+        self._seed, self._is_seeded = seed, False
 
     def start(self) -> Self:
         """Returns when requests are answered; does nothing if it runs."""
         self._local.start()
+        if self._worker is not None and self._namespaces is None:
+            self._namespaces = Namespaces(self.platform, self._worker)
+        if self._seed is not None and not self._is_seeded:
+            self.seed_ids(self._seed)
         return self
 
     def stop(self) -> None:
         """Ends it and keeps its data. Work in flight goes on at the next start."""
+        if self._worker is not None:
+            CLOCK.leave(self.platform)
+            self._worker = self._namespaces = None
         self._local.stop()
+
+    def _make_worker(self, platform: Platform) -> Worker:
+        from mock_server.worker import Worker
+
+        self._worker = worker = Worker(platform, clock=CLOCK)
+        CLOCK.drive(platform, worker)
+        return worker
 
     def restart(self) -> Self:
         """Stops and starts it, on the same port."""
@@ -60,6 +91,8 @@ class LocalPlatform:
     def close(self) -> None:
         """Ends it; a temporary folder goes with it."""
         self.stop()
+        if self._is_seeded:
+            self.seed_ids(None)
         if self._remove is not None:
             self._remove()
 
@@ -99,6 +132,43 @@ class LocalPlatform:
     def store(self) -> Store:
         """Where its state lives."""
         return self.platform.store
+
+    @property
+    def clock(self) -> Clock:
+        """Its time, which can be moved: see `mock_server.testing.clock`."""
+        return CLOCK
+
+    @property
+    def faults(self) -> Faults:
+        """Faults on purpose: `faults.add(route="POST */execute", nth=1, status=503)`."""
+        return self.platform.faults
+
+    def seed_ids(self, seed: str | int | None) -> None:
+        """From now on all ids that are made in this process follow from the seed, in the order in which they are made.
+
+        None: from time and chance, as ever. The ids of a seed that was used before come again, so what they name must
+        be gone: in tests, that is what a namespace is for.
+        """
+        ids.seed(seed)
+        self._is_seeded = seed is not None
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """What the tests that share it have made. Raises Unavailable unless it runs here, and leads."""
+        if self._namespaces is None:
+            raise Unavailable("this platform is not running", hint="start() it first")
+        return self._namespaces
+
+    @contextmanager
+    def namespace(self) -> Iterator[Self]:
+        """What is made within it is gone at its end, with the faults that were set; the time is the machine's again."""
+        self.namespaces.begin()
+        try:
+            yield self
+        finally:
+            self.faults.clear()
+            self.clock.reset()
+            self.namespaces.end()
 
     def token(self, email: str | None = None, **options: Any) -> str:
         """A token for the e-mail (default: the local user); options as `Tokens.issue` takes them."""

@@ -5,13 +5,14 @@ Law: of types alone; what is done with the values is the engine's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dtlpipe.graph.elements import Turn
 from dtlpipe.graph.graph import Graph
 from dtlpipe.model.enums import ENTITY_TYPES
 from mock_server.runners.blueprint import turn_of
+from mock_server.store.base import ExecutionRow
 
 Definition = Mapping[str, Any]
 
@@ -46,3 +47,28 @@ def collecting_nothing(pipeline: Definition, graph: Graph) -> Iterator[tuple[int
     for number, node_id, source, target in collecting:
         if node_id not in behind:
             yield number, source, target
+
+
+def merge_counts(pipeline: Definition, executions: Mapping[str, Sequence[ExecutionRow]]) -> dict[str, int]:
+    """How many elements were collected for nodes that collect any, by the ids of nodes."""
+    names = {
+        (node["id"], port["portId"]): (port.get("name") or port["portId"], port.get("type"))
+        for node in pipeline.get("nodes") or ()
+        for port in node.get("inputs") or ()
+        if str(port.get("type")).endswith("[]")
+    }
+    if not names:
+        return {}
+    leaving = {
+        (node["id"], port["portId"]): port.get("type")
+        for node in pipeline.get("nodes") or ()
+        for port in node.get("outputs") or ()
+    }
+    found: dict[str, int] = {}
+    for each in pipeline.get("connections") or ():
+        name, type = names.get((each["tgt"]["nodeId"], each["tgt"]["portId"]), (None, None))
+        source = leaving.get((each["src"]["nodeId"], each["src"]["portId"]))
+        if name is not None and turn_of(source, type) is Turn.COLLECT:
+            rows = executions.get(each["tgt"]["nodeId"], ())
+            found[each["tgt"]["nodeId"]] = sum(len(row.input.get(name) or ()) for row in rows)
+    return found

@@ -17,6 +17,7 @@ from mock_server.platform.execution_views import partial_execution
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
+from mock_server.platform.passing import merge_counts
 from mock_server.platform.pipelines import INSTALLED, refuse_idle
 from mock_server.platform.wanted import ANY, Wanted
 from mock_server.runners.entities import normalised
@@ -350,6 +351,7 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
         "maxAttempts": max((each.max_attempts for each in executions), default=1),
         "nodes": nodes,
         "executions": {node: [partial_execution(each) for each in rows] for node, rows in by_node.items()},
+        "mergeCount": merge_counts(revision, by_node),
         "inputs": row.inputs,
         "startNodeId": row.start_node,
         "batchId": row.batch_id,

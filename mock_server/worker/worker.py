@@ -81,16 +81,9 @@ class Worker:
         self._jumps = Jumps()
         self._rules = Rules()
         self._core = self._new_core()
+        self._sayings = Sayings(lambda: self._core, platform.hub.notify, platform.actions.witness)
         self._blueprints = Blueprints(self._store)
         self.blueprint = self._blueprints.get
-        self._hearing = Hearing(
-            lambda: self._core,
-            self._step,
-            self._post,
-            self._runners.document,
-            Sayings(lambda: self._core, platform.hub.notify, platform.actions.witness),
-            platform.actions.witness,
-        )
         self._reruns = Reruns(lambda: self._core, self._step, self._post, self.blueprint, platform.hub.notify)
         self.take_up = self._reruns.take_up
         self._stale = True
@@ -234,17 +227,17 @@ class Worker:
 
         return self._store.post(self.guarded(on_core))
 
-    def refill(self) -> None:
-        """The executor has another capacity: what waits may begin."""
-
-        def intent(tx: Tx) -> None:
-            self._core.places = self._executor.capacity + AHEAD
     def forget(self, *, rows: bool) -> None:
         """What was read of definitions is read again; with `rows`, of work, too: they are others than they were."""
         self._rules.forget()
         self._blueprints.forget()
         self._stale = self._stale or rows
 
+    def refill(self) -> None:
+        """The executor has another capacity: what waits may begin."""
+
+        def intent(tx: Tx) -> None:
+            self._core.places = self._executor.capacity + AHEAD
             self._touched = True
             self._apply(tx, self._core.wake(times.now()))
 

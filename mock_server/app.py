@@ -99,7 +99,10 @@ def run_service(app: WSGIApplication) -> WSGIApplication:
     """The run service alone, without its prefix: for a listener of its own."""
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        return app({**environ, "PATH_INFO": f"{synapse.PREFIX}{environ.get('PATH_INFO', '')}"}, start_response)
+        moved: dict[str, Any] = {
+            key: f"{synapse.PREFIX}{environ[key]}" for key in ("PATH_INFO", "REQUEST_URI") if key in environ
+        }
+        return app(environ | moved, start_response)
 
     return call
 

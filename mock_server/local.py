@@ -12,9 +12,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
@@ -143,16 +142,16 @@ class Local:
 
     def _follow(self) -> None:
         """Answers by another platform's mouth until this one leads, which may be at once."""
-        follower = Follower(self.settings, lambda store: self._lead(store, server, switch), self._give_up)
+        follower = Follower(self.settings, lambda store: self._lead(store, servers, switch), self._give_up)
         switch = Switch(follower.forwarding)
         try:
-            server = self._server(switch)
+            servers = self._listen(switch)
         except BaseException:
             follower.close()
             raise
-        self._follower, self._port = follower, server.port
-        server.start()
+        self._follower = follower
         try:
+            self._serve(servers)
             follower.start()
         except BaseException:
             self.stop()
@@ -162,43 +161,45 @@ class Local:
         self.failure = self._follower.failure if self._follower is not None else None
         self.failed()
 
-    def _server(self, app: WSGIApplication) -> Server:
-        from mock_server.app import error_body
+    def _listen(self, app: WSGIApplication) -> Sequence[Server]:
+        """Makes what listens: for all of it, and, if that is wanted, for the run service alone, without its prefix."""
+        from mock_server.app import error_body, run_service, run_service_error_body
+
+        wanted = [(app, self._port, error_body)]
+        if self._run_service_port is not None:
+            wanted.append((run_service(app), self._run_service_port, run_service_error_body))
+        servers = []
+        with ExitStack() as stack:
+            for each in wanted:
+                servers.append(self._server(*each))
+                stack.callback(servers[-1].close, self.settings.grace)
+            self._close_server = _once(stack.pop_all().close)
+        return servers
+
+    def _server(self, app: WSGIApplication, port: int, error_body: Callable[[int, str], bytes]) -> Server:
         from mock_server.server import Server
 
         settings = self.settings
-        server = Server(
+        return Server(
             app,
             host=settings.host,
-            port=self._port,
+            port=port,
             threads=settings.threads,
             spool=settings.data_dir / SPOOL_FOLDER,
             body_limit=_body_limit(settings),
             error_body=error_body,
         )
-        self._close_server = _once(partial(server.close, settings.grace))
-        return server
 
-    def _run_service(self, app: WSGIApplication) -> Server | None:
-        """The second listener, if one is wanted: for the run service alone, without its prefix."""
-        from mock_server.app import run_service, run_service_error_body
-        from mock_server.server import Server
+    def _serve(self, servers: Sequence[Server]) -> None:
+        """Requests are taken from here on, at ports that stay."""
+        for each in servers:
+            each.start()
+        self._port = servers[0].port
+        if len(servers) > 1:
+            self._run_service_port = servers[1].port
 
-        if self._run_service_port is None:
-            return None
-        settings = self.settings
-        return Server(
-            run_service(app),
-            host=settings.host,
-            port=self._run_service_port,
-            threads=settings.threads,
-            spool=settings.data_dir / SPOOL_FOLDER,
-            body_limit=_body_limit(settings),
-            error_body=run_service_error_body,
-        )
-
-    def _lead(self, store: Store, server: Server | None = None, switch: Switch | None = None) -> None:
-        """Puts the platform together on the store, behind the server that there is if it followed until now."""
+    def _lead(self, store: Store, servers: Sequence[Server] = (), switch: Switch | None = None) -> None:
+        """Puts the platform together on the store, behind the servers that there are if it followed until now."""
         from mock_server.app import create_app
         from mock_server.executors.host_pool import HostPool
 
@@ -208,17 +209,14 @@ class Local:
             stack.callback(_remove_state, settings.data_dir, settings.store)
             platform = Platform(store, settings, hub=Hub(settings.max_waiters))
             app = create_app(platform)
-            starting = server is None
-            server = server or self._server(app)
+            starting = not servers
+            servers = servers or self._listen(app)
             stack.callback(platform.tracing.close)
             stack.callback(platform.feed.close)
             stack.callback(platform.serving.close)
             stack.callback(self._close_server)
-            run_service = self._run_service(app)
-            if run_service is not None:
-                stack.callback(run_service.close, settings.grace)
             stack.callback(platform.hub.close)
-            platform.url = settings.public_url or _url(settings.host, server.port)
+            platform.url = settings.public_url or _url(settings.host, servers[0].port)
             worker = self._make_worker(platform)
             stack.callback(worker.close, settings.grace)
             platform.scheduler = worker
@@ -229,17 +227,14 @@ class Local:
             if switch is not None:
                 switch.app = app
             if starting:
-                server.start()
-            if run_service is not None:
-                run_service.start()
-                self._run_service_port = run_service.port
+                self._serve(servers)
             if settings.store is not None:
-                announce(store, settings, _url(settings.host, server.port))
+                announce(store, settings, _url(settings.host, servers[0].port))
                 stack.callback(withdraw, store)
             stack.enter_context(_sweeping(platform))
             _write_state(settings.data_dir, platform.url)
             self._stack = stack.pop_all()
-        self._platform, self._port = platform, server.port
+        self._platform = platform
 
     def stop(self) -> None:
         """Ends it: node code in flight and then requests in flight get their grace. May be called twice."""

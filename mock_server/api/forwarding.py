@@ -18,7 +18,11 @@ import httpx
 
 from dtlpipe.errors import DtlpipeError, Forbidden, PlatformException, Unavailable
 from mock_server.api import guard, wire
-from mock_server.api.dataloop import errors
+from mock_server.api.dataloop import errors as dataloop_errors
+from mock_server.api.held import HOLD
+from mock_server.api.passing import PassedOn
+from mock_server.api.synapse import PREFIX as SYNAPSE
+from mock_server.api.synapse import errors as synapse_errors
 from mock_server.config import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +68,7 @@ class Forwarding:
         self._settings = settings
         self._is_ours = guard.hosts(settings)
         timeout = httpx.Timeout(max(120.0, 2 * settings.max_wait), connect=5.0)
-        limits = httpx.Limits(max_connections=settings.threads, max_keepalive_connections=settings.threads)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=settings.threads)
         self._client = httpx.Client(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False)
         for name in list(self._client.headers):
             del self._client.headers[name]  # what the caller did not say is not said in its name
@@ -142,6 +146,10 @@ class Forwarding:
             raise _away(leader)
         headers = [(key, value) for key, value in _plain(answer.headers.multi_items()) if key.lower() != "date"]
         start_response(f"{answer.status_code} {answer.reason_phrase or 'OK'}", headers)
+        streams = answer.headers.get("content-type", "").startswith("text/event-stream")
+        if streams and method == "GET" and HOLD in environ:
+            environ[HOLD](PassedOn(answer))
+            return ()
         return _Body(answer)
 
     def _send(self, leader: Leader, environ: WSGIEnvironment) -> httpx.Response | None:
@@ -221,6 +229,7 @@ def _pieces(read: Callable[[int], bytes], length: int) -> Iterator[bytes]:
 
 
 def _error(error: Exception, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    errors = synapse_errors if environ["PATH_INFO"].startswith(f"{SYNAPSE}/") else dataloop_errors
     found: PlatformException = errors.translate(error, environ["REQUEST_METHOD"], environ["PATH_INFO"])
     body = wire.dumps(errors.body(found, wire.new_request_id()))
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), (wire.PLATFORM, "1")]

@@ -11,6 +11,7 @@ import pytest
 
 import dtlpipe as dl
 from dtlpipe import LocalPlatform
+from dtlpipe.runs import PipelineServiceClient
 from mock_server.api.forwarding import FORWARDED, Leader
 from mock_server.config import Settings
 from tests.remote.stage import until, working
@@ -35,7 +36,10 @@ def pair(postgres_server, tmp_path_factory):
 
 @contextmanager
 def both(database, folder):
-    settings = {"store": database, "grace": 1.0, "workers": 0, "standby": True}
+    settings = {"store": database, "grace": 1.0, "workers": 0, "standby": True, "synapse_port": 0} | {
+        "threads": 8,
+        "max_waiters": 4,
+    }
     first, second = (LocalPlatform(folder / "data", **settings) for _ in range(2))
     with first, second:
         yield first, second
@@ -81,6 +85,26 @@ def test_a_stream_of_events_comes_through_a_follower_as_it_happens(pair, stack):
     pipeline.execute({"x": 1})
     lines = iter(answer.readline, b"")
     assert any(b"run.started" in line for line in lines)
+
+
+def test_more_streams_come_through_a_follower_than_it_has_threads_and_end_with_those_who_listen(pair):
+    leader, follower = pair
+    assert follower.run_service_url != leader.run_service_url
+    with PipelineServiceClient(follower.run_service_url) as client:
+        pipeline = client.create_pipeline("followed", [{"name": "a", "entrypoint": "elsewhere.A"}])
+        run = client.create_run(pipeline["id"])
+        others = len(leader.platform.feed)
+        with ExitStack() as listening:
+            streams = [client.stream_progress(run["id"]) for _ in range(3 * follower.settings.threads)]
+            for each in streams:
+                listening.callback(each.close)
+                assert next(each).status == "pending"
+            client.report_progress(run["id"], status="running")
+            for each in streams:
+                assert next(each).status == "running"
+            assert len(leader.platform.feed) == others + len(streams)
+        until(lambda: len(leader.platform.feed) == others)
+        client.delete_run(run["id"])
 
 
 def test_remote_workers_may_come_through_a_follower(pair, stack, tmp_path):
@@ -170,8 +194,18 @@ def play(leader, follower, stack, tmp_path):
     assert (status, b'"role":"follower"' in body) == (200, True)
     assert b'"role":"leader"' in ask(leader, "GET", "/health")[2]
 
+    runs = stack.enter_context(PipelineServiceClient(follower.run_service_url))
+    watched = runs.create_run(runs.create_pipeline("watched", [{"name": "a", "entrypoint": "elsewhere.A"}])["id"])
+    progress = runs.stream_progress(watched["id"])
+    stack.callback(progress.close)
+    assert next(progress).status == "pending"
+    runs.report_progress(watched["id"], status="running")
+
     leader.stop()
     until(lambda: role(follower) == "leader")
+    runs.report_progress(watched["id"], error="hm")
+    runs.report_progress(watched["id"], status="failed")
+    assert [(each.status, each.error) for each in progress] == [("running", None), ("running", "hm"), ("failed", "hm")]
     assert client.projects.get(project_id=project.id).name == "of both"
     assert client.items.get(item_id=item.id).download(save_locally=False).read() == picture.read_bytes()
 

@@ -60,7 +60,7 @@ def subscribe(platform: Platform, run_id: str, after: int | None) -> ProgressStr
     """The source of a stream for a client that has all up to `after`, or nothing. Raises NotFound."""
     run = read_run(platform.store, run_id)
     latest, selection = run.details["seq"], Selection(run_id=run_id)
-    if run.over or after is None or after > latest:
+    if after is None or after > latest or (run.over and after == latest):
         whole = frame(latest, run.snapshot())
         return ProgressStream(platform.feed, selection, latest, first=whole, done=run.over)
     return ProgressStream(platform.feed, selection, after)

@@ -167,6 +167,16 @@ def test_a_stream_that_resumes_gets_each_change_that_it_missed_in_order(there, r
 
 
 @ours
+def test_a_stream_that_resumes_after_the_end_gets_what_it_missed_before_that(there, run):
+    with stream(there, run) as answer:
+        number, _, _ = next(frames(answer))
+    report(there, run, status="running")
+    report(there, run, status="completed")
+    with stream(there, run, number) as answer:
+        assert [each[1] for each in frames(answer)] == ["progress", "completed"]
+
+
+@ours
 def test_the_stream_of_a_run_that_is_deleted_ends_in_a_way_that_clients_can_read(there, run):
     with stream(there, run) as answer:
         told = frames(answer)

@@ -126,10 +126,10 @@ def _answer(error: Exception) -> Response:
         and request.method == "POST"
         and 501 <= status <= 511
         and "Idempotency-Key" not in request.headers
+        and not faulting.injected()
     ):
         # After any of these the field's SDK sends a POST again, and so would do its work twice.
         status = translated.status = 500
-        and not faulting.injected()
     if status >= 500 and status != 503 and not faulting.injected():
         log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
     headers = {}

@@ -19,8 +19,8 @@ from mock_server.platform.datasets import Datasets
 from mock_server.platform.dpks import Dpks
 from mock_server.platform.environment import client_environment
 from mock_server.platform.executions import Executions
-from mock_server.platform.feed import Feed
 from mock_server.platform.faults import Faults
+from mock_server.platform.feed import Feed
 from mock_server.platform.firing import Firing
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
@@ -76,9 +76,9 @@ class Scheduler(Protocol):
 
     def count_attempt(self, execution_id: str) -> Future[int]: ...
 
-
     def forget(self, *, rows: bool) -> None:
         """What was read of definitions is read again; with `rows`, of work, too."""
+
 
 @attrs.define
 class Platform:
@@ -117,8 +117,9 @@ class Platform:
     tracing: Tracing = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
 
-    def __attrs_post_init__(self) -> None:
     faults: Faults = attrs.field(init=False, factory=Faults)
+
+    def __attrs_post_init__(self) -> None:
         self.store = noting(self.store)
         self.pruning = Pruning(self)
         self.tokens = Tokens(self.settings)

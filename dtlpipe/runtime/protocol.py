@@ -16,6 +16,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ FOLDER: Final = Path(__file__).resolve().parent
 Frame = tuple[dict[str, Any], bytes]
 _SPARSE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _PLAIN: Final = json.JSONDecoder()
-_scan: Final = _PLAIN.scan_once
+_scan: Final[Callable[[str, int], tuple[Any, int]]] = _PLAIN.scan_once  # type: ignore[attr-defined]  # as old as json
 _PREFIX: Final = PREFIX.size
 
 
@@ -60,7 +61,7 @@ def _writer() -> Callable[[Any], str]:
     if make is None:
         return _SPARSE.encode
     whole = json.encoder.encode_basestring_ascii
-    pieces = make(None, _SPARSE.default, whole, None, ":", ",", False, False, False)  # noqa: FBT003 - a C function's own
+    pieces = make(None, _SPARSE.default, whole, None, ":", ",", False, False, False)
 
     def write(value: Any) -> str:
         try:
@@ -76,10 +77,9 @@ _to_text: Final = _writer()
 
 def from_text(text: str) -> Any:
     """The value of JSON text. Raises ValueError for what is none."""
-    try:
+    value, end = None, -1
+    with suppress(StopIteration):
         value, end = _scan(text, 0)
-    except StopIteration:
-        end = -1
     return value if end == len(text) else _PLAIN.decode(text)  # which knows blanks around it, and what is wrong
 
 
@@ -155,18 +155,22 @@ class Channel:
 
 
 class Board:
-    """One shared page: per worker slot, the number of the job it took up last and the memory it held at that moment.
+    """Shared memory: per worker slot, the number of the job it took up last and the memory it held at that moment.
 
-    A slot is written by its worker alone and read by the platform alone, so no lock is needed; an aligned 8-byte store
-    is not torn on the machines that we run on.
+    Beside them stands up to which number jobs were taken back that it had not taken up. The first two are written by
+    the worker alone, the third by the platform alone, so no lock is needed; an aligned 8-byte store is not torn on the
+    machines that we run on. Each side writes its own word before it reads the other's.
     """
 
-    SLOT: Final = struct.Struct("=QQ")
+    SLOT: Final = struct.Struct("=QQQ")
+    _TAKEN: Final = struct.Struct("=QQ")
+    _BACK: Final = struct.Struct("=Q")
 
     def __init__(self, fd: int, slots: int) -> None:
         self.fd = fd
         self.slots = slots
         self._memory = mmap.mmap(fd, max(slots * self.SLOT.size, mmap.PAGESIZE))
+        self._fence = threading.Lock()
 
     @classmethod
     def create(cls, slots: int) -> Board:
@@ -187,13 +191,30 @@ class Board:
         board.fd = -1
         return board
 
-    def write(self, slot: int, number: int, anonymous: int) -> None:
-        """Note in `slot` that job `number` was taken up while `anonymous` bytes of memory were resident."""
-        self.SLOT.pack_into(self._memory, slot * self.SLOT.size, number, anonymous)
+    def write(self, slot: int, number: int, anonymous: int) -> bool:
+        """Note in `slot` that job `number` was taken up while `anonymous` bytes of memory were resident.
+
+        False if it was taken back, and so must not be begun.
+        """
+        place = slot * self.SLOT.size
+        self._TAKEN.pack_into(self._memory, place, number, anonymous)
+        with self._fence:  # what was written is there before what follows is read
+            pass
+        back: int = self._BACK.unpack_from(self._memory, place + self._TAKEN.size)[0]
+        return number > back
+
+    def withdraw(self, slot: int, number: int) -> int:
+        """Take back the jobs up to `number`; the last that was taken up all the same."""
+        place = slot * self.SLOT.size
+        self._BACK.pack_into(self._memory, place + self._TAKEN.size, number)
+        with self._fence:
+            pass
+        taken: int = self._TAKEN.unpack_from(self._memory, place)[0]
+        return taken
 
     def read(self, slot: int) -> tuple[int, int]:
         """The job number and the bytes in use that `slot` holds; zeros before its first job."""
-        number, anonymous = self.SLOT.unpack_from(self._memory, slot * self.SLOT.size)
+        number, anonymous = self._TAKEN.unpack_from(self._memory, slot * self.SLOT.size)
         return number, anonymous
 
     def close(self) -> None:

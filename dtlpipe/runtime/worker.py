@@ -123,7 +123,9 @@ class Worker:
         """Run one job and report its end."""
         number, memory_limit = header["job"], header["memory_limit"]
         anonymous, mapped = limits.held() if memory_limit is not None else (0, 0)
-        self.board.write(self.slot, number, anonymous)
+        if not self.board.write(self.slot, number, anonymous):
+            self.channel.send({"kind": "skipped", "job": number})
+            return
         self.capture.begin(number, header["log_level"], header["log_limit"])
         self.job = number
         BaseServiceRunner._terminated.clear()  # noqa: SLF001 - its other half

@@ -31,6 +31,13 @@ class Need:
 
 
 @attrs.frozen
+class Skipped:
+    """The worker did not begin that job, as it was taken back."""
+
+    number: int
+
+
+@attrs.frozen
 class Wrote:
     """Lines of output; `capped` if the worker drops what follows."""
 
@@ -76,10 +83,10 @@ class Terminated:
     traceback: str
 
 
-Answer = Ready | Need | Wrote | Pending | Progress | Done | Broke | Terminated
+Answer = Ready | Need | Skipped | Wrote | Pending | Progress | Done | Broke | Terminated
 
 
-def read_answer(header: dict[str, Any], blob: bytes) -> Answer:
+def read_answer(header: dict[str, Any], blob: bytes) -> Answer:  # noqa: PLR0911 - one return for each kind of answer
     """The answer in a frame.
 
     Raises:
@@ -98,6 +105,8 @@ def read_answer(header: dict[str, Any], blob: bytes) -> Answer:
             return Pending(header.get("record"))
         case "need":
             return Need()
+        case "skipped" if isinstance(header.get("job"), int):
+            return Skipped(header["job"])
         case "ready" if isinstance(header.get("pid"), int):
             return Ready(header["pid"])
         case "terminated":

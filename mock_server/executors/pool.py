@@ -2,7 +2,10 @@
 
 Law: only the pool's own thread touches it. A job is held by at most one worker and ends in exactly one terminal report:
 the worker's own, or the verdict over how the worker died. What a dead process had not begun is given to the next.
-Reports leave in batches, one a round, because the receiver commits by batch.
+Reports leave in batches, one a round, because the receiver commits by batch. What may wait in a busy worker's pipe is
+said by `ahead`; where such a job is begun, and by whom it is taken back, is decided here.
+
+Longer than 400 lines because all moves of a job are to be seen together.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import attrs
 
 from dtlpipe.runtime.protocol import ProtocolError, encode
 from mock_server.executors import answers, memory, verdict
+from mock_server.executors.ahead import STUCK, Ahead
 from mock_server.executors.base import (
     Cause,
     ErrorRecord,
@@ -62,6 +66,8 @@ class Pool:
         self._report = report
         self._reports: list[Report] = []
         self._noisy: dict[int, Worker] = {}
+        self._outgoing: dict[int, tuple[Worker, list[bytes]]] = {}
+        self._ahead = Ahead(self.ward)
         self._queue: deque[Entry] = deque()
         self._entries: dict[str, Entry] = {}
         self._idle: list[Worker] = []
@@ -71,6 +77,11 @@ class Pool:
         self._watch_due = 0.0
         self._failures = 0
         self._closing: float | None = None
+
+    @property
+    def appetite(self) -> int:
+        """Jobs beyond the number of workers that it is good to have here."""
+        return self._ahead.appetite
 
     # -- What comes in -------------------------------------------------------------------------------------------------
 
@@ -94,26 +105,44 @@ class Pool:
         entry = self._entries.get(execution_id)
         if entry is None or entry.job.fence != fence:
             return
+        if entry.worker is not None and entry.worker.entry is not entry:
+            self._take_back(entry.worker)
         if entry.worker is None:
             self._queue.remove(entry)
             self._fail(entry, verdict.on_cancel(entry.job, ""))
-        else:
+        elif entry.worker.entry is entry:
             self._end(entry.worker, "canceled")
+        else:
+            entry.unwanted = True  # it has just been begun: it is ended as soon as that is told of
 
     def close(self, grace: float) -> None:
         """Drop the queue; end once the running jobs have, or after `grace` seconds."""
         self._closing = time.monotonic() + grace
+        for worker in self.ward.workers.values():
+            self._take_back(worker)
         for entry in self._queue:
             del self._entries[entry.job.execution_id]
         self._queue.clear()
 
     def _displace(self, entry: Entry) -> None:
+        if entry.worker is not None and entry.worker.entry is not entry:
+            self._take_back(entry.worker)
         entry.stale = True
         del self._entries[entry.job.execution_id]
         if entry.worker is None:
             self._queue.remove(entry)
-        else:
+        elif entry.worker.entry is entry:
             self.ward.signal(entry.worker, signal.SIGKILL)
+
+    def _take_back(self, worker: Worker) -> None:
+        """Have what waits in the worker's pipe wait in the queue again, before all that came later."""
+        for entry in reversed(self._ahead.take_back(worker)):
+            self._requeue(entry)
+
+    def _requeue(self, entry: Entry) -> None:
+        entry.worker = None
+        if not entry.stale and self._entries.get(entry.job.execution_id) is entry:
+            self._queue.appendleft(entry)
 
     # -- One round -----------------------------------------------------------------------------------------------------
 
@@ -132,7 +161,9 @@ class Pool:
 
     def _patience(self) -> float | None:
         """Seconds until something is due though nothing happens."""
-        due = [worker.deadline for worker in self.ward.workers.values() if worker.deadline is not None]
+        workers = self.ward.workers.values()
+        due = [worker.deadline for worker in workers if worker.deadline is not None]
+        due += [worker.since + STUCK for worker in workers if worker.ahead]
         if self._closing is not None:
             due.append(self._closing)
         if self._watched():
@@ -146,6 +177,8 @@ class Pool:
     def _tick(self, now: float) -> None:
         """Do what is due."""
         for worker in list(self.ward.workers.values()):
+            if worker.ahead and worker.since + STUCK <= now:
+                self._take_back(worker)
             if worker.deadline is not None and worker.deadline <= now:
                 self._on_deadline(worker, now)
         if self._watch_due <= now and (watched := self._watched()):
@@ -178,17 +211,31 @@ class Pool:
             return
         now = time.monotonic()
         self._renew(now)
-        while self._queue and self._idle:
-            entry = self._queue.popleft()
-            wanted = entry.job.code.hash
-            worker = next((one for one in reversed(self._idle) if wanted in one.known), self._idle[-1])
-            self._idle.remove(worker)
-            self._hand_over(entry, worker)
+        while self._queue and (worker := self._place(self._queue[0])) is not None:
+            self._hand_over(self._queue.popleft(), worker)
+        if self._outgoing:
+            for worker, frames in self._outgoing.values():
+                self.ward.send(worker, b"".join(frames))
+            self._outgoing.clear()
         wanted_workers = self._wanted()
         if wanted_workers > 0 and self.ward.blocked_until <= now:
             for _one in range(wanted_workers):
                 if not self.ward.fork(self._environment):
                     break
+
+    def _place(self, entry: Entry) -> Worker | None:
+        """An idle worker, at best one that knows the code, or the pipe of a busy one."""
+        workers, ahead = self.ward.workers, self._ahead
+        quick = ahead.is_quick(entry)
+        limit = self.settings.jobs_per_worker
+        if quick and ahead.crowded(len(workers) - len(self._idle)):
+            found = ahead.place(entry, workers.values(), limit)
+            if found is not None:
+                return found
+        if self._idle:
+            wanted = entry.job.code.hash
+            return next((one for one in reversed(self._idle) if wanted in one.known), self._idle[-1])
+        return ahead.place(entry, workers.values(), limit) if quick else None
 
     def _renew(self, now: float) -> None:
         """Let idle workers go whose variables are not the platform's any more; busy ones go after their job."""
@@ -211,18 +258,37 @@ class Pool:
         return min(needed, self.settings.workers - live)
 
     def _hand_over(self, entry: Entry, worker: Worker) -> None:
-        job, now = entry.job, time.monotonic()
-        number = next(self._numbers)
+        job = entry.job
+        entry.number = number = next(self._numbers)
         code = known_code(job.code) if job.code.hash in worker.known else whole_code(job.code)
         try:
             data = encode(job_header(job, number, code, self.settings))
         except (TypeError, ValueError, RecursionError, ProtocolError) as error:
             self._fail(entry, verdict.on_unfit_input(job, str(error)))
-            self._idle.append(worker)
             return
-        worker.take(entry, number, now, Output(self.settings.log_limit))
-        self._reports.append(Started(job.execution_id, job.fence, worker.pid or 0))
-        self.ward.send(worker, data)
+        if worker.entry is None:
+            self._idle.remove(worker)
+            self._begin(entry, worker, time.monotonic())
+        else:
+            entry.worker = worker
+            worker.ahead.append(entry)
+        self._outgoing.setdefault(worker.slot, (worker, []))[1].append(data)
+
+    def _begin(self, entry: Entry, worker: Worker, now: float) -> None:
+        """The worker has the job, from now on as far as anybody knows here."""
+        worker.take(entry, now, Output(self.settings.log_limit))
+        self._say(entry, Started(entry.job.execution_id, entry.job.fence, worker.pid or 0))
+        if entry.stale:
+            self.ward.signal(worker, signal.SIGKILL)
+        elif entry.unwanted:
+            self._end(worker, "canceled")
+
+    def _go_on(self, worker: Worker, now: float) -> None:
+        """A worker without a job takes up the next in its pipe, or is idle."""
+        if worker.ahead:
+            self._begin(worker.ahead.popleft(), worker, now)
+        else:
+            self._idle.append(worker)
 
     # -- What workers say ----------------------------------------------------------------------------------------------
 
@@ -243,7 +309,11 @@ class Pool:
                 else:
                     self.ward.dismiss(worker)
             return
-        if worker.entry is not None and worker.output is not None and header.get("job") == worker.number:
+        if isinstance(answer, answers.Skipped):
+            self._on_skipped(worker, answer.number)
+        elif isinstance(answer, answers.Need) and header.get("job") != worker.number:
+            self._on_need_ahead(worker, header.get("job"))
+        elif worker.entry is not None and worker.output is not None and header.get("job") == worker.number:
             self._heed(worker, worker.entry, worker.output, answer)
 
     def _heed(self, worker: Worker, entry: Entry, output: Output, answer: answers.Answer) -> None:
@@ -267,6 +337,31 @@ class Pool:
             case answers.Need():
                 code = whole_code(entry.job.code)
                 self.ward.send(worker, encode(job_header(entry.job, worker.number, code, self.settings)))
+
+    def _on_skipped(self, worker: Worker, number: int) -> None:
+        """What was taken back as the worker was about to begin it, and what seemed to be begun, is nobody's now."""
+        entry = worker.entry
+        if entry is not None and worker.number == number:
+            worker.rest(time.monotonic())
+            worker.jobs -= 1
+            self._go_on(worker, worker.since)
+        else:
+            entry = next((each for each in worker.ahead if each.number == number), None)
+            if entry is None:
+                return
+            worker.ahead.remove(entry)
+        if entry.unwanted:
+            self._fail(entry, verdict.on_cancel(entry.job, ""))
+        else:
+            self._requeue(entry)
+
+    def _on_need_ahead(self, worker: Worker, number: Any) -> None:
+        """The worker passed over a job, having forgotten its code: it waits for whoever is next."""
+        entry = next((each for each in worker.ahead if each.number == number), None)
+        if entry is not None:
+            worker.ahead.remove(entry)
+            worker.known.discard(entry.job.code.hash)
+            self._requeue(entry)
 
     def on_native(self, worker: Worker) -> None:
         """Note that there is output to deliver."""
@@ -298,12 +393,19 @@ class Pool:
             self._settle(entry, Succeeded(job.execution_id, job.fence, answer.outputs, answer.action))
         else:
             self._settle(entry, Failed(job.execution_id, job.fence, answer.error))
-        long = now - worker.since > _LONG
+        took = now - worker.since
+        long = took > _LONG
+        self._ahead.note(entry, took)
         worker.rest(now)
-        if answer.retire is not None:
+        worn = answer.retire is not None or self._is_worn(worker, long=long)
+        if worn:
+            self._take_back(worker)
+        if worker.ahead:  # the last of them at most, which it has begun already
+            self._begin(worker.ahead.popleft(), worker, now)
+        elif answer.retire is not None:
             logger.info("worker %s ends: %s", worker.pid, answer.retire)
             worker.state, worker.deadline = State.ENDING, now + self.settings.kill_grace
-        elif self._is_worn(worker, long=long):
+        elif worn:
             self.ward.dismiss(worker)
         else:
             self._idle.append(worker)
@@ -360,6 +462,9 @@ class Pool:
         if worker.state is State.STARTING and self._closing is None:
             self.ward.shortage(f"a worker ended before it was ready: {death}")
         entry, output = worker.entry, worker.output
+        left, worker.ahead = worker.ahead, deque()
+        for each in reversed(left):
+            self._requeue(each)
         if entry is None or output is None:
             return
         output.finish()

@@ -94,6 +94,11 @@ class ProcessExecutor:
         return self._settings.workers
 
     @property
+    def appetite(self) -> int:
+        """Jobs beyond `capacity` that are better here than elsewhere: some, while jobs are quick."""
+        return 0 if self._pool is None else self._pool.appetite
+
+    @property
     def capabilities(self) -> Capabilities:
         """All that there is."""
         return Capabilities(isolated=True, kills=True, limits_memory=True)

@@ -48,6 +48,11 @@ class Router:
         return (self._local or self._remote).capabilities
 
     @property
+    def appetite(self) -> int:
+        """The local executor's, while there is nobody else to take its jobs."""
+        return 0 if self._remote.staffed else int(getattr(self._local, "appetite", 0))
+
+    @property
     def alive(self) -> bool:
         """Whether the local executor takes jobs; True where there is none."""
         return bool(getattr(self._local, "alive", True))

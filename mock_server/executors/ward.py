@@ -112,6 +112,10 @@ class Ward:
         number, anonymous = self._board.read(worker.slot)
         return anonymous if number == worker.number else None
 
+    def withdraw(self, worker: Worker, number: int) -> int:
+        """Take back the jobs up to `number` that the worker was given; the number of the one that it took up last."""
+        return self._board.withdraw(worker.slot, number)
+
     def signal(self, worker: Worker, number: signal.Signals) -> None:
         """Signal a worker and all that it started."""
         if self._nursery is not None and worker.pid is not None:

@@ -40,8 +40,10 @@ class Entry:
 
     job: Job
     stale: bool = False
+    unwanted: bool = False
     lost: int = 0
     worker: Worker | None = None
+    number: int = 0
 
 
 @attrs.define(eq=False, slots=False)
@@ -71,6 +73,7 @@ class Worker:
     buried: bool = False
     decoder: Decoder = attrs.field(factory=Decoder)
     backlog: deque[memoryview] = attrs.field(factory=deque)
+    ahead: deque[Entry] = attrs.field(factory=deque)
     silence: select.poll = attrs.field(factory=select.poll)
 
     @classmethod
@@ -86,9 +89,9 @@ class Worker:
             worker.silence.register(descriptor, select.POLLIN)
         return worker, (theirs.detach(), pipes[0][1], pipes[1][1])
 
-    def take(self, entry: Entry, number: int, now: float, output: Output) -> None:
-        """Hold a job from now on."""
-        self.state, self.entry, self.number, self.since, self.output = State.BUSY, entry, number, now, output
+    def take(self, entry: Entry, now: float, output: Output) -> None:
+        """Hold a job from now on, under its number."""
+        self.state, self.entry, self.number, self.since, self.output = State.BUSY, entry, entry.number, now, output
         self.deadline = now + entry.job.timeout if entry.job.timeout is not None else None
         self.jobs += 1
         self.known.add(entry.job.code.hash)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from dtlpipe.errors import DtlpipeError, NotFound
 from dtlpipe.model import times
@@ -27,7 +27,6 @@ from mock_server.platform.actions.progress import driven_elsewhere
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.vitals import Vitals
 from mock_server.runners import dataset
-from mock_server.runners.blueprint import Gate
 from mock_server.runners.code import Setting
 from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, StoreError, Tx
@@ -37,6 +36,7 @@ from mock_server.worker import buckets, core, messages
 from mock_server.worker.blueprints import Blueprints
 from mock_server.worker.executing import executor_of
 from mock_server.worker.giving_up import give_up, refusal
+from mock_server.worker.hearing import Hearing
 from mock_server.worker.reruns import Reruns
 from mock_server.worker.rules import Rules
 from mock_server.worker.sayings import Sayings
@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 AHEAD = 4
 #: Seconds until lost memory is rebuilt, if no request does it before.
 RECOVERY = 0.5
+#: Effects that the outside hears of.
+_TOLD = frozenset({messages.Dispatch, messages.Hold, messages.Withdraw, messages.WakeAt, messages.Notify})
 
 
 class Worker:
@@ -81,9 +83,16 @@ class Worker:
         self._jumps = Jumps()
         self._rules = Rules()
         self._core = self._new_core()
-        self._sayings = Sayings(lambda: self._core, platform.hub.notify, platform.actions.witness)
         self._blueprints = Blueprints(self._store)
         self.blueprint = self._blueprints.get
+        self._hearing = Hearing(
+            lambda: self._core,
+            self._step,
+            self._post,
+            self._runners.document,
+            Sayings(lambda: self._core, platform.hub.notify, platform.actions.witness),
+            platform.actions.witness,
+        )
         self._reruns = Reruns(lambda: self._core, self._step, self._post, self.blueprint, platform.hub.notify)
         self.take_up = self._reruns.take_up
         self._stale = True
@@ -91,10 +100,13 @@ class Worker:
         self._closing = False
         self._recovery: threading.Timer | None = None
         self._probe = armed()
-        self._refused = 0  # ends that were told of with an old fence, or too late
 
     def _new_core(self) -> core.Core:
-        return core.Core(new_id, self._executor.capacity + AHEAD, random.random)
+        return core.Core(new_id, self._places(), random.random)
+
+    def _places(self) -> int:
+        """How many executions may be handed out at a time: more, where the executor does better with more."""
+        return self._executor.capacity + AHEAD + int(getattr(self._executor, "appetite", 0))
 
     # --- what the platform asks ---------------------------------------------------------------------------------------
 
@@ -120,7 +132,7 @@ class Worker:
 
     def vitals(self) -> Vitals:
         """How it is, from any thread."""
-        return Vitals.of(self._core, self._executor, stale=self._stale, refused=self._refused)
+        return Vitals.of(self._core, self._executor, stale=self._stale, refused=self._hearing.refused)
 
     def submit(self, submission: Submission) -> Future[dict[str, Any] | None]:
         """Begins work, in one transaction. The future gives None, or the answer to an earlier request of the same key.
@@ -235,13 +247,7 @@ class Worker:
 
     def refill(self) -> None:
         """The executor has another capacity: what waits may begin."""
-
-        def intent(tx: Tx) -> None:
-            self._core.places = self._executor.capacity + AHEAD
-            self._touched = True
-            self._apply(tx, self._core.wake(times.now()))
-
-        self._post(intent)
+        self._post(lambda tx: self._step(tx, messages.Wake(times.now())))
 
     # --- memory and rows ----------------------------------------------------------------------------------------------
 
@@ -313,54 +319,81 @@ class Worker:
     def _take_up(self, tx: Tx, event: messages.Event) -> None:
         """Tells the core what is in the rows, of which the clock may have been set since they were written."""
         self._touched = True
-        self._apply(tx, self._core.step(event))
+        self._apply(tx, self._core.step(event), event.at)
 
     def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True
+        self._core.places = self._places()
         jump = self._jumps.look()
         if jump is not None:
-            self._apply(tx, self._core.step(messages.Shift(times.now(), jump)))
+            at = times.now()
+            self._apply(tx, self._core.step(messages.Shift(at, jump)), at)
             tx.after_commit(self._jumps.noted)
-        self._apply(tx, self._core.step(event))
+        self._apply(tx, self._core.step(event), event.at)
 
     def _ring(self, _now: datetime) -> None:
         self._post(lambda tx: self._step(tx, messages.Wake(times.now())))
 
-    def _apply(self, tx: Tx, effects: Sequence[messages.Effect]) -> None:
+    def _apply(self, tx: Tx, effects: Sequence[messages.Effect], at: datetime) -> None:
+        """Writes down what is to be; what the outside hears of, it hears after COMMIT, in one go."""
+        told: list[messages.Effect] = []
         for effect in effects:
-            match effect:
-                case messages.UpdateExecution(id, columns):
-                    tx.set_execution(id, **columns)
-                case messages.Record(run_id, execution_id, kind, body, closes):
-                    number = tx.append_event(run_id, execution_id, kind, body)
-                    if closes and execution_id is not None:
-                        tx.set_execution(execution_id, seq=number)
-                    self._platform.actions.witness.recorded(tx, run_id, execution_id, kind, body)
-                case messages.InsertExecution(row):
-                    tx.add_execution(row)
-                case messages.InsertRun(row):
-                    tx.insert_runs([row])
-                case messages.UpdateRun(id, columns):
-                    tx.set_run(id, **columns)
-                case messages.Keep(key, tokens, at):
-                    buckets.keep(tx, key, tokens, at)
-                case _:
-                    self._tell(tx, effect)
+            kind = type(effect)
+            if kind is messages.Record:
+                self._record(tx, cast("messages.Record", effect), at)
+            elif kind in _TOLD:
+                told.append(effect)
+            else:
+                self._write(tx, effect)
+        if told:
+            tx.after_commit(partial(self._tell, told))
 
-    def _tell(self, tx: Tx, effect: messages.Effect) -> None:
-        """What the outside hears of, after COMMIT."""
+    def _record(self, tx: Tx, effect: messages.Record, at: datetime) -> None:
+        run_id, execution_id, kind, body = effect.run_id, effect.execution_id, effect.kind, effect.body
+        number = tx.append_event(run_id, execution_id, kind, body, at)
+        if effect.closes and execution_id is not None:
+            tx.set_execution(execution_id, seq=number)
+        self._platform.actions.witness.recorded(tx, run_id, execution_id, kind, body)
+
+    @staticmethod
+    def _write(tx: Tx, effect: messages.Effect) -> None:
+        match effect:
+            case messages.UpdateExecution(id, columns):
+                tx.set_execution(id, **columns)
+            case messages.InsertExecution(row):
+                tx.add_execution(row)
+            case messages.InsertRun(row):
+                tx.insert_runs([row])
+            case messages.UpdateRun(id, columns):
+                tx.set_run(id, **columns)
+            case messages.Keep(key, tokens, at):
+                buckets.keep(tx, key, tokens, at)
+
+    def _tell(self, effects: Sequence[messages.Effect]) -> None:
+        """After COMMIT: first who is to work, then who waits. What one of them raises keeps no other from hearing."""
+        keys = []
+        for effect in effects:
+            if type(effect) is messages.Notify:
+                keys.append(effect.key)
+                continue
+            try:
+                self._do(effect)
+            except Exception:
+                log.exception("%r was committed, and could not be done", effect)
+        for key in keys:
+            self._platform.hub.notify(key)
+
+    def _do(self, effect: messages.Effect) -> None:
         match effect:
             case messages.Dispatch(execution_id, fence):
-                tx.after_commit(partial(self._dispatch, execution_id, fence))
+                self._dispatch(execution_id, fence)
             case messages.Hold(execution_id, fence, holder):
-                tx.after_commit(partial(self._platform.workers.hold, execution_id, fence, holder))
+                self._platform.workers.hold(execution_id, fence, holder)
             case messages.Withdraw(execution_id, fence):
-                tx.after_commit(partial(self._executor.cancel, execution_id, fence))
-                tx.after_commit(partial(self._inline.cancel, execution_id, fence))
+                self._executor.cancel(execution_id, fence)
+                self._inline.cancel(execution_id, fence)
             case messages.WakeAt(at):
-                tx.after_commit(partial(self._bell.set, at))
-            case messages.Notify(key):
-                tx.after_commit(partial(self._platform.hub.notify, key))
+                self._bell.set(at)
 
     # --- jobs out, reports in -----------------------------------------------------------------------------------------
 
@@ -386,88 +419,17 @@ class Worker:
 
     def receive(self, reports: Sequence[jobs.Report]) -> None:
         """Takes what executors report, on their threads."""
-        for report in reports:
-            match report:
-                case jobs.Succeeded():
-                    if self._probe is not None:
-                        self._probe("before report")
-                    self._post(partial(self._succeeded, report), partial(self._unrecorded, report))
-                    if self._probe is not None:
-                        self._probe("after report")
-                case jobs.Failed():
-                    self._post(partial(self._failed, report))
-                case jobs.Logged():
-                    self._post(partial(self._sayings.logged, report))
-                case jobs.Progressed():
-                    self._post(partial(self._sayings.progressed, report))
-                case jobs.Returned():
-                    self._post(partial(self._returned, report))
-                case jobs.Started():
-                    pass
+        self._hearing.receive(reports)
 
     def _post(self, intent: Callable[[Tx], None], otherwise: Callable[[BaseException], None] | None = None) -> None:
-        def settled(future: Future[None]) -> None:
-            error = future.exception()
-            if error is not None and not self._closing:
-                log.error("the worker lost a step and recovers from the store: %s", error, exc_info=error)
-                if isinstance(error, StoreError):  # the storage never took the step: what it told of must be done again
-                    self._lost()
-                if otherwise is not None:
-                    otherwise(error)
+        def failed(error: BaseException) -> None:
+            if self._closing:
+                return
+            log.error("the worker lost a step and recovers from the store: %s", error, exc_info=error)
+            if isinstance(error, StoreError):  # the storage never took the step: what it told of must be done again
+                self._lost()
+            if otherwise is not None:
+                otherwise(error)
 
         if not self._closing:
-            self._store.post(self.guarded(intent)).add_done_callback(settled)
-
-    def _succeeded(self, report: jobs.Succeeded, tx: Tx) -> None:
-        execution = self._core.executions.get(report.execution_id)
-        self._refused += execution is None or execution.row.fence != report.fence
-        closed: tuple[int, ...] = ()
-        if execution is not None and execution.run is not None and execution.spec is not None:
-            blueprint = execution.run.blueprint
-            closed = tuple(
-                edge
-                for edge in blueprint.plan.edges_from(execution.spec.id)
-                if (gate := blueprint.gates.get(edge)) is not None and not self._open(tx, gate, report)
-            )
-        event = messages.Succeeded(times.now(), report.execution_id, report.fence, report.outputs, closed)
-        self._step(tx, event)
-
-    def _open(self, tx: Tx, gate: Gate, report: jobs.Succeeded) -> bool:
-        if gate.action is not None and report.action != gate.action:
-            return False
-        if gate.condition is None:
-            return True
-        value = report.outputs.get(gate.port.name)
-        values = value if isinstance(value, list) else [value]
-        return any(gate.condition(self._runners.document(tx, gate.port.type, each)) for each in values)
-
-    def _unrecorded(self, report: jobs.Succeeded, error: BaseException) -> None:
-        """A result that cannot be recorded must not be made again and again: it is a failure, with the reason.
-
-        Unless it was the storage that failed: then the execution is run again once memory has been rebuilt.
-        """
-        if isinstance(error, StoreError):
-            return
-        record = refusal(error)
-        record["message"] = f"the result could not be recorded: {record['message']}"
-
-        def fail(tx: Tx) -> None:
-            execution = self._core.executions.get(report.execution_id)
-            if execution is not None:
-                fence = execution.row.fence
-                self._step(tx, messages.Failed(times.now(), report.execution_id, fence, dict(record)))
-
-        self._post(fail)
-
-    def _failed(self, report: jobs.Failed, tx: Tx) -> None:
-        execution = self._core.executions.get(report.execution_id)
-        refused = execution is None or execution.row.fence != report.fence
-        self._refused += refused
-        if execution is not None and not refused and self._platform.actions.witness.forgives(tx, execution.row, report):
-            self._step(tx, messages.Returned(times.now(), report.execution_id, report.fence))
-            return
-        event = messages.Failed(times.now(), report.execution_id, report.fence, dict(report.error))
-        self._step(tx, event)
-
-    def _returned(self, report: jobs.Returned, tx: Tx) -> None:
-        self._step(tx, messages.Returned(times.now(), report.execution_id, report.fence))
+            self._store.tell(self.guarded(intent), failed)

@@ -26,7 +26,8 @@ def busy(pool):
     worker, ends = Worker.create(0, {})
     entry = Entry(Job("e", 1, Code("h", "run")))
     pool._entries["e"] = entry
-    worker.take(entry, 7, 0.0, Output(1000))
+    entry.number = 7
+    worker.take(entry, 0.0, Output(1000))
     yield worker, ends
     worker.close()
     for end in ends:

@@ -44,7 +44,7 @@ test: $(READY)
 
 # Every branch of the engine has to be covered by the engine's own tests.
 cover: $(READY)
-	$(PYTEST) tests/unit/graph --cov=dtlpipe.graph --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
+	HYPOTHESIS_PROFILE=full $(PYTEST) tests/unit/graph --cov=dtlpipe.graph --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 # Ray is for those who ask for it: it is 200 MB, and takes seconds to start.
 test-ray: $(VENV)/.ready-ray

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from mock_server.store.base import Happening, Kind
-from mock_server.store.codec import loads
+from mock_server.store.codec import is_storable, loads
 from mock_server.store.dialect import Dialect
 from mock_server.store.find import equals
 from mock_server.store.migrate import current_version
@@ -38,6 +39,14 @@ _ENDED = sa.case((events.c.kind.like("%.ended") | (events.c.kind == "run.called_
 _WITH_BLOBS = tuple(table for table in DOCUMENTS.values() if "blob" in table.c)
 
 
+@cache
+def _of(*wanted: str) -> sa.Select[Any]:
+    """The question for events of what is named. Made once, as it is asked after each change while anybody listens."""
+    columns = {"run": events.c.run_id, "pipeline": _PIPELINE, "project": _PROJECT}
+    named = [columns[key] == sa.bindparam(key) for key in wanted]
+    return _HAPPENINGS.where(events.c.id > sa.bindparam("after"), *named).limit(sa.bindparam("most"))
+
+
 class Inspection:
     """Questions, each answered from one snapshot."""
 
@@ -55,12 +64,12 @@ class Inspection:
         project_id: str | None = None,
     ) -> list[Happening]:
         """Events in order with ids above `after_id`, of what is named, with what they are about."""
-        select = _HAPPENINGS.where(events.c.id > after_id).limit(limit)
-        for column, wanted in ((events.c.run_id, run_id), (_PIPELINE, pipeline_id), (_PROJECT, project_id)):
-            if wanted is not None:
-                select = select.where(equals(column, wanted))
+        wanted = {"run": run_id, "pipeline": pipeline_id, "project": project_id}
+        given = {key: value for key, value in wanted.items() if value is not None}
+        if not all(is_storable(value) for value in given.values()):
+            return []
         with self._reads() as reads:
-            rows = reads.db.core.execute(select).all()
+            rows = reads.db.core.execute(_of(*given), {"after": after_id, "most": limit, **given}).all()
         names = ("project_id", "pipeline_id", "node_id", "service_id")
         return [Happening(**EVENTS.fields(row[:-4]), **dict(zip(names, row[-4:], strict=True))) for row in rows]
 

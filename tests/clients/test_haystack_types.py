@@ -191,7 +191,7 @@ VALUES_FOR = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.data())
 def test_values_of_the_declared_type_are_converted_to_equal_values_or_refused_alike(data):
     name = data.draw(st.sampled_from(sorted(VALUES_FOR)))
@@ -200,7 +200,7 @@ def test_values_of_the_declared_type_are_converted_to_equal_values_or_refused_al
     assert ours == converted(lambda each: theirs._convert_value(each, theirs.ConversionStrategy(name)), value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(
     st.sampled_from(sorted(VALUES_FOR)),
     st.one_of(st.none(), st.integers(), TEXTS, st.binary(), MESSAGES, st.lists(st.none()), st.lists(st.integers())),

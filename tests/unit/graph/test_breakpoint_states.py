@@ -44,7 +44,7 @@ def through_json(snapshot: PipelineSnapshot) -> PipelineSnapshot:
     return PipelineSnapshot.from_dict(json.loads(json.dumps(snapshot.to_dict())))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(
     case=cases(kinds=LIKE_HAYSTACK, starts=False),
     place=st.integers(0, 20),

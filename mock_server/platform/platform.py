@@ -14,6 +14,7 @@ import attrs
 from dtlpipe.errors import BadRequest, Unavailable
 from mock_server.platform.actions import Actions
 from mock_server.platform.apps import Apps
+from mock_server.platform.bulk import Bulk
 from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
 from mock_server.platform.dpks import Dpks
@@ -100,6 +101,7 @@ class Platform:
     projects: Projects = attrs.field(init=False)
     datasets: Datasets = attrs.field(init=False)
     items: Items = attrs.field(init=False)
+    bulk: Bulk = attrs.field(init=False)
     pipelines: Pipelines = attrs.field(init=False)
     packages: Packages = attrs.field(init=False)
     dpks: Dpks = attrs.field(init=False)
@@ -116,7 +118,6 @@ class Platform:
     metrics: Metrics = attrs.field(init=False)
     tracing: Tracing = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
-
     faults: Faults = attrs.field(init=False, factory=Faults)
 
     def __attrs_post_init__(self) -> None:
@@ -126,6 +127,7 @@ class Platform:
         self.projects = Projects(self)
         self.datasets = Datasets(self)
         self.items = Items(self)
+        self.bulk = Bulk(self)
         self.pipelines = Pipelines(self)
         self.packages = Packages(self)
         self.dpks = Dpks(self)
@@ -148,9 +150,6 @@ class Platform:
         """Where the Dataloop vocabulary is served; entities' `url` fields begin with it."""
         return f"{self.url}/api/v1"
 
-    def worker_environment(self) -> dict[str, str]:
-        """Variables by which node code, through either SDK, finds this platform as the platform's own user."""
-        settings = self.settings
     def forget(self, *, rows: bool = False) -> None:
         """What is kept in memory of documents, and with `rows` of work, is read again: it is not what it was."""
         self.store.forget()
@@ -160,6 +159,9 @@ class Platform:
             if rows:
                 self.store.write(self.scheduler.guarded(lambda _tx: None))  # which reads them
 
+    def worker_environment(self) -> dict[str, str]:
+        """Variables by which node code, through either SDK, finds this platform as the platform's own user."""
+        settings = self.settings
         return client_environment(
             self.url, settings.data_dir, token=self.tokens.issue(kind="api-key"), jwt_secret=settings.jwt_secret
         )

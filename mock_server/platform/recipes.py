@@ -30,12 +30,66 @@ class Recipes:
 
     def create_ontology(self, body: Mapping[str, Any], creator: str) -> Document:
         """An ontology with the labels in `roots`. Raises BadRequest for wrong types."""
+        if isinstance(body.get("projectIds"), str):  # as the field's SDK has it, if there are no attributes
+            body = {**body, "projectIds": [body["projectIds"]]}
         _check(body)
         return self._create(Kind.ONTOLOGY, new_ontology(body, creator))
 
     def get(self, kind: Kind, id: str) -> Document:
         """Raises NotFound."""
         return require(self._store, kind, id)
+
+    def list(self, kind: Kind, projects: Sequence[str], ids: Sequence[str]) -> list[Document]:
+        """Those of any of the projects, and with one of the ids; all, if none are named."""
+        return [
+            each
+            for each in self._store.iterate(kind, {"filter": {"id": {"$in": [*ids]}}} if ids else {})
+            if not projects or set(projects) & set(each.get("projectIds") or ())
+        ]
+
+    def clone_recipe(self, recipe_id: str, creator: str, *, shallow: bool = False) -> Document:
+        """A second recipe of the same; with ontologies of its own, unless `shallow`. Raises NotFound."""
+
+        def intent(tx: Tx) -> Document:
+            source = require(tx, Kind.RECIPE, recipe_id)
+            ontologies = []
+            for each in () if shallow else source.get("ontologyIds") or ():
+                ontology = tx.get(Kind.ONTOLOGY, each)
+                if ontology is not None:
+                    copy = {**ontology, **_stamped(creator)}
+                    tx.insert(Kind.ONTOLOGY, copy)
+                    ontologies.append(copy["id"])
+            recipe = {**source, **_stamped(creator), "title": f"{source['title']} copy"}
+            recipe["ontologyIds"] = source.get("ontologyIds") if shallow else ontologies
+            tx.insert(Kind.RECIPE, recipe)
+            return recipe
+
+        return self._store.write(intent)
+
+    def set_attributes(self, ontology_id: str, attributes: Sequence[Any]) -> Document:
+        """Adds attributes `{"key", "type", ...}`, or replaces those of the same key. Raises NotFound, BadRequest."""
+        for index, each in enumerate(attributes):
+            if not isinstance(each, Mapping) or not isinstance(each.get("key"), str) or not each["key"]:
+                raise BadRequest("", errors=[{"path": ["items", index, "key"], "message": "a text is needed here"}])
+        return self._change_attributes(ontology_id, {each["key"]: dict(each) for each in attributes}, frozenset())
+
+    def remove_attributes(self, ontology_id: str, keys: Sequence[Any]) -> Document:
+        """Takes attributes out, by their keys. Raises NotFound, BadRequest for what is no key."""
+        wrong = [index for index, key in enumerate(keys) if not isinstance(key, str)]
+        if wrong:
+            raise BadRequest("", errors=[{"path": ["keys", wrong[0]], "message": "a key is needed here"}])
+        return self._change_attributes(ontology_id, {}, frozenset(keys))
+
+    def _change_attributes(self, ontology_id: str, new: Mapping[str, Any], gone: frozenset[str]) -> Document:
+        def intent(tx: Tx) -> Document:
+            document = require(tx, Kind.ONTOLOGY, ontology_id)
+            kept = {_key(each, index): each for index, each in enumerate(document.get("attributes") or ())}
+            found = [each for key, each in {**kept, **new}.items() if key not in gone]
+            document = {**document, "attributes": found, "updatedAt": now()}
+            tx.put(Kind.ONTOLOGY, document)
+            return document
+
+        return self._store.write(intent)
 
     def update(self, kind: Kind, id: str, patch: Mapping[str, Any]) -> Document:
         """Lays the patch over it; a null says nothing. Raises NotFound, and BadRequest for wrong types."""
@@ -101,6 +155,17 @@ class Recipes:
     def _create(self, kind: Kind, document: Document) -> Document:
         self._store.write(lambda tx: tx.insert(kind, document))
         return document
+
+
+def _stamped(creator: str) -> Document:
+    at = now()
+    return {"id": new_id(), "creator": creator, "createdAt": at, "updatedAt": at}
+
+
+def _key(attribute: Any, index: int) -> str:
+    """What tells an attribute from others. Old ones may be texts, or have no key."""
+    key = attribute.get("key") if isinstance(attribute, Mapping) else attribute
+    return key if isinstance(key, str) else f"#{index}"
 
 
 def new_recipe(body: Mapping[str, Any], creator: str) -> Document:

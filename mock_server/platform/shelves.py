@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from dtlpipe.errors import NotFound
+from dtlpipe.model.query import compile_query
 from mock_server.platform.documents import now
 from mock_server.store.base import Document, Kind, Page, Query, Reads, Tx
 from mock_server.store.ids import new_id
@@ -54,8 +55,9 @@ class Shelf:
     def find(self, reads: Reads, query: Query, **equal: Any) -> Page:
         """The page of matches that also have these values."""
         mine: list[Any] = [{"id": f"{self.noun}:**"}, *({key: value} for key, value in equal.items())]
-        asked = self._prefixed(query.get("filter") or {})
-        page = reads.find(Kind.SETTING, {**query, "filter": {"$and": [*mine, asked]}})
+        asked = narrowed(query)
+        asked["filter"] = {"$and": [*mine, self._prefixed(query.get("filter") or {})]}
+        page = reads.find(Kind.SETTING, asked)
         return attrs.evolve(page, items=[self._bare(each) for each in page.items])
 
     def every(self, reads: Reads, **equal: Any) -> Iterator[Document]:
@@ -94,5 +96,6 @@ def _mapped(value: Any, to: Callable[[str], str]) -> Any:
 
 
 def narrowed(query: Query, *predicates: Mapping[str, Any]) -> dict[str, Any]:
-    """The query, for what also satisfies the predicates."""
+    """The query, for what also satisfies the predicates. Raises BadRequest if its filter is none."""
+    compile_query(query.get("filter") or {})  # here, so that what is wrong is found where the client has put it
     return {**query, "filter": {"$and": [query.get("filter") or {}, *predicates]}}

@@ -1,4 +1,4 @@
-"""DPKs and apps through the field's SDK: a manifest is published, installed in a project, called, updated, taken away."""
+"""DPKs and apps through the field's SDK: published, installed in a project, called, updated, taken away."""
 
 from __future__ import annotations
 

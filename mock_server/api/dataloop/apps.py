@@ -84,8 +84,10 @@ def _register_apps(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/apps/<app_id>/activate")
     def resume_app(app_id: str) -> Any:
+        validation.json_object(empty=True)
         return apps.set_active(app_id, active=True)
 
     @api.post("/apps/<app_id>/deactivate")
     def pause_app(app_id: str) -> Any:
+        validation.json_object(empty=True)
         return apps.set_active(app_id, active=False)

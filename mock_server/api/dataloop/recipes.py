@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from dtlpipe.errors import BadRequest
-from mock_server.api.dataloop import render, validation
+from mock_server.api.dataloop import paging, render, validation
 from mock_server.api.guard import caller
 from mock_server.platform import views
 from mock_server.store.base import Document, Kind
@@ -34,6 +34,34 @@ def register(api: Blueprint, platform: Platform) -> None:
     def create_ontology() -> Any:
         return shown(Kind.ONTOLOGY, recipes.create_ontology(validation.json_object(), caller().email))
 
+    @api.post("/recipes/<id>/clone")
+    def clone_recipe(id: str) -> Any:
+        body = validation.json_object(empty=True)
+        copy = recipes.clone_recipe(id, caller().email, shallow=validation.truth(body, "shallow"))
+        return shown(Kind.RECIPE, copy)
+
+    _register_labels(api, platform, shown)
+
+
+def _register_labels(api: Blueprint, platform: Platform, shown: Any) -> None:
+    """The labels and attributes of ontologies."""
+    recipes = platform.datasets.recipes
+
+    @api.patch("/ontologies/<id>/attributes")
+    def set_attributes(id: str) -> Any:
+        items = validation.json_object().get("items")
+        if not isinstance(items, list):
+            raise BadRequest("", errors=[{"path": ["items"], "message": "a list of attributes is needed here"}])
+        return shown(Kind.ONTOLOGY, recipes.set_attributes(id, items))
+
+    @api.delete("/ontologies/<id>/attributes")
+    def remove_attributes(id: str) -> Any:
+        keys = validation.json_object(empty=True).get("keys")
+        if not isinstance(keys, list):
+            raise BadRequest("", errors=[{"path": ["keys"], "message": "a list of keys is needed here"}])
+        return shown(Kind.ONTOLOGY, recipes.remove_attributes(id, keys))
+
+    @api.patch("/ontologies/<id>/addLabels")
     @api.patch("/ontologies/<id>/labels")
     def set_labels(id: str) -> Any:
         body = validation.json_object()
@@ -57,6 +85,15 @@ def _register_common(api: Blueprint, platform: Platform, kind: Kind, path: str, 
     def get(id: str) -> Any:
         return shown(kind, recipes.get(kind, id))
 
+    def list_all() -> Any:
+        projects, ids = (request.args.get(key, "").split(",") for key in ("projects", "ids"))
+        found = recipes.list(kind, [each for each in projects if each], [each for each in ids if each])
+        size = max(1, validation.whole("pageSize", 1000))
+        start = validation.whole("pageOffset", 0) * size
+        answer = paging.whole(shown(kind, each) for each in found[start : start + size])
+        more = {"totalItemsCount": len(found), "totalPagesCount": -(-len(found) // size)}
+        return {**answer, **more, "hasNextPage": start + size < len(found)}
+
     def update(id: str) -> Any:
         return shown(kind, recipes.update(kind, id, validation.json_object()))
 
@@ -64,5 +101,6 @@ def _register_common(api: Blueprint, platform: Platform, kind: Kind, path: str, 
         recipes.delete(kind, id)
         return {"id": id}
 
+    api.add_url_rule(f"/{path}", f"list_{path}", list_all, methods=["GET"])
     for view, methods in ((get, ["GET"]), (update, ["PATCH", "PUT"]), (delete, ["DELETE"])):
         api.add_url_rule(f"/{path}/<id>", f"{view.__name__}_{path}", view, methods=methods)

@@ -136,6 +136,16 @@ def seconds(name: str) -> float | None:
     return found
 
 
+def whole(name: str, default: int) -> int:
+    """A parameter of the URL that is a whole number, from 0 up."""
+    value = request.args.get(name)
+    if value is None:
+        return default
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise BadRequest(f"?{name}={value[:80]}: a whole number from 0 up is needed")
+    return int(value)
+
+
 def _name(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
     return names.get(type(value), "a number")

@@ -33,7 +33,7 @@ from dtlpipe.resources.refusals import acting
 from dtlpipe.sansio.effects import Flow, Gather, Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, fetched, operation, streaming
 from dtlpipe.sansio.pages import Pages, listing, query_pages
-from dtlpipe.sansio.waiting import wait_until
+from dtlpipe.sansio.waiting import HOLD, wait_until
 
 if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
@@ -371,6 +371,7 @@ class PipelineExecutions(Bound[Colour]):
         *,
         priority: int | None = None,
         run_timeout: float | None = None,
+        hold: float | None = None,
     ) -> Op[PipelineExecution[Colour]]:
         """Begins a run, as `pipeline.execute()`.
 
@@ -386,7 +387,9 @@ class PipelineExecutions(Bound[Colour]):
         }
         said = {key: value for key, value in options.items() if value is not None}
         address = f"/pipelines/{quote(self._pipeline_id(pipeline_id), safe='')}/execute"
-        response: Response = yield from acting(Request("POST", address, json={"pipeline": said}, once=True))
+        params = None if hold is None else {"wait": round(min(hold, HOLD), 3)}
+        request = Request("POST", address, params=params, json={"pipeline": said}, once=True)
+        response: Response = yield from acting(request)
         return (yield from self._run(response.json()).just_seen())
 
     @operation

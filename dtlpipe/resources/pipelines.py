@@ -188,6 +188,7 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         *,
         priority: int | None = None,
         run_timeout: float | None = None,
+        hold: float | None = None,
     ) -> Op[PipelineExecution[Colour]]:
         """Begins a run. It is accepted when this returns, and goes on by itself: `execution.wait()`.
 
@@ -197,12 +198,16 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
             priority: of what waits, the highest goes first; 0 by default.
             run_timeout: seconds after which the run has failed, whatever it is at; by default, the pipeline's
                 `settings['runTimeout']`, if it has one.
+            hold: seconds, at most 20, for which the platform may wait for the run to be over before it answers: a
+                short run is begun and waited for in one request. Other platforms answer at once, as without it.
 
         Raises:
             PipelineError: the platform refuses: the pipeline is not installed, an input is of the wrong type, ...
         """
         runs = self.pipeline_executions
-        begun = runs.create.op(runs, self.id, execution_input, node_id, priority=priority, run_timeout=run_timeout)
+        begun = runs.create.op(
+            runs, self.id, execution_input, node_id, priority=priority, run_timeout=run_timeout, hold=hold
+        )
         return (yield from begun)
 
     @operation

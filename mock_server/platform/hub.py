@@ -9,9 +9,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
+
+import attrs
 
 T = TypeVar("T")
+
+
+class Woken(Protocol):
+    """Who is told; like an event of the threads'."""
+
+    def set(self) -> None: ...
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    set: Callable[[], None]
 
 
 class Hub:
@@ -19,7 +32,7 @@ class Hub:
 
     def __init__(self, limit: int = 48) -> None:
         self._lock = threading.Lock()
-        self._waiters: dict[str, set[threading.Event]] = {}
+        self._waiters: dict[str, set[Woken]] = {}
         self._places = threading.BoundedSemaphore(limit)
         self._closed = False
 
@@ -28,9 +41,8 @@ class Hub:
 
         With no place left to wait, it answers with what is there: a caller then falls back to polling.
         """
-        seen = look()
-        if done(seen) or timeout <= 0 or not self._places.acquire(blocking=False):
-            return seen
+        if timeout <= 0 or not self._places.acquire(blocking=False):
+            return look()
         try:
             deadline = time.monotonic() + timeout
             woken = threading.Event()
@@ -52,6 +64,21 @@ class Hub:
                         del self._waiters[key]
         finally:
             self._places.release()
+
+    def watch(self, key: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call it for each notice of the key, on the thread that gives it, until what is returned is called."""
+        woken = _Call(callback)
+        with self._lock:
+            self._waiters.setdefault(key, set()).add(woken)
+
+        def leave() -> None:
+            with self._lock:
+                waiters = self._waiters.get(key, set())
+                waiters.discard(woken)
+                if not waiters:
+                    self._waiters.pop(key, None)
+
+        return leave
 
     def notify(self, key: str) -> None:
         if key in self._waiters:  # most keys have nobody waiting: no lock for those

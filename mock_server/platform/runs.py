@@ -51,7 +51,30 @@ class Runs:
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
-        """Begins one run; it is accepted for good when this returns.
+        """Begins one run; it is accepted for good when this returns. See `begin`."""
+        begun = self.begin(
+            pipeline_id,
+            inputs=inputs,
+            node_id=node_id,
+            test_mode=test_mode,
+            wanted=wanted,
+            creator=creator,
+            idempotency_key=idempotency_key,
+        )
+        return self.get(pipeline_id, begun)
+
+    def begin(
+        self,
+        pipeline_id: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        node_id: str | None = None,
+        test_mode: bool = False,
+        wanted: Wanted = ANY,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Begins one run, and says its id; it is accepted for good when this returns.
 
         Raises NotFound for an unknown pipeline, node or entity, BadRequest for a pipeline that is not installed or an
         input of the wrong type, Conflict for an idempotency key that was used for another request.
@@ -63,7 +86,7 @@ class Runs:
         request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
         check = partial(_check_takes_runs, pipeline_id, test_mode)
         earlier = self._platform.submit(Submission(runs=(row,), idempotency=request, check=check))
-        return self.get(pipeline_id, (earlier or {"id": row.id})["id"])
+        return str((earlier or {"id": row.id})["id"])
 
     def start_batch(
         self,

@@ -72,6 +72,21 @@ def test_a_diamond_runs_to_its_join(diamond, execute, finished):
     assert run["executions"]["d"][0]["output"] == [3, 3]
 
 
+def test_a_run_is_begun_and_waited_for_in_one_request(http, diamond):
+    url = f"{API}/pipelines/{diamond['id']}/execute"
+    answer = http.post(f"{url}?wait=30", json={"pipeline": {"input": {"x": 1}}})
+    assert answer.headers["x-dtlpipe-waited"] == "1"
+    assert answer.json()["status"] == "success"
+    assert answer.json()["executions"]["d"][0]["output"] == [3, 3]
+
+
+def test_a_run_that_takes_longer_than_its_request_goes_on(http, install):
+    url = f"{API}/pipelines/{install(coded('a', SLEEP))['id']}/execute"
+    run = http.ok("POST", f"{url}?wait=0.05", json={"pipeline": {"input": {"x": 1}}})
+    assert run["status"] == "in-progress"
+    http.ok("POST", f"{API}/pipelines/{run['pipelineId']}/executions/{run['id']}/terminate")
+
+
 def test_an_execution_of_a_node_knows_its_run(http, diamond, execute, finished):
     run = finished(execute(diamond, input={"x": 1}))
     found = http.ok("GET", f"{API}/executions/{run['executions']['b'][0]['_id']}")

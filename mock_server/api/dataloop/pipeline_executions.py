@@ -43,7 +43,7 @@ def register(api: Blueprint, platform: Platform) -> None:
         one = asked.pipeline
         priority = asked.priority if one.priority is None else one.priority
         timeout = asked.timeout if one.timeout is None else one.timeout
-        return runs.start(
+        run_id = runs.begin(
             pipeline_id,
             inputs=one.input,
             node_id=one.node_id or asked.node_id,
@@ -52,9 +52,13 @@ def register(api: Blueprint, platform: Platform) -> None:
             creator=caller().email,
             idempotency_key=idempotency_key(),
         )
+        return runs.get(pipeline_id, run_id) if validation.seconds("wait") is None else held(pipeline_id, run_id)
 
     @api.get("/pipelines/<pipeline_id>/executions/<run_id>")
     def get_run(pipeline_id: str, run_id: str) -> Any:
+        return held(pipeline_id, run_id)
+
+    def held(pipeline_id: str, run_id: str) -> Any:
         return hold(
             platform,
             run_id,

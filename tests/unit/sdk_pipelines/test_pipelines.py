@@ -255,6 +255,12 @@ def test_an_execution_without_inputs_says_nothing_of_them(opened, wire):
     assert session.requests[0].json == {"pipeline": {}}
 
 
+def test_an_execution_may_be_begun_and_waited_for_in_one_request(opened, wire):
+    pipeline, session = opened({"POST /pipelines/pipe1/execute": wire.run()})
+    pipeline.execute(hold=60)
+    assert session.requests[0].params == {"wait": 20.0}
+
+
 def test_an_execution_starts_at_a_node_or_in_test_mode(opened, wire):
     pipeline, session = opened({"POST /pipelines/pipe1/execute": wire.run()})
     pipeline.execute(node_id="nb", execution_input={"item": "i1"})

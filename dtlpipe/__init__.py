@@ -79,10 +79,14 @@ if TYPE_CHECKING:
     from dtlpipe.resources.pipeline_executions import PipelineExecutions
     from dtlpipe.resources.pipelines import Pipeline as Pipeline
     from dtlpipe.resources.pipelines import Pipelines
+    from dtlpipe.resources.platform_nodes import PlatformNode as PlatformNode
+    from dtlpipe.resources.platform_nodes import TaskNode as TaskNode
     from dtlpipe.resources.projects import Project as Project
     from dtlpipe.resources.projects import Projects
     from dtlpipe.resources.services import Service as Service
     from dtlpipe.resources.services import Services
+    from dtlpipe.resources.tasks import Task as Task
+    from dtlpipe.resources.tasks import Tasks
     from dtlpipe.resources.triggers import Trigger as Trigger
     from dtlpipe.resources.triggers import Triggers
     from dtlpipe.runtime.replay import run_node as run_node
@@ -99,6 +103,7 @@ if TYPE_CHECKING:
     services: Services
     executions: Executions
     commands: Commands
+    tasks: Tasks
     triggers: Triggers
 
 __version__ = "0.1.0"
@@ -159,8 +164,10 @@ _HOMES = {
     "dtlpipe.resources.nodes": ("CodeNode", "DatasetNode", "FunctionNode"),
     "dtlpipe.resources.pipeline_executions": ("PipelineExecution",),
     "dtlpipe.resources.pipelines": ("Pipeline",),
+    "dtlpipe.resources.platform_nodes": ("PlatformNode", "TaskNode"),
     "dtlpipe.resources.projects": ("Project",),
     "dtlpipe.resources.services": ("Service",),
+    "dtlpipe.resources.tasks": ("Task",),
     "dtlpipe.resources.triggers": ("Trigger",),
     "dtlpipe.runtime.replay": ("run_node",),
     "dtlpipe.runtime.service": ("BaseServiceRunner", "Context", "Progress"),
@@ -178,6 +185,7 @@ _COLLECTIONS = (
     "pipelines",
     "projects",
     "services",
+    "tasks",
     "triggers",
 )
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "projects": ("dtlpipe.cli.projects:projects", "List, make and delete projects."),
     "runs": ("dtlpipe.cli.runs:runs", "List, show, follow, cancel and repeat runs."),
     "whoami": ("dtlpipe.cli.login:whoami", "Which platform is asked, and as whom."),
+    "tasks": ("dtlpipe.cli.tasks:tasks", "What pipelines give to people, and what these say of it."),
     "serve": ("dtlpipe.cli.serve:serve", "Serve pipelines, and speak to where they are served."),
     "worker": ("dtlpipe.cli.worker:worker", "Run node code for a platform, on this machine."),
     "platform": ("dtlpipe.cli.platform:platform", "Run a platform on this machine."),

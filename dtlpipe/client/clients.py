@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.pipelines import Pipelines
     from dtlpipe.resources.projects import Projects
     from dtlpipe.resources.services import Services
+    from dtlpipe.resources.tasks import Tasks
     from dtlpipe.resources.triggers import Triggers
     from dtlpipe.sansio.wire import AsyncTransport, Transport
     from dtlpipe.transports.local import WsgiApp
@@ -116,6 +117,13 @@ class _Client(Bound[Colour]):
         from dtlpipe.resources.executions import Executions
 
         return Executions(session=self._session)
+
+    @cached_property
+    def tasks(self) -> Tasks[Colour]:
+        """What task nodes of pipelines give to people."""
+        from dtlpipe.resources.tasks import Tasks
+
+        return Tasks(session=self._session)
 
     @cached_property
     def commands(self) -> Commands[Colour]:

@@ -94,6 +94,7 @@ class PipelineNodeType(StrEnum):
     API = "api"
     CUSTOM = "custom"
     UPDATE_VARIABLE = "updateVariable"
+    PIPELINE = "pipeline"
 
 
 class PackageInputType(StrEnum):

@@ -85,6 +85,33 @@ class Item(Entity[Colour], nouns.Item):  # type: ignore[misc]  # entities are ha
         return self
 
     @operation
+    def update_status(self, status: str, clear: bool = False, task_id: str | None = None) -> Op[list[str]]:  # noqa: FBT001, FBT002
+        """Says what came of it in a task, as an annotator does; the pipeline that gave it to the task goes on with it.
+
+        Args:
+            status: one of the task's actions; "completed", "approved" and "discarded" are understood, too.
+            clear: takes back what was said, if the pipeline has not gone on.
+            task_id: the task; not needed if the item is in one only.
+
+        Raises:
+            BadRequest: it is in no task, or in several and none is named; or the task has no such status.
+        """
+        from dtlpipe.resources.tasks import status_request
+
+        refs = [each for each in (self.metadata.get("system") or {}).get("refs") or () if each.get("type") == "task"]
+        if task_id is None and len(refs) != 1:
+            raise BadRequest(f"item {self.name!r} is in {len(refs)} tasks", hint="say in which: task_id=...")
+        response: Response = yield status_request(task_id or str(refs[0]["id"]), self.id, status, clear=clear)
+        return list(response.json())
+
+    def status(self, task_id: str) -> str | None:
+        """What was said of it in a task, as of the last look; None if nothing was."""
+        for each in (self.metadata.get("system") or {}).get("refs") or ():
+            if each.get("id") == task_id:
+                return (each.get("metadata") or {}).get("status")
+        return None
+
+    @operation
     def refresh(self) -> Op[Item[Colour]]:
         """Takes over what the platform knows now; changes that were not sent are lost."""
         response: Response = yield Request("GET", f"/items/{self.id}")

@@ -8,7 +8,7 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypedDict
 
 import attrs
@@ -128,6 +128,14 @@ class Succeeded:
     execution_id: str
     fence: int
     outputs: dict[str, Any]
+    action: str | None = None
+
+
+@attrs.frozen
+class Outcome:
+    """What the platform's own work for a node came to: as `Succeeded`, without saying which execution's."""
+
+    outputs: Mapping[str, Any]
     action: str | None = None
 
 

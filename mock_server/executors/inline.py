@@ -21,6 +21,7 @@ from mock_server.executors.base import (
     ExecutorClosed,
     Failed,
     Job,
+    Outcome,
     Receiver,
     Report,
     Started,
@@ -29,8 +30,9 @@ from mock_server.executors.base import (
 from mock_server.executors.output import clean
 from mock_server.executors.verdict import on_cancel
 
-Runner = Callable[[Job], Mapping[str, Any]]
-"""Runs a job and gives its outputs by port; raises what went wrong."""
+
+Runner = Callable[[Job], Mapping[str, Any] | Outcome | None]
+"""Runs a job and gives its outputs by port; raises what went wrong. None: the job waits, and is submitted again."""
 
 
 @attrs.define
@@ -38,6 +40,7 @@ class _Entry:
     job: Job
     running: bool = False
     canceled: bool = False
+    again: bool = False
 
 
 class InlineExecutor:
@@ -73,7 +76,7 @@ class InlineExecutor:
         self._open = True
 
     def submit(self, job: Job) -> None:
-        """Queue a job, in place of one of the same execution with a lower fence.
+        """Queue a job, in place of one of the same execution with a lower fence. One that runs looks once more.
 
         Raises:
             ExecutorClosed: before `start` and after `close`.
@@ -84,6 +87,7 @@ class InlineExecutor:
             known = self._entries.get(job.execution_id)
             if known is not None:
                 if job.fence <= known.job.fence:
+                    known.again = known.running  # it may have looked already for what it is to find now
                     return
                 if not known.running:
                     self._queue.remove(known)
@@ -139,11 +143,15 @@ class InlineExecutor:
         job = entry.job
         self._say(entry, Started(job.execution_id, job.fence, 0))
         try:
-            outputs = dict(self._run(job))
+            outputs = self._run(job)
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends this job and no other
             report: Report = Failed(job.execution_id, job.fence, _describe(error))
         else:
-            report = Succeeded(job.execution_id, job.fence, outputs)
+            if outputs is None:
+                self._park(entry)
+                return
+            outcome = outputs if isinstance(outputs, Outcome) else Outcome(outputs)
+            report = Succeeded(job.execution_id, job.fence, dict(outcome.outputs), outcome.action)
         if entry.canceled:
             report = Failed(job.execution_id, job.fence, on_cancel(job, ""))
         self._settle(entry, report)
@@ -153,6 +161,17 @@ class InlineExecutor:
         with self._changed:
             if self._entries.get(entry.job.execution_id) is entry:
                 del self._entries[entry.job.execution_id]
+
+    def _park(self, entry: _Entry) -> None:
+        """The job waits, unless it was submitted again while it looked: then it looks once more."""
+        with self._changed:
+            if self._entries.get(entry.job.execution_id) is not entry:
+                return
+            del self._entries[entry.job.execution_id]
+            if entry.again and not entry.canceled and self._open:
+                fresh = self._entries[entry.job.execution_id] = _Entry(entry.job)
+                self._queue.append(fresh)
+                self._changed.notify()
 
     def _say(self, entry: _Entry, report: Report) -> None:
         with self._reporting:

@@ -14,12 +14,14 @@ import attrs
 from dtlpipe.model.enums import TriggerResource
 from mock_server.platform.existing_data import LOADS
 from mock_server.platform.graph_rules import PORT_TYPES, Definition, Problem, code_of, graph_of, label
+from mock_server.platform.native_rules import native_problems
+from mock_server.runners import own
 from mock_server.store.base import Document
 
 #: Types of nodes that run shipped code, and so need a service.
 CODE_TYPES = frozenset({"code", "ml", "custom"})
 #: Types of nodes that this platform runs.
-OFFERED = CODE_TYPES | {"function", "storage"}
+OFFERED = CODE_TYPES | {"function"} | own.TYPES
 #: What has events on this platform.
 HAPPENING = (TriggerResource.ITEM.value, TriggerResource.ANNOTATION.value, TriggerResource.DATASET.value)
 
@@ -32,11 +34,13 @@ class Surroundings:
         dataset: a dataset by id.
         service: a service by name.
         functions: the functions of a service, `[{"name", "input", "output"}]`.
+        pipeline: a pipeline by id.
     """
 
     dataset: Callable[[str], Document | None]
     service: Callable[[str], Document | None]
     functions: Callable[[Document], list[Document]]
+    pipeline: Callable[[str], Document | None] = lambda _id: None
 
 
 def install_problems(pipeline: Definition, around: Surroundings) -> list[Problem]:
@@ -48,7 +52,7 @@ def install_problems(pipeline: Definition, around: Surroundings) -> list[Problem
     fed = {each["tgt"]["nodeId"] for each in pipeline["connections"]}
     for index, node in enumerate(pipeline["nodes"]):
         path = ("nodes", index)
-        problems += _runnable(node, path, around, has_sources=node["id"] in fed)
+        problems += _runnable(node, path, around, pipeline, has_sources=node["id"] in fed)
         problems += _bindings(node, path, variables)
     if not pipeline["startNodes"]:
         problems.append(
@@ -62,7 +66,7 @@ def install_problems(pipeline: Definition, around: Surroundings) -> list[Problem
 
 
 def _runnable(
-    node: Definition, path: tuple[str | int, ...], around: Surroundings, *, has_sources: bool
+    node: Definition, path: tuple[str | int, ...], around: Surroundings, pipeline: Definition, *, has_sources: bool
 ) -> Iterator[Problem]:
     kind, name = node["type"], label(node)
     if kind not in OFFERED:
@@ -74,6 +78,8 @@ def _runnable(
         )
     elif kind == "storage":
         yield from _storage(node, path, around, has_sources=has_sources)
+    elif kind in own.TYPES:
+        yield from native_problems(node, path, around.pipeline, pipeline)
     elif kind in CODE_TYPES and code_of(node) is not None:
         return
     elif kind == "function" or (kind != "code" and node["namespace"].get("serviceName")):

@@ -98,7 +98,12 @@ class Pipelines:
 
     def _surroundings(self) -> Surroundings:
         store, its_services = self._platform.store, self._platform.services
-        return Surroundings(lambda id: store.get(Kind.DATASET, id), its_services.named, its_services.functions)
+        return Surroundings(
+            lambda id: store.get(Kind.DATASET, id),
+            its_services.named,
+            its_services.functions,
+            lambda id: store.get(Kind.PIPELINE, id),
+        )
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
@@ -143,6 +148,22 @@ class Pipelines:
         if not isinstance(body.get("variables"), list):
             refuse_types(NOT_A_PIPELINE, [{"path": ["variables"], "message": "a list of variables is wanted"}])
         return self.update(pipeline_id, {"variables": body["variables"]}, editor)
+
+    def set_variable(self, pipeline_id: str, name: str, value: Any, editor: str) -> Document:
+        """The pipeline with another value of one variable. Raises BadRequest if it has none of that name."""
+
+        def edit(current: Document) -> Document:
+            variables = [dict(each) for each in current.get("variables") or ()]
+            for each in variables:
+                if each.get("name") == name:
+                    each |= {"value": value, "updatedAt": now()}
+                    return {**current, "variables": variables, "updatedBy": editor}
+            raise BadRequest(
+                f"pipeline {current['name']!r} has no variable {name!r}",
+                hint=f"its variables: {', '.join(sorted(each['name'] for each in variables)) or 'none'}",
+            )
+
+        return self._change(pipeline_id, edit, editor, "Failed to update pipeline")
 
     def delete(self, pipeline_id: str, user: str | None = None) -> None:
         """Ends its runs and deletes it, with its services and triggers. Raises NotFound."""

@@ -23,6 +23,7 @@ from mock_server.platform.executions import Executions
 from mock_server.platform.faults import Faults
 from mock_server.platform.feed import Feed
 from mock_server.platform.firing import Firing
+from mock_server.platform.hands import Hands
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
 from mock_server.platform.metrics import Metrics
@@ -34,6 +35,7 @@ from mock_server.platform.repeats import noting
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.serving import Serving
+from mock_server.platform.tasks import Tasks
 from mock_server.platform.tokens import Tokens
 from mock_server.platform.tracing import Tracing
 from mock_server.platform.triggers import Triggers
@@ -74,6 +76,9 @@ class Scheduler(Protocol):
     def service_changed(self, service_id: str) -> None: ...
 
     def cancel_execution(self, execution_id: str, reason: str) -> Future[bool]: ...
+
+    def look_again(self, tx: Tx, execution_id: str, fence: int) -> None:
+        """Has a node look again for what it waits for, after the change."""
 
     def count_attempt(self, execution_id: str) -> Future[int]: ...
 
@@ -119,6 +124,8 @@ class Platform:
     tracing: Tracing = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
     faults: Faults = attrs.field(init=False, factory=Faults)
+    tasks: Tasks = attrs.field(init=False)
+    hands: Hands = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.store = noting(self.store)
@@ -144,6 +151,8 @@ class Platform:
         self.metrics = Metrics(self)
         self.tracing = Tracing(self.feed)
         self.workers = Workers(self)
+        self.tasks = Tasks(self)
+        self.hands = Hands(self)
 
     @property
     def api_url(self) -> str:

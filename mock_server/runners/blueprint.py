@@ -30,6 +30,9 @@ from mock_server.runners.policies import DEFAULT_ATTEMPTS, PLAIN, Terms
 #: Stands for a port that nothing feeds: the engine need not wait for it, and the node does not get it.
 ABSENT = object()
 
+#: Types of nodes whose executions end when somebody else says so.
+WAITING = frozenset({"task", "pipeline"})
+
 
 @attrs.frozen
 class Port:
@@ -44,7 +47,12 @@ class Port:
 
 @attrs.frozen
 class NodeSpec:
-    """What a run needs to know of a node. `timeout` is in seconds, `memory_limit` bytes; None: the default."""
+    """What a run needs to know of a node. `timeout` is in seconds, `memory_limit` bytes; None: the default.
+
+    Attributes:
+        waits: whether its executions wait for people or for other runs, and so take no place while they do.
+        sets: the pipeline's variable that an execution of it sets, for the rest of its run too.
+    """
 
     id: str
     name: str
@@ -59,6 +67,8 @@ class NodeSpec:
     service_name: str | None = None
     service_id: str | None = None
     function_name: str = "run"
+    waits: bool = False
+    sets: str | None = None
 
 
 @attrs.frozen
@@ -91,6 +101,15 @@ class Blueprint:
         if self.fans is not None:
             return FanState(self.fans, {start: given}, start=start)
         return RunState(self.plan, {start: given}, start=start)
+
+
+def variable_of(node: Mapping[str, Any]) -> str | None:
+    """The name of the variable that a node updates: in its config or metadata, else that of its only input."""
+    for place in (node.get("config") or {}, node.get("metadata") or {}):
+        if isinstance(place.get("variableName"), str):
+            return str(place["variableName"])
+    inputs = list(node.get("inputs") or ())
+    return str(inputs[0].get("name") or inputs[0]["portId"]) if len(inputs) == 1 else None
 
 
 def service_settings(config: Mapping[str, Any]) -> tuple[float | None, int | None, int]:
@@ -130,6 +149,8 @@ def _node(data: Mapping[str, Any], services: Mapping[str, str]) -> NodeSpec:
         service_name=service_name,
         service_id=services.get(service_name or ""),
         function_name=namespace.get("functionName") or "run",
+        waits=data.get("type") in WAITING,
+        sets=variable_of(data) if data.get("type") == "updateVariable" else None,
     )
 
 

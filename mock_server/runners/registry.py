@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
-from mock_server.runners import action, code, dataset
+from mock_server.runners import action, code, own
 from mock_server.runners.code import Setting
 from mock_server.runners.entities import document
 
@@ -20,13 +20,13 @@ _BY_TYPE = {
     "function": code.node_job,
     "ml": code.node_job,
     "custom": code.node_job,
-    "storage": dataset.node_job,
     "action": action.node_job,
+    **dict.fromkeys(own.TYPES, own.node_job),
 }
 
 
 #: Types whose nodes are the platform's own work, and need no process.
-INLINE = frozenset({"storage"})
+INLINE = own.TYPES
 
 
 class Runners:

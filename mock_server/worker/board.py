@@ -18,6 +18,7 @@ from mock_server.store.base import RunRow
 from mock_server.worker.lanes import Lanes
 from mock_server.worker.line import Line
 from mock_server.worker.messages import (
+    Dispatch,
     Effect,
     InsertExecution,
     Notify,
@@ -83,6 +84,9 @@ class Board:
         self._move_run(row, at, status, error=run.error, ended_at=at, **more)
         self._effects.append(Record(row.id, None, "run.ended", {"status": status}))
         self._left(row.id, row.batch_id)
+        above = self.executions.get(run.terms.parent_execution or "")
+        if above is not None and above.waits and above.row.status == lifecycle.RUNNING:
+            self._effects.append(Dispatch(above.row.id, above.row.fence))
 
     def _leave(self, run: OpenRun) -> None:
         """It goes no more: there is room for another, and who began it need not end it."""
@@ -122,7 +126,8 @@ class Board:
 
     def _stopped(self, execution: OpenExecution) -> None:
         """It runs no more: its place and its slots are free."""
-        self._running -= 1
+        if not execution.waits:
+            self._running -= 1
         self.line.give_back(execution)
 
     def _move(

@@ -74,7 +74,7 @@ class Ending(Pacing):
             function_name=spec.function_name,
             status=lifecycle.CREATED,
             max_attempts=spec.max_attempts,
-            input=bound(spec, task, run.blueprint.variables, row.inputs if is_start else {}),
+            input=bound(spec, task, run.variables, row.inputs if is_start else {}),
             creator=row.creator,
             created_at=at,
             updated_at=at,
@@ -102,6 +102,8 @@ class Ending(Pacing):
         run = execution.run
         if run is not None and execution.task is not None and execution.spec is not None:
             run.state.complete(execution.task, sockets(execution.spec, event.outputs), event.closed)
+            if execution.spec.sets is not None:
+                run.learn(execution.spec, execution.row.input)
             self._advance(run, event.at)
 
     def _failed(self, event: Failed) -> None:
@@ -148,6 +150,9 @@ class Ending(Pacing):
         for each in list(run.open.values()):
             if each.row.status == lifecycle.CREATED:
                 self._drop(each, at, "another node of the run failed before this one was started")
+            elif each.waits:
+                self._drop(each, at, "another node of the run failed while this one waited")
+                self._cancel_children(run.row.id, at, each.row.id)
         if not run.open:
             self._end_run(run, at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -26,6 +27,7 @@ class OpenRun:
         going: it was started; until then it waits for its pipeline to have room.
         tasks: what it is to start with, of a run that had not been when the platform was stopped.
         ticket: its number in its lane; 0 if it does not wait there.
+        variables: the pipeline's, as this run has them.
     """
 
     row: RunRow
@@ -39,6 +41,15 @@ class OpenRun:
     going: bool = False
     tasks: tuple[Task, ...] = ()
     ticket: int = 0
+    variables: Mapping[str, Any] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.variables = self.blueprint.variables
+
+    def learn(self, spec: NodeSpec, given: Mapping[str, Any]) -> None:
+        """A node that updates a variable has done so: what comes after it in the run gets the new value."""
+        if spec.sets is not None and spec.inputs:
+            self.variables = {**self.variables, spec.sets: given.get(spec.inputs[0].name)}
 
 
 @attrs.define(eq=False)
@@ -49,6 +60,7 @@ class OpenExecution:
         terms, limits: what holds for it; the limits are those of its inputs.
         turn: the place of a call among all that is open, by age.
         ticket: its number in line; 0 if it does not wait there.
+        waits: for people, or another run, and so takes no place while it runs.
     """
 
     row: ExecutionRow
@@ -59,3 +71,7 @@ class OpenExecution:
     limits: tuple[Limit, ...] = ()
     turn: int = 0
     ticket: int = 0
+    waits: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.waits = self.spec is not None and self.spec.waits

@@ -137,7 +137,8 @@ class Pacing(Board):
                 break
             row = execution.row
             row.fence += 1
-            self._running += 1
+            if not execution.waits:
+                self._running += 1
             columns: dict[str, Any] = {"started_at": at, "fence": row.fence}
             if row.worker is not None:
                 columns |= {"worker": None, "lease_until": None}

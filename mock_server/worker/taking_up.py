@@ -139,7 +139,10 @@ def _replay(run: OpenRun, row: ExecutionRow, tasks: dict[TaskKey, Task]) -> None
         raise ValueError(f"execution {row.id} belongs to no node")
     key = (row.node_id, row.visit)
     task = tasks.pop(key, None) or run.state.take(*key)
-    run.state.complete(task, sockets(run.blueprint.nodes[row.node_id], row.output or {}), row.closed or ())
+    spec = run.blueprint.nodes[row.node_id]
+    run.state.complete(task, sockets(spec, row.output or {}), row.closed or ())
+    if spec.sets is not None:
+        run.learn(spec, row.input)
     tasks |= _handed_out(run)
 
 

@@ -26,7 +26,7 @@ from mock_server.platform import lifecycle, passes, views
 from mock_server.platform.actions.progress import driven_elsewhere
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.vitals import Vitals
-from mock_server.runners import dataset
+from mock_server.runners import own
 from mock_server.runners.code import Setting
 from mock_server.runners.registry import INLINE, Runners
 from mock_server.store.base import Kind, StoreError, Tx
@@ -68,7 +68,7 @@ class Worker:
         self._platform = platform
         self._store = platform.store
         self._executor = executor or executor_of(platform, self)
-        self._inline = InlineExecutor(self.receive, lambda job: dataset.run(job, platform.items.place))
+        self._inline = InlineExecutor(self.receive, lambda job: own.run(job, platform.hands))
         self._runners = Runners(
             Setting(
                 self._store,
@@ -214,6 +214,10 @@ class Worker:
             return found
 
         return self._store.post(self.guarded(intent))
+
+    def look_again(self, tx: Tx, execution_id: str, fence: int) -> None:
+        """What a node waits for may be there, once the change that says so is on disk."""
+        tx.after_commit(partial(self._dispatch, execution_id, fence))
 
     def count_attempt(self, execution_id: str) -> Future[int]:
         """The future says how many attempts there are now; what counts towards `maxAttempts` is counted too."""

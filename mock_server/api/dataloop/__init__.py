@@ -33,6 +33,7 @@ ROUTES = (
     "apps",
     "triggers",
     "commands",
+    "tasks",
     "compositions",
     "faas",
     "unoffered",

@@ -14,6 +14,7 @@ import attrs
 from dtlpipe.errors import BadRequest, Unavailable
 from mock_server.platform.actions import Actions
 from mock_server.platform.apps import Apps
+from mock_server.platform.attendance import Attendance
 from mock_server.platform.bulk import Bulk
 from mock_server.platform.commands import Commands
 from mock_server.platform.datasets import Datasets
@@ -97,6 +98,7 @@ class Platform:
     store: Store
     settings: Settings
     hub: Hub = attrs.field(factory=Hub)
+    attendance: Attendance = attrs.field(factory=Attendance)
     scheduler: Scheduler | None = None
     url: str = ""
     stopping: bool = False

@@ -392,6 +392,12 @@ class Store(Reads, Protocol):
     def forget(self) -> None:
         """What was read is read again, as somebody has changed it beside all intents."""
 
+    def version(self, kind: Kind) -> int:
+        """Another number after each change of documents of the kind, before anybody hears that it is committed.
+
+        What was worked out of documents that were read later than the number holds for as long as that stays.
+        """
+
     def on_rollback(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the writer thread whenever a batch that had been applied was lost: memory must be rebuilt."""
 

@@ -163,6 +163,9 @@ class SqlStore:
         self._lasting = Lasting()
         self._totals.forget()
 
+    def version(self, kind: Kind) -> int:
+        return self._totals.version(kind.value)
+
     def on_rollback(self, fn: Callable[[], None]) -> None:
         self._writer.on_rollback(fn)
 

@@ -30,6 +30,11 @@ class Totals:
         self._lock = Lock()
         self._changes: Counter[str] = Counter()
         self._known: OrderedDict[Hashable, Known] = OrderedDict()
+        self._forgotten = 0
+
+    def version(self, table: str) -> int:
+        """Another number after each change of the table."""
+        return self._changes[table] + self._forgotten
 
     def changed(self, table: str) -> None:
         """To be told after the change is committed, and before anybody hears that it is."""
@@ -40,6 +45,7 @@ class Totals:
         """Anything may have changed."""
         with self._lock:
             self._changes.update(self._changes.keys())
+            self._forgotten += 1
             self._known.clear()
 
     def now(self) -> Moment:

@@ -18,6 +18,7 @@ from mock_server.store.crashes import armed
 from mock_server.worker import messages
 from mock_server.worker.gates import closed_by
 from mock_server.worker.giving_up import refusal
+from mock_server.worker.timing import moment
 
 if TYPE_CHECKING:
     from mock_server.platform.actions.witness import Witness
@@ -75,7 +76,7 @@ class Hearing:
                 probe("after report")
 
     def _hear(self, reports: Sequence[jobs.Report], tx: Tx) -> None:
-        at = times.now()
+        at = moment()
         for report in reports:
             match report:
                 case jobs.Succeeded():

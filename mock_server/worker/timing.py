@@ -13,6 +13,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from dtlpipe.model import times
+
 if TYPE_CHECKING:
     from mock_server.worker.ticker import Clock
 
@@ -20,6 +22,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds by which the clock may run ahead or behind between two looks without having been set.
 TOLERANCE = 1.0
+
+
+def moment() -> datetime:
+    """Now, in whole milliseconds, as rows keep it: so who is shown what is in memory sees what is on disk."""
+    now = times.now()
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Bell:

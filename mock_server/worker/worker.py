@@ -41,7 +41,7 @@ from mock_server.worker.reruns import Reruns
 from mock_server.worker.rules import Rules
 from mock_server.worker.sayings import Sayings
 from mock_server.worker.ticker import SystemClock, Ticker
-from mock_server.worker.timing import Bell, Jumps
+from mock_server.worker.timing import Bell, Jumps, moment
 
 if TYPE_CHECKING:
     from mock_server.executors.base import Executor
@@ -160,7 +160,7 @@ class Worker:
             submission.check(tx)
         if submission.command is not None:
             tx.insert(Kind.COMMAND, submission.command)
-        at = times.now()
+        at = moment()
         for id in {row.pipeline_id for row in submission.runs}:
             self._regulate(tx, id, at)
         for row in submission.runs:
@@ -277,6 +277,7 @@ class Worker:
         Not at once: when the disk is full, the attempt would fail as fast as it could be repeated.
         """
         self._stale = True
+        self._platform.attendance.lose()
         if not self._closing and self._recovery is None:
             self._recovery = threading.Timer(RECOVERY, self._recover)
             self._recovery.daemon = True
@@ -359,15 +360,16 @@ class Worker:
             tx.set_execution(execution_id, seq=number)
         self._platform.actions.witness.recorded(tx, run_id, execution_id, kind, body)
 
-    @staticmethod
-    def _write(tx: Tx, effect: messages.Effect) -> None:
+    def _write(self, tx: Tx, effect: messages.Effect) -> None:
         match effect:
             case messages.UpdateExecution(id, columns):
                 tx.set_execution(id, **columns)
             case messages.InsertExecution(row):
                 tx.add_execution(row)
+                self._platform.attendance.added(row)
             case messages.InsertRun(row):
                 tx.insert_runs([row])
+                self._platform.attendance.begun(row)
             case messages.UpdateRun(id, columns):
                 tx.set_run(id, **columns)
             case messages.Keep(key, tokens, at):
@@ -384,8 +386,10 @@ class Worker:
                 self._do(effect)
             except Exception:
                 log.exception("%r was committed, and could not be done", effect)
+        ended, notify = self._platform.attendance.ended, self._platform.hub.notify
         for key in keys:
-            self._platform.hub.notify(key)
+            ended(key)
+            notify(key)
 
     def _do(self, effect: messages.Effect) -> None:
         match effect:

@@ -83,7 +83,7 @@ def hold(
         wait = min(wait, settings.max_wait)
         seen = _waited_for(platform, id, look, done, wait, over)
         if done(seen) or time.monotonic() - began >= wait / 2:
-            after_this_request(_waited)
+            after_this_request(waited)
         return seen
     seen = look()
     if not settings.hold_dtlpy or not request.headers.get("User-Agent", "").startswith("dtlpy/"):
@@ -110,6 +110,7 @@ def _waited_for(
     return look()
 
 
-def _waited(response: Response) -> Response:
+def waited(response: Response) -> Response:
+    """Says in the answer that it was held for as long as it takes."""
     response.headers[WAITED] = "1"
     return response

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint
+from flask import Blueprint, after_this_request
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
 from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, parent
-from mock_server.api.dataloop.holding import hold
+from mock_server.api.dataloop.holding import hold, waited
 from mock_server.api.guard import caller
 from mock_server.api.repeating import idempotency_key, knows_repeats
 from mock_server.platform import lifecycle
@@ -43,7 +43,8 @@ def register(api: Blueprint, platform: Platform) -> None:
         one = asked.pipeline
         priority = asked.priority if one.priority is None else one.priority
         timeout = asked.timeout if one.timeout is None else one.timeout
-        run_id = runs.begin(
+        wait = validation.seconds("wait")
+        run: dict[str, Any] = runs.start(
             pipeline_id,
             inputs=one.input,
             node_id=one.node_id or asked.node_id,
@@ -51,14 +52,14 @@ def register(api: Blueprint, platform: Platform) -> None:
             wanted=Wanted.said(priority, timeout, parent()),
             creator=caller().email,
             idempotency_key=idempotency_key(),
+            wait=0.0 if wait is None else min(wait, platform.settings.max_wait),
         )
-        return runs.get(pipeline_id, run_id) if validation.seconds("wait") is None else held(pipeline_id, run_id)
+        if wait is not None and lifecycle.is_final(run["status"]):
+            after_this_request(waited)
+        return run
 
     @api.get("/pipelines/<pipeline_id>/executions/<run_id>")
     def get_run(pipeline_id: str, run_id: str) -> Any:
-        return held(pipeline_id, run_id)
-
-    def held(pipeline_id: str, run_id: str) -> Any:
         return hold(
             platform,
             run_id,

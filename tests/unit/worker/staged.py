@@ -10,6 +10,7 @@ import attrs
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.platform.actions.witness import Witness
+from mock_server.platform.attendance import Attendance
 from mock_server.platform.hub import Hub
 from mock_server.platform.intents import Submission
 from mock_server.store import open_store
@@ -95,6 +96,7 @@ class Place:
         platform = SimpleNamespace(
             store=self.store,
             hub=Hub(),
+            attendance=Attendance(),
             settings=SimpleNamespace(node_timeout=10.0, node_memory_limit=None, workers=1),
             items=None,
             tracing=SimpleNamespace(began=lambda job, run: job),

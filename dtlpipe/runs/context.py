@@ -83,8 +83,8 @@ class RunContext:
         self._tell(now=share >= 1.0)
 
     def set_metrics(self, value: Mapping[str, Any], category: str | None = None) -> None:
-        """Numbers that are shown beside the progress. Later ones are laid over earlier ones."""
-        self._metrics |= json.loads(json.dumps(dict(value), default=_plain))
+        """Numbers that are shown beside the progress. Later ones are laid over earlier ones; nan and inf are null."""
+        self._metrics |= _json(value)
         self._pending["metrics"] = self._metrics
         if category is not None:
             self._pending.setdefault("progress_category", category)
@@ -97,7 +97,7 @@ class RunContext:
 
     def checkpoint(self, result: Mapping[str, Any] | None = None, artifacts_path: str | Path | None = None) -> None:
         """Keeps how far this action is: if its process ends, the next try finds it as `last_checkpoint`."""
-        plain = None if result is None else json.loads(json.dumps(dict(result), default=_plain))
+        plain = None if result is None else _json(result)
         self._pending["checkpoint"] = {"result": plain, "artifacts_path": artifacts_path and str(artifacts_path)}
         self._tell(now=True)
 
@@ -130,6 +130,12 @@ class RunContext:
         """Raises InterruptedError if the action is to end."""
         if self.is_cancelled:
             raise InterruptedError("the action was asked to end")
+
+
+def _json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON data, which has no nan and no inf: a loss that became one is no reason to end a training."""
+    found: dict[str, Any] = json.loads(json.dumps(dict(value), default=_plain), parse_constant=lambda _: None)
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from dtlpipe.runs import PipelineServiceClient
 from mock_server.testing import LocalPlatform
 from tests.unit.platform.building import code_node, definition, port
 
@@ -102,6 +103,24 @@ def test_a_call_of_the_sdk_a_request_a_run_a_node_and_its_code_are_one_trace(exp
     assert request.attributes["http.response.status_code"] < 300
 
 
+def test_a_run_of_actions_is_traced_as_any_other(exporter, tmp_path):
+    (tmp_path / "traced.py").write_text(
+        "import os\ndef act(params, ctx):\n    return {'seen': os.environ['TRACEPARENT']}\n"
+    )
+    settings = {"code_roots": (tmp_path,), "workers": 1, "durability": "relaxed"}
+    with (
+        LocalPlatform(tmp_path / "data", **settings) as platform,
+        PipelineServiceClient(platform.run_service_url) as client,
+    ):
+        exporter.clear()
+        pipeline = client.create_pipeline("traced", [{"name": "act", "entrypoint": "traced.act"}])
+        run = client.wait(client.create_run(pipeline["id"])["id"], 60)
+        begun, at_node = spans(exporter, f"run {pipeline['id']}", "node act")
+    assert begun.attributes["dtlpipe.run_id"] == run["id"]
+    assert at_node.parent.span_id == begun.context.span_id
+    assert run["result"]["seen"].startswith(f"00-{begun.context.trace_id:032x}-{at_node.context.span_id:016x}-")
+
+
 def test_what_runs_after_a_restart_belongs_to_the_trace_of_its_run(exporter, tmp_path):
     gate = tmp_path / "gate"
     with LocalPlatform(tmp_path / "data", workers=1, durability="relaxed", grace=0.0) as platform:
@@ -141,6 +160,7 @@ def test_a_node_that_fails_is_a_span_that_failed(exporter, tmp_path):
 def test_where_nobody_traces_opentelemetry_is_not_even_loaded(tmp_path):
     script = """
 import json, sys
+from dtlpipe.runs import PipelineServiceClient
 from mock_server.testing import LocalPlatform
 with LocalPlatform(sys.argv[1], workers=1) as platform, platform.client() as client:
     client.projects.list()

@@ -166,3 +166,39 @@ def test_a_deleted_run_stops_too(client):
     client.delete_pipeline(pipeline["id"])
     assert pipeline["id"] not in [each["id"] for each in client.list_pipelines(limit=1000)]
     assert client.list_runs(pipeline_id=pipeline["id"]) == []
+
+
+def shipped(function, **terms):
+    """The definition of an action that only this process has, on terms of its own."""
+    action(function)
+    return {"name": function.__name__, "entrypoint": f"{function.__module__}.{function.__qualname__}", **terms}
+
+
+def test_actions_have_tries_and_times_of_their_own(client):
+    def flaky(params, ctx):
+        if ctx.attempt < 3:
+            raise RuntimeError("not yet")
+        ctx.set_metrics({"loss": float("nan"), "attempt": ctx.attempt})
+        return {"attempt": ctx.attempt}
+
+    def endless(params, ctx):
+        import time
+
+        time.sleep(60)
+
+    pipeline = client.create_pipeline("terms", [shipped(flaky, max_attempts=3), shipped(endless, timeout=0.5)])
+    run = client.wait(client.create_run(pipeline["id"])["id"], 60)
+    tried, timed = run["progress"]
+    assert (tried["status"], tried["message"], tried["metrics"]) == ("completed", None, {"loss": None, "attempt": 3})
+    assert (run["status"], timed["status"]) == ("failed", "failed")
+    assert "longer than its timeout of 0.5 s" in run["error"]
+    warnings = client.get_logs(run["id"], action_name="flaky", level="warning")
+    assert [each["message"] for each in warnings] == [
+        "Action 'flaky' failed and is tried again: RuntimeError: not yet"
+    ] * 2
+
+
+def test_a_folder_that_is_no_whole_path_is_one_of_the_platforms_that_all_actions_share(client, platform):
+    pipeline = client.create_pipeline("folder", odd("twice"))
+    run = client.wait(client.create_run(pipeline["id"], {"x": 1}, work_dir="mine/one")["id"], 60)
+    assert run["result"]["folder"] == run["work_dir"] == str(platform.data_dir / "runs" / "mine" / "one")

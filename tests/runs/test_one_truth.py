@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from dtlpipe.errors import Conflict
+from dtlpipe.errors import Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform.doctor import examine
 from tests.runs.conftest import actions
@@ -95,8 +95,7 @@ def test_whoever_waits_hears_of_the_end_that_is_reported(platform, client, repor
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(platform.platform.hub.wait, reported["id"], look, "success".__eq__, 600)
-        for _ in range(2):  # the second one is after it has begun to wait
-            assert looked.acquire(timeout=60)
+        assert looked.acquire(timeout=60)
         client.update_run(reported["id"], status="completed")
         assert waiting.result(60) == "success"
 
@@ -147,3 +146,16 @@ def test_a_run_that_the_platform_executes_has_executions_there(platform, client,
         seen = dataloop.pipelines.get(pipeline_id=pipeline["id"])
         assert seen.name == "seen"
         assert [each.status for each in seen.pipeline_executions.list()] == ["success"]
+
+
+def test_what_is_begun_in_the_dataloop_surface_is_a_run_of_actions_too(platform, client):
+    pipeline = client.create_pipeline("begun", [{"name": "double", "entrypoint": "plugin.odd.double"}])
+    with platform.client() as dataloop:
+        begun = dataloop.pipelines.get(pipeline_id=pipeline["id"]).execute({"params": {"x": 4}})
+        final = client.wait(begun.id, 60)
+        assert (final["status"], final["result"], final["params"]) == ("completed", {"x": 8}, {"x": 4})
+        assert [each["id"] for each in client.list_runs(pipeline_id=pipeline["id"])] == [begun.id]
+        assert [each.action_name for each in client.get_checkpoints(begun.id)] == ["double"]
+        client.delete_pipeline(pipeline["id"])
+        with pytest.raises(NotFound):
+            client.get_run(begun.id)

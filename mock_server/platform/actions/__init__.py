@@ -6,6 +6,7 @@ from outside, by reports; never by both. Every change of it is one transaction w
 
     pipelines    definitions, as pipelines of nodes of the type `action`
     runs         begun, reported on, changed, resumed, deleted
+    taking       which of them the platform itself drives, and from when on
     progress     what a run's state is, and how reports change it: pure
     checkpoints  what is kept after each action, and where a run can go on from
     logs         lines, by action
@@ -24,6 +25,7 @@ from mock_server.platform.actions.logs import Logs
 from mock_server.platform.actions.pipelines import ActionPipelines
 from mock_server.platform.actions.roots import CodeRoots
 from mock_server.platform.actions.runs import ActionRuns
+from mock_server.platform.actions.taking import Taking
 from mock_server.platform.actions.witness import Witness
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Actions:
     platform: Platform
     pipelines: ActionPipelines = attrs.field(init=False)
     runs: ActionRuns = attrs.field(init=False)
+    taking: Taking = attrs.field(init=False)
     checkpoints: Checkpoints = attrs.field(init=False)
     logs: Logs = attrs.field(init=False)
     roots: CodeRoots = attrs.field(init=False)
@@ -45,6 +48,7 @@ class Actions:
     def __attrs_post_init__(self) -> None:
         self.pipelines = ActionPipelines(self.platform)
         self.runs = ActionRuns(self.platform)
+        self.taking = Taking(self.platform)
         self.checkpoints = Checkpoints(self.platform)
         self.logs = Logs(self.platform)
         self.roots = CodeRoots(self.platform)
@@ -54,4 +58,4 @@ class Actions:
         """To be called once the worker runs: what the settings name is registered, what waits for it begins."""
         for folder in self.platform.settings.code_roots:
             self.roots.add(folder)
-        self.runs.begin_waiting()
+        self.taking.begin_waiting()

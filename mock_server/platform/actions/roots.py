@@ -39,7 +39,7 @@ class CodeRoots:
         digest = hashlib.sha256(str(path).encode()).hexdigest()[:32]
         document = {"id": f"{ROOT_PREFIX}{digest}", "path": str(path), "createdAt": at, "updatedAt": at}
         self._store.write(lambda tx: tx.put(Kind.SETTING, document))
-        self._platform.actions.runs.begin_waiting()
+        self._platform.actions.taking.begin_waiting()
         return _shown(document)
 
     def list(self) -> Sequence[Document]:

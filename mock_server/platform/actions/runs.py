@@ -1,8 +1,7 @@
 """Runs of action pipelines: begun, reported on, changed, resumed, deleted.
 
-A new run is `pending`. If the code of all its actions is at hand, the platform's worker takes it up, in a transaction
-of its own right after; else it waits: for its code to be registered, or for the first report, which makes whoever sends
-it the driver. A run is taken up at most once, whoever comes first.
+A new run is `pending`. If the code of all its actions is at hand, the platform takes it up (see `taking`); else it
+waits: for its code to be registered, or for the first report, which makes whoever sends it the driver.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dtlpipe.errors import Conflict, NotFound, PlatformException, UnprocessableEntity
+from dtlpipe.errors import Conflict, NotFound, UnprocessableEntity
 from mock_server.platform import lifecycle
 from mock_server.platform.actions import checkpoints
 from mock_server.platform.actions.progress import (
@@ -41,6 +39,7 @@ from mock_server.platform.actions.records import (
     tell,
     window,
 )
+from mock_server.platform.actions.taking import may_begin
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
 from mock_server.platform.pipelines import TERMINATING
@@ -52,8 +51,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dtlpipe.platform")
 
 T = TypeVar("T")
-
-_FOLDER = "runs"
 
 
 class ActionRuns:
@@ -190,59 +187,16 @@ class ActionRuns:
                 tx.insert(Kind.CHECKPOINT, checkpoints.new(run.row.id, copied))
             return run.row.id
 
-        run_id = self._store.write(intent)
+        begins = not missing and may_begin(run)
+        with self._platform.tracing.accepting([run.row] if begins else ()):
+            run.details = run.row.extra or {}
+            run_id = self._store.write(intent)
+        if run_id != run.row.id:
+            self._platform.tracing.drop([run.row.id], "it was a repetition")
         shown = run.shown() if run_id == run.row.id else self.get(run_id)
-        if run_id == run.row.id and not missing and self._may_begin(run):
-            self._begin_soon(run_id)
+        if run_id == run.row.id and begins:
+            self._platform.actions.taking.soon(run_id)
         return shown
-
-    @staticmethod
-    def _may_begin(run: ActionRun) -> bool:
-        waits = run.row.status == lifecycle.PENDING and run.details["driver"] is None
-        return waits and run.details["execute"] is not False and bool(run.entries)
-
-    def begin_waiting(self) -> None:
-        """Takes up what waits for code that is at hand now."""
-        if self._platform.scheduler is None:
-            return
-        for row in self._store.open_runs():
-            if row.surface != SURFACE or not self._may_begin(ActionRun(row, row.extra or {})):
-                continue
-            pipeline = self._store.get(Kind.PIPELINE, row.pipeline_id)
-            if pipeline is not None and not self._platform.actions.roots.unresolved(pipeline["actions"]):
-                self._begin_soon(row.id)
-
-    def _begin_soon(self, run_id: str) -> None:
-        scheduler = self._platform.scheduler
-        if scheduler is None:
-            return
-        folder = self._platform.settings.data_dir / _FOLDER
-
-        def intent(tx: Tx) -> None:
-            run = read_run(tx, run_id)
-            if not self._may_begin(run):
-                return
-            run.take_driver(PLATFORM)
-            run.details["work_dir"] = run.details["work_dir"] or str(folder / run.row.pipeline_id / run_id)
-            run.row.extra = run.details
-            tx.set_run(run_id, extra=run.details)
-            scheduler.take_up(tx, run.row)
-
-        def settled(future: Future[None]) -> None:
-            error = future.exception()
-            if error is not None and not self._platform.stopping:
-                log.error("run %s could not begin", run_id, exc_info=error)
-                if isinstance(error, PlatformException) and error.status < 500:
-                    self._store.post(lambda tx: self._give_up(tx, run_id, error))
-
-        self._store.post(scheduler.guarded(intent)).add_done_callback(settled)
-
-    def _give_up(self, tx: Tx, run_id: str, error: PlatformException) -> None:
-        run, at = read_run(tx, run_id), moment()
-        if not run.over:
-            run.fail_with(error.message)
-            run.move("failed", at)
-            save(tx, run, at)
 
     # --- looking ------------------------------------------------------------------------------------------------------
 

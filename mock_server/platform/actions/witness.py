@@ -57,8 +57,8 @@ class Witness:
         run.details |= {"current_action": entry["name"], "current_action_index": index}
         name = entry["name"]
         if kind == "execution.started":
-            news = {"status": "running", "progress": 0.0, "message": None}
-            merge(entry, news, at, run.details)
+            entry["message"] = None
+            merge(entry, {"status": "running", "progress": 0.0}, at, run.details)
             again = f" (attempt {execution.attempt})" if execution.attempt > 1 else ""
             logs.note(tx, run.row.id, execution.id, "INFO", f"Starting action {name!r}{again}")
         elif kind == "execution.retried":

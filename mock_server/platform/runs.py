@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The most runs that one batch may begin.
 BATCH_LIMIT = 100_000
+#: Pipelines of which it is known from where their runs begin.
+KNOWN = 256
 
 
 class Runs:
@@ -37,6 +39,7 @@ class Runs:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._known: dict[tuple[str, str | None], tuple[int, tuple[Document, Document]]] = {}
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
@@ -50,43 +53,32 @@ class Runs:
         wanted: Wanted = ANY,
         creator: str,
         idempotency_key: str | None = None,
+        wait: float = 0.0,
     ) -> Document:
-        """Begins one run; it is accepted for good when this returns. See `begin`."""
-        begun = self.begin(
-            pipeline_id,
-            inputs=inputs,
-            node_id=node_id,
-            test_mode=test_mode,
-            wanted=wanted,
-            creator=creator,
-            idempotency_key=idempotency_key,
-        )
-        return self.get(pipeline_id, begun)
-
-    def begin(
-        self,
-        pipeline_id: str,
-        *,
-        inputs: Mapping[str, Any] | None = None,
-        node_id: str | None = None,
-        test_mode: bool = False,
-        wanted: Wanted = ANY,
-        creator: str,
-        idempotency_key: str | None = None,
-    ) -> str:
-        """Begins one run, and says its id; it is accepted for good when this returns.
+        """Begins one run; it is accepted for good when this returns, at once or, within `wait` seconds, with its end.
 
         Raises NotFound for an unknown pipeline, node or entity, BadRequest for a pipeline that is not installed or an
         input of the wrong type, Conflict for an idempotency key that was used for another request.
         """
-        revision, node = self._ready(pipeline_id, node_id, test_mode=test_mode)
+        revision, node = self._lately_ready(pipeline_id, node_id, test_mode=test_mode)
         given = checked(self._platform.store, _ports(node), inputs, f"node {node['name']!r}")
         row = self._row(revision, creator, given, node_id, self._told(wanted), test_mode=test_mode)
         fingerprint = [pipeline_id, node_id, given, test_mode, *wanted.content()]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
         check = partial(_check_takes_runs, pipeline_id, test_mode)
-        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request, check=check))
-        return str((earlier or {"id": row.id})["id"])
+        submission = Submission(runs=(row,), idempotency=request, check=check)
+        if wait <= 0:
+            earlier = self._platform.submit(submission)
+            return self.get(pipeline_id, (earlier or {"id": row.id})["id"])
+        platform = self._platform
+        with platform.attendance.attending(row.id) as attended:
+            earlier = platform.submit(submission)
+            if earlier is not None:
+                return self.get(pipeline_id, earlier["id"], wait=wait)
+            platform.hub.wait(row.id, lambda: attended.over or not attended.whole, bool, wait)
+            if attended.over and attended.row is not None:
+                return self._render([attended.row], {row.id: attended.executions})[0]
+        return self.get(pipeline_id, row.id, wait=0.0 if attended.whole else wait)
 
     def start_batch(
         self,
@@ -120,6 +112,20 @@ class Runs:
         check = partial(_check_takes_runs, pipeline_id, False)
         earlier = self._platform.submit(Submission(runs=rows, command=command, idempotency=request, check=check))
         return self._platform.commands.get((earlier or command)["id"])
+
+    def _lately_ready(self, pipeline_id: str, node_id: str | None, *, test_mode: bool) -> tuple[Document, Document]:
+        """As `_ready`, of what was found before if no pipeline has changed since; a test's may not be installed."""
+        if test_mode:
+            return self._ready(pipeline_id, node_id, test_mode=test_mode)
+        version, key = self._platform.store.version(Kind.PIPELINE), (pipeline_id, node_id)
+        known = self._known.get(key)
+        if known is not None and known[0] == version:
+            return known[1]
+        found = self._ready(pipeline_id, node_id, test_mode=test_mode)
+        if len(self._known) >= KNOWN:
+            self._known = {}
+        self._known[key] = version, found
+        return found
 
     def _ready(self, pipeline_id: str, node_id: str | None, *, test_mode: bool) -> tuple[Document, Document]:
         """The revision to run and the node to start from."""
@@ -203,9 +209,10 @@ class Runs:
         rows, total = self._platform.store.find_runs(body)
         return page(self._render(rows), total, body, default_size=100)
 
-    def _render(self, rows: Sequence[RunRow]) -> list[Document]:
+    def _render(self, rows: Sequence[RunRow], known: Mapping[str, list[ExecutionRow]] | None = None) -> list[Document]:
+        """`known` are their executions, if they need not be read."""
         store = self._platform.store
-        executions = store.executions_of([row.id for row in rows])
+        executions = store.executions_of([row.id for row in rows]) if known is None else known
         again = {passes.key(row.id) for row in rows if passes.repeated(executions[row.id])}
         revisions = store.get_many(Kind.REVISION, {row.revision_id for row in rows})
         notes = store.get_many(Kind.SETTING, again) if again else {}

@@ -30,7 +30,6 @@ from mock_server.executors.base import (
 from mock_server.executors.output import clean
 from mock_server.executors.verdict import on_cancel
 
-
 Runner = Callable[[Job], Mapping[str, Any] | Outcome | None]
 """Runs a job and gives its outputs by port; raises what went wrong. None: the job waits, and is submitted again."""
 

@@ -20,8 +20,6 @@ from mock_server.store.base import Document
 
 #: Types of nodes that run shipped code, and so need a service.
 CODE_TYPES = frozenset({"code", "ml", "custom"})
-#: Types of nodes that this platform runs.
-OFFERED = CODE_TYPES | {"function"} | own.TYPES
 #: What has events on this platform.
 HAPPENING = (TriggerResource.ITEM.value, TriggerResource.ANNOTATION.value, TriggerResource.DATASET.value)
 
@@ -69,14 +67,7 @@ def _runnable(
     node: Definition, path: tuple[str | int, ...], around: Surroundings, pipeline: Definition, *, has_sources: bool
 ) -> Iterator[Problem]:
     kind, name = node["type"], label(node)
-    if kind not in OFFERED:
-        yield Problem(
-            f"node {name!r} is of type {kind!r}, which this platform does not run",
-            (*path, "type"),
-            node=name,
-            hint=f"it runs {', '.join(sorted(OFFERED))}",
-        )
-    elif kind == "storage":
+    if kind == "storage":
         yield from _storage(node, path, around, has_sources=has_sources)
     elif kind in own.TYPES:
         yield from native_problems(node, path, around.pipeline, pipeline)

@@ -7,7 +7,7 @@ import threading
 import attrs
 import pytest
 
-from mock_server.executors.base import Code, ExecutorClosed, Failed, Job, Started, Succeeded
+from mock_server.executors.base import Code, ExecutorClosed, Failed, Job, Outcome, Started, Succeeded
 from mock_server.executors.inline import InlineExecutor
 
 CODE = Code(hash="inline", function_name="run")
@@ -162,3 +162,33 @@ def test_it_promises_nothing_that_threads_cannot_keep(make):
     assert inline.executor.capacity == 7
     assert not inline.executor.capabilities.kills
     assert not inline.executor.capabilities.isolated
+
+
+def test_a_job_that_waits_ends_when_it_is_submitted_again_and_finds_what_it_waited_for(make):
+    there = threading.Event()
+    inline = make(lambda job: Outcome({"item": 1}, "approve") if there.is_set() else None)
+    inline.submit("a")
+    inline.submit("b")
+    there.set()
+    inline.submit("a")
+    assert (inline.end_of("a").outputs, inline.end_of("a").action) == ({"item": 1}, "approve")
+    assert not [each for each in inline.reports if isinstance(each, Failed)]
+
+
+def test_a_job_that_is_submitted_again_while_it_looks_looks_once_more(make):
+    looked, go_on, seen = threading.Event(), threading.Event(), []
+
+    def run(job):
+        seen.append(job.execution_id)
+        if len(seen) == 1:
+            looked.set()
+            assert go_on.wait(30)
+            return None
+        return {"item": len(seen)}
+
+    inline = make(run)
+    inline.submit("a")
+    assert looked.wait(30)
+    inline.submit("a")  # what it waits for came after it had looked
+    go_on.set()
+    assert inline.end_of("a").outputs == {"item": 2}

@@ -28,7 +28,13 @@ class TestWhatItAsksFor:
             (definition(code_node("a"), starts=[]), "has no start node", None),
             (definition(code_node("a", config=None)), "node 'node a' has no code", "node a"),
             (definition(code_node("a", config={"package": {"name": "run"}})), "has no code", "node a"),
-            (definition(code_node("a", type="task")), "'task', which this platform does not run", "node a"),
+            (definition(code_node("a", type="pipeline")), "node 'node a' must have a pipelineId", "node a"),
+            (
+                definition(code_node("a", type="split", outputs=[port("x", portPercentage=30)])),
+                "shares of split node 'node a'",
+                "node a",
+            ),
+            (definition(code_node("a", type="updateVariable")), "updates variable 'item'", "node a"),
             (definition(code_node("a", type="storage", config=None)), "must have a datasetId", "node a"),
             (
                 definition(code_node("a", type="storage", config=None, metadata={"datasetId": "none"})),

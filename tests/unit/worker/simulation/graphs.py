@@ -80,6 +80,8 @@ def spread(rng: Random, config: Callable[[], dict[str, Any]]) -> Graph:
                     edges.append(edge(f"{other}.y", f"{name}.{each}"))
                     ordered = True
         made = node(name, inputs=(), outputs=(), config=config(), ports=inputs)
+        if rng.random() < 0.08:
+            made["type"] = "task"  # it waits for people, and takes no place
         made["outputs"] = [port("y", id=f"{name}.y", type="Json[]" if makes_list else "Json")]
         nodes.append(made)
     return Graph(blueprint(nodes, edges), ordered, lists)

@@ -120,7 +120,7 @@ def waiting(world: World) -> list[ExecutionRow]:
 
 def places_are_kept_and_used(world: World) -> None:
     """No more is out than there are places; and no place is empty while something may start."""
-    running = len(world.rows.running())
+    running = sum(not world.core.executions[row.id].waits for row in world.rows.running())
     if world.rings():
         return
     assert running <= world.places, f"{running} executions run in {world.places} places"

@@ -371,7 +371,7 @@ class World:
 
     def claim(self) -> None:
         """A worker on another machine has a job: it is not lost with the platform."""
-        mine = [row for row in self.rows.running() if row.worker is None]
+        mine = [r for r in self.rows.running() if r.worker is None and not self.core.executions[r.id].waits]
         if mine:
             row = self.rng.choice(mine)
             row.worker = self.core.executions[row.id].row.worker = "w1"

@@ -10,29 +10,21 @@ that of a run has all of it, any other what is to come. That of a run ends with 
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from threading import Condition
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
 from flask import Blueprint, Response, request
 
 from dtlpipe.errors import BadRequest, NotFound
+from mock_server.api.held import held
 from mock_server.api.wire import json_response
 from mock_server.platform import lifecycle
-from mock_server.platform.feed import Selection, Subscriber, shown_all
+from mock_server.platform.feed import Selection, shown_all
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 _STREAM = "text/event-stream"
 _LIMIT = 1000
-_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-_SILENCE = 15.0  # seconds
-_ROOM = 256  # pieces kept for a reader of a stream that the server does not hold
-#: Where a server that can holds answers without an end finds their source; see mock_server.server.
-_HOLD = "dtlpipe.hold"
 
 
 def register(admin: Blueprint, platform: Platform) -> None:
@@ -69,14 +61,7 @@ def _stream(platform: Platform, selection: Selection, after: int | None) -> Resp
         run = platform.store.get_run(selection.run_id)
         if run is not None and lifecycle.is_final(run.status) and not platform.feed.page(selection, after, 1):
             return Response(status=204)  # to a browser's EventSource it says: do not come again
-    if request.method == "HEAD":
-        return Response(mimetype=_STREAM, headers=_HEADERS)
-    source = platform.feed.subscribe(selection, after)
-    hold = request.environ.get(_HOLD)
-    if hold is None:
-        return Response(_waiting(source), mimetype=_STREAM, headers=_HEADERS)
-    hold(source)
-    return Response(iter(()), mimetype=_STREAM, headers=_HEADERS)
+    return held(platform.feed.subscribe(selection, after))
 
 
 def _number(name: str, text: str | None) -> int | None:
@@ -85,47 +70,3 @@ def _number(name: str, text: str | None) -> int | None:
     if not text.strip().isascii() or not text.strip().isdigit() or len(text) > 18:
         raise BadRequest(f"{name}: the id of an event (a number) is needed here, not {text[:50]!r}")
     return int(text)
-
-
-@attrs.define(eq=False)
-class _Queue:
-    """A sink for a server that gives each answer a thread of its own."""
-
-    pieces: deque[bytes] = attrs.field(factory=deque)
-    changed: Condition = attrs.field(factory=Condition)
-    refused: bool = False
-    ended: bool = False
-
-    def send(self, data: bytes) -> bool:
-        with self.changed:
-            if len(self.pieces) >= _ROOM:
-                self.refused = True
-                return False
-            self.pieces.append(data)
-            self.changed.notify()
-            return True
-
-    def finish(self) -> None:
-        with self.changed:
-            self.ended = True
-            self.changed.notify()
-
-
-def _waiting(source: Subscriber) -> Iterator[bytes]:
-    sink = _Queue()
-    source.attach(sink)
-    try:
-        while True:
-            with sink.changed:
-                sink.changed.wait_for(lambda: sink.pieces or sink.ended, _SILENCE)
-                taken: list[Any] = list(sink.pieces)
-                sink.pieces.clear()
-                go_on, sink.refused = sink.refused, False
-                over = sink.ended and not taken
-            if go_on:
-                source.drained()
-            if over:
-                return
-            yield b"".join(taken) or source.keep_alive
-    finally:
-        source.detach()

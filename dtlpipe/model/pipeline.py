@@ -341,7 +341,6 @@ class Pipeline(Struct):
     settings: dict[str, Any] | None = field(None)
     description: str | None = field(None)
     preview: Any = field(None)
-    revisions: list[Any] | None = field(None)
     creator: str | None = field(None)
     updated_by: str | None = field(None)
     created_at: datetime | None = field(None)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
     from dtlpipe.resources.pipeline_executions import PipelineExecution
     from dtlpipe.resources.projects import Project
+    from dtlpipe.resources.revisions import Revisions
     from dtlpipe.resources.triggers import Triggers
 
 
@@ -65,6 +66,13 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         from dtlpipe.resources.triggers import Triggers
 
         return Triggers(session=self._session, pipeline=self)
+
+    @property
+    def revisions(self) -> Revisions[Colour]:
+        """What was installed when; `revisions.diff()`, `revisions.rollback(number)`."""
+        from dtlpipe.resources.revisions import Revisions
+
+        return Revisions(session=self._session, pipeline=self)
 
     @fetched
     def project(self) -> Op[Project[Colour]]:

@@ -33,6 +33,7 @@ from mock_server.platform.pipelines import Pipelines
 from mock_server.platform.projects import Projects
 from mock_server.platform.pruning import Pruning
 from mock_server.platform.repeats import noting
+from mock_server.platform.revisions import Revisions
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.serving import Serving
@@ -110,6 +111,7 @@ class Platform:
     items: Items = attrs.field(init=False)
     bulk: Bulk = attrs.field(init=False)
     pipelines: Pipelines = attrs.field(init=False)
+    revisions: Revisions = attrs.field(init=False)
     packages: Packages = attrs.field(init=False)
     dpks: Dpks = attrs.field(init=False)
     apps: Apps = attrs.field(init=False)
@@ -138,6 +140,7 @@ class Platform:
         self.items = Items(self)
         self.bulk = Bulk(self)
         self.pipelines = Pipelines(self)
+        self.revisions = Revisions(self)
         self.packages = Packages(self)
         self.dpks = Dpks(self)
         self.apps = Apps(self)

@@ -373,6 +373,7 @@ def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, An
         "pipelineId": row.pipeline_id,
         "projectId": row.project_id,
         "revisionId": row.revision_id,
+        "pipelineVersionNumber": revision.get("number"),
         "status": row.status,
         "creator": row.creator,
         "createdAt": times.to_wire(row.created_at),

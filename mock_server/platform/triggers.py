@@ -57,7 +57,9 @@ class Triggers:
         if service is None:
             raise NotFound(f"there is no service {operation.get('serviceId')!r} for trigger {trigger_name!r} to start")
         known = [each.get("name") for each in self._platform.services.functions(service)]
-        if operation.get("functionName") is not None and known and operation["functionName"] not in known:
+        wanted = operation.get("functionName")
+        only = wanted == "run" and len(known) == 1  # as calls have it: the field's SDK says `run` if nobody says more
+        if wanted is not None and known and wanted not in known and not only:
             raise NotFound(
                 f"service {service['name']!r} has no function {operation['functionName']!r} for a trigger to call",
                 hint=f"its functions: {', '.join(map(repr, known))}",
@@ -92,6 +94,25 @@ class Triggers:
             return doc
 
         return shown(self._platform, "triggers", self._platform.store.write(intent))
+
+    def clone(self, trigger_id: str, body: Mapping[str, Any], creator: str) -> Document:
+        """A second trigger of the same, `name`d otherwise if that is said. Raises NotFound, BadRequest.
+
+        One that starts a pipeline is none of its start nodes': the next install knows nothing of it, and leaves it.
+        """
+        source = require(self._platform.store, Kind.TRIGGER, trigger_id)
+        project = project_of(self._platform, body if body.get("projectId") else source)
+        given = body.get("name")
+        copy_name = name(f"{source['name']}-copy" if given is None else given, "trigger")
+        kept = {key: value for key, value in source.items() if key != "startNodeId"}
+        doc = trigger_document(copy_name, project["id"], kept, creator)
+
+        def intent(tx: Tx) -> None:
+            keep(tx, doc)
+            tx.after_commit(self._platform.schedules_changed)
+
+        self._platform.store.write(intent)
+        return shown(self._platform, "triggers", doc)
 
     def delete(self, trigger_id: str) -> None:
         """Raises NotFound."""

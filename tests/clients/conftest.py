@@ -58,7 +58,11 @@ class SdkProcess:
         assert stdin is not None
         stdin.write(json.dumps(asked).encode() + b"\n")
         stdin.flush()
-        failure = self._answer()["failure"]
+        answer = self._answer()
+        record, failure = os.environ.get("RECORD_DTLPY_CALLS"), answer["failure"]
+        if record and failure is None and answer["called"]:
+            with Path(record).open("a") as lines:
+                lines.write(json.dumps({"test": f"{Path(file).name}::{function}", "called": answer["called"]}) + "\n")
         if failure is not None:
             pytest.fail(f"in the process of {self.sdk}:\n{failure}", pytrace=False)
 

@@ -2,12 +2,13 @@
 
 The field's SDK takes seconds to import and keeps global state, so it lives here and not in the process of the tests.
 Each line on standard input names a function, `{"id", "file", "function", "arguments"}`; each line of the answer says
-how it went, `{"id", "failure"}`, on what was standard output when this process began. What functions print goes
-elsewhere.
+how it went, `{"id", "failure", "called"}`, on what was standard output when this process began. What functions print
+goes elsewhere. `called` is what of the SDK's repositories came to a good end meanwhile, if that is asked for.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -26,6 +27,8 @@ from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+RECORD = "RECORD_DTLPY_CALLS"
 
 
 class Given:
@@ -92,11 +95,37 @@ def main(sdk: str) -> None:
     os.dup2(2, 1)
     dl = importlib.import_module(sdk)
     modules: dict[str, ModuleType] = {}
+    called = recorded() if os.environ.get(RECORD) and sdk == "dtlpy" else set()
     for line in sys.stdin:
         asked = json.loads(line)
         function = getattr(loaded(asked["file"], modules), asked["function"])
+        called.clear()
         failure = run(function, asked["arguments"], dl)
-        answers.write(json.dumps({"id": asked["id"], "failure": failure}) + "\n")
+        answers.write(json.dumps({"id": asked["id"], "failure": failure, "called": sorted(called)}) + "\n")
+
+
+def recorded() -> set[str]:
+    """Has each method of the SDK's repositories put its name there when it returns."""
+    from tests.clients.dtlpy_methods import repositories
+
+    called: set[str] = set()
+
+    def noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = method(*args, **kwargs)
+            called.add(name)
+            return result
+
+        return wrapper
+
+    for cls, methods in repositories():
+        for name in methods:
+            method = vars(cls)[name]
+            plain = isinstance(method, staticmethod)
+            wrapped = noted(f"{cls.__name__}.{name}", method.__func__ if plain else method)
+            setattr(cls, name, staticmethod(wrapped) if plain else wrapped)
+    return called
 
 
 if __name__ == "__main__":

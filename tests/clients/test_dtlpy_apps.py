@@ -71,6 +71,7 @@ def test_a_dpk_is_published_and_its_app_serves(dl, project, folder):
     dpk = published(dl, project, folder, name)
     assert (dpk.name, dpk.version) == (name, "1.0.0")
     assert dl.dpks.get(dpk_name=name).id == dl.dpks.get(dpk_id=dpk.id).id == dpk.id
+    assert project.dpks.get_previews(dpk) == {}
     app = project.apps.install(dpk=dpk)
     assert app.status == "Installed"
     assert project.apps.get(app_name=app.name).id == dl.apps.get(app_id=app.id).id == app.id

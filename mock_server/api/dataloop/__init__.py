@@ -26,6 +26,7 @@ ROUTES = (
     "streams",
     "annotations",
     "pipelines",
+    "revisions",
     "pipeline_executions",
     "services",
     "executions",

@@ -14,7 +14,7 @@ from mock_server.platform.packages import check_name
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-_NAMED = {"packages": "package", "services": "service"}
+_NAMED = {"packages": "package", "services": "service", "triggers": "trigger"}
 
 
 def register(api: Blueprint, platform: Platform) -> None:

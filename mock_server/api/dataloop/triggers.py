@@ -29,6 +29,10 @@ def register(api: Blueprint, platform: Platform) -> None:
     def update_trigger(trigger_id: str) -> Any:
         return triggers.update(trigger_id, validation.json_object())
 
+    @api.post("/triggers/<trigger_id>/clone")
+    def clone_trigger(trigger_id: str) -> Any:
+        return triggers.clone(trigger_id, validation.json_object(), caller().email)
+
     @api.delete("/triggers/<trigger_id>")
     def delete_trigger(trigger_id: str) -> Any:
         triggers.delete(trigger_id)

@@ -15,9 +15,14 @@ from dtlpipe.errors import NotFound, NotSupported
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-#: First steps of paths, and what lives there. The app registry is asked for every service's package before /packages.
+#: First steps of paths, and what lives there.
 FEATURES = {
     "models": "models",
+    "ml": "models",
+    "scores": "scores",
+    "settings": "settings",
+    "orgs": "organizations",
+    "trigger-resource-information": "list of what triggers may listen to",
     "annotationtasks": "annotation tasks",
     "assignments": "assignments",
     "webhooks": "webhooks",
@@ -25,8 +30,8 @@ FEATURES = {
     "integrations": "integrations",
     "compute": "compute clusters",
     "features": "feature vectors",
+    "projects/<id>/bots": "bots",
 }
-_MISSED = frozenset({"app-registry"})
 
 
 def register(api: Blueprint, platform: Platform) -> None:  # noqa: ARG001 - as all modules with routes have it
@@ -39,7 +44,7 @@ def _register(api: Blueprint, first: str, feature: str) -> None:
     def unoffered(**_rest: str) -> Any:
         message = f"this platform has no {feature}"
         asks_again = request.method == "POST" or request.headers.get("User-Agent", "").startswith("dtlpy/")
-        raise NotFound(message) if asks_again or first in _MISSED else NotSupported(message)
+        raise NotFound(message) if asks_again else NotSupported(message)
 
     for rule in (f"/{first}", f"/{first}/<path:rest>"):
-        api.add_url_rule(rule, f"no_{first}", unoffered, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+        api.add_url_rule(rule, f"no {feature} at {first}", unoffered, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

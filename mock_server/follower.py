@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from mock_server.api.forwarding import Forwarding, Leader
 from mock_server.config import Settings, is_loopback
 from mock_server.store import open_store
 from mock_server.store.base import LEADER, Document, Kind, Store
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from mock_server.api.forwarding import Forwarding
 
 log = logging.getLogger("dtlpipe.platform")
 
@@ -44,7 +45,11 @@ class Follower:
     """
 
     def __init__(self, settings: Settings, lead: Callable[[Store], None], failed: Callable[[], None]) -> None:
-        self.forwarding = Forwarding(settings)
+        from mock_server.api.forwarding import (
+            Forwarding,  # with a client of HTTP, which who never follows need not have
+        )
+
+        self.forwarding: Forwarding = Forwarding(settings)
         self.failure: BaseException | None = None
         self.over = False
         self._settings = settings
@@ -69,6 +74,8 @@ class Follower:
 
     def told(self, leader: Document | None) -> None:
         """Who leads, from the store that waits."""
+        from mock_server.api.forwarding import Leader
+
         found = None if leader is None else Leader(str(leader["url"]), bool(leader.get("exposed")))
         if found is not None and found != self.forwarding.leader:
             log.info("following the platform at %s", found.url)

@@ -38,15 +38,3 @@ def pipeline_of(client: Client, wanted: str) -> Any:
         return client.pipelines.get(pipeline_id=wanted)
     except (NotFound, BadRequest):
         return client.pipelines.get(pipeline_name=wanted)
-
-
-def run_of(client: Client, wanted: str) -> Any:
-    """The run of that id, whichever pipeline's it is. Raises NotFound."""
-    from dtlpipe.model.enums import FiltersResource
-    from dtlpipe.model.filters import Filters
-
-    filters = Filters(field="id", values=wanted, resource=FiltersResource.PIPELINE_EXECUTION)
-    found = client.pipeline_executions.list(filters=filters).items
-    if not found:
-        raise NotFound(f"there is no run {wanted!r}", hint="`dtlpipe runs list` shows those there are")
-    return found[0]

@@ -105,7 +105,7 @@ def show_run(run: Any, *, as_json: bool, outputs: bool) -> None:
 def show(run: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
     """One of them, with its nodes and what it gave."""
     with asking(url) as client:
-        show_run(finding.run_of(client, run).refresh(), as_json=as_json, outputs=True)
+        show_run(client.pipeline_executions.get(run), as_json=as_json, outputs=True)
 
 
 @runs.command()
@@ -118,7 +118,7 @@ def logs(run: str, follow: bool, level: str, url: str | None, as_json: bool) -> 
     import json
 
     with asking(url) as client:
-        for line in finding.run_of(client, run).logs(follow=follow, log_level=level):
+        for line in client.pipeline_executions.get(run).logs(follow=follow, log_level=level):
             click.echo(json.dumps(line.to_wire(), ensure_ascii=False) if as_json else str(line))
 
 
@@ -146,7 +146,7 @@ def rerun(run: str, method: str, nodes: tuple[str, ...], wait: bool, url: str | 
         "nodes": CycleRerunMethod.START_FROM_NODES,
     }[method]
     with asking(url) as client:
-        found = finding.run_of(client, run).rerun(method=how, start_nodes_ids=list(nodes) or None, wait=False)
+        found = client.pipeline_executions.get(run).rerun(method=how, start_nodes_ids=list(nodes) or None, wait=False)
         if wait:
             found.wait()
             show_run(found, as_json=as_json, outputs=True)
@@ -162,7 +162,7 @@ def cancel(run_ids: tuple[str, ...], url: str | None) -> None:
     """End them, and the work that they have under way."""
     with asking(url) as client:
         for each in run_ids:
-            finding.run_of(client, each).terminate()
+            client.pipeline_executions.get(each).terminate()
             click.echo(f"cancelled {each}")
 
 

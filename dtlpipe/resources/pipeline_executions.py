@@ -319,9 +319,20 @@ class PipelineExecutions(Bound[Colour]):
 
     @operation
     def get(self, pipeline_execution_id: str, pipeline_id: str | None = None) -> Op[PipelineExecution[Colour]]:
-        """The run of that id. Raises NotFound."""
-        run = self._named(pipeline_execution_id, pipeline_id)
+        """The run of that id, whichever pipeline's it is if none is named. Raises NotFound."""
+        if pipeline_id or self.pipeline is not None:
+            run = self._named(pipeline_execution_id, pipeline_id)
+        else:
+            run = yield from self._of_any_pipeline(required(pipeline_execution_id, "pipeline_execution_id"))
         return (yield from run.refresh.op(run))
+
+    def _of_any_pipeline(self, wanted: str) -> Op[PipelineExecution[Colour]]:
+        query = Filters("id", wanted, resource=FiltersResource.PIPELINE_EXECUTION).prepare()
+        response = yield Request("POST", "/pipelines/query", json=query, idempotent=True)
+        found = response.json()["items"]
+        if not found:
+            raise NotFound(f"there is no execution {wanted!r}", hint="list() shows those there are")
+        return self._run(found[0])
 
     @listing
     def list(self, filters: Filters | None = None) -> Pages[PipelineExecution[Colour], Colour]:

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, NotFound
-from dtlpipe.model.filters import Filters
 from dtlpipe.runtime.binding import require
 from dtlpipe.runtime.entities import Entities
 from dtlpipe.runtime.loading import load
-from dtlpipe.runtime.service import BaseServiceRunner, Context, Progress
-from dtlpipe.runtime.worker import call_node
+from dtlpipe.runtime.service import Progress
+from dtlpipe.runtime.worker import call_node, give
 
 if TYPE_CHECKING:
     from dtlpipe.client.clients import Client
@@ -51,7 +50,7 @@ def run_node(
 
         return default_client()
 
-    run = _find(asked(), from_run) if isinstance(from_run, str) else from_run.refresh()
+    run = asked().pipeline_executions.get(from_run) if isinstance(from_run, str) else from_run.refresh()
     part = run.node(node)
     executions = run.node_executions(part.id)
     if not executions:
@@ -68,27 +67,9 @@ def run_node(
         for name, value in given.items()
         if loaded.signature.takes(name)
     }
-    progress = Progress()
-    context = Context(
-        {"node_name": part.name, "pipeline_execution_id": run.id}, progress=progress, logger=progress.logger
-    )
-    for name, special in (("progress", progress), ("context", context)):
-        if name in loaded.signature.specials:
-            values.setdefault(name, special)
-    if isinstance(loaded.runner, BaseServiceRunner):
-        loaded.runner._context = context  # noqa: SLF001 - its other half
+    give(loaded, values, {"node_name": part.name, "pipeline_execution_id": run.id}, Progress())
     require(loaded.signature, values, title, _code(definition)["function_name"])
     return call_node(loaded, values)
-
-
-def _find(client: Client, wanted: str) -> PipelineExecution[Sync]:
-    from dtlpipe.model.enums import FiltersResource
-
-    filters = Filters("id", wanted, resource=FiltersResource.PIPELINE_EXECUTION)
-    found = client.pipeline_executions.list(filters=filters).items
-    if not found:
-        raise NotFound(f"there is no run {wanted!r}")
-    return found[0].refresh()
 
 
 def _code(node: PipelineNode) -> dict[str, Any]:

@@ -170,7 +170,7 @@ class Worker:
             for argument in header["arguments"]
             if signature.takes(argument["name"])
         }
-        self.give(loaded, values, header["context"], progress)
+        give(loaded, values, header["context"], progress)
         require(signature, values, node, code["function_name"])
         parentage.run_for(header["context"].get("execution_id"))
         traceparent = header["context"].get("traceparent")
@@ -182,18 +182,6 @@ class Worker:
             with resumed(traceparent):
                 result = call_node(loaded, values)
         return dehydrate(result, header["outputs"], node, header["output_limit"])
-
-    def give(self, loaded: Loaded, values: dict[str, Any], ids: dict[str, Any], progress: Progress) -> None:
-        """Add `progress` and `context` for functions that ask for them."""
-        if "progress" in loaded.signature.specials:
-            values.setdefault("progress", progress)
-        runner = isinstance(loaded.runner, BaseServiceRunner)
-        if runner or "context" in loaded.signature.specials:
-            context = Context(ids, progress=progress, logger=progress.logger)
-            if "context" in loaded.signature.specials:
-                values.setdefault("context", context)
-            if runner:
-                loaded.runner._context = context  # noqa: SLF001 - its other half
 
     def clean_up(self, hash: str) -> str | None:
         """Undo what the job did to this process; the reason if this process must end instead."""
@@ -230,6 +218,19 @@ class Worker:
         signal.signal(number, signal.SIG_DFL)
         os.kill(self.pid, number)
         os._exit(1)
+
+
+def give(loaded: Loaded, values: dict[str, Any], ids: dict[str, Any], progress: Progress) -> None:
+    """Add `progress` and `context` for functions that ask for them."""
+    if "progress" in loaded.signature.specials:
+        values.setdefault("progress", progress)
+    runner = isinstance(loaded.runner, BaseServiceRunner)
+    if runner or "context" in loaded.signature.specials:
+        context = Context(ids, progress=progress, logger=progress.logger)
+        if "context" in loaded.signature.specials:
+            values.setdefault("context", context)
+        if runner:
+            loaded.runner._context = context  # noqa: SLF001 - its other half
 
 
 def call_node(loaded: Loaded, values: dict[str, Any]) -> Any:

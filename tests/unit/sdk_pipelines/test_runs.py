@@ -338,8 +338,14 @@ def test_a_run_is_had_by_id(paper, wire):
     session = paper({RUN: wire.run("success")})
     runs = PipelineExecutions(session=session, pipeline=Pipeline.from_wire(wire.pipeline(), session=session))
     assert runs.get(pipeline_execution_id="run1").status == "success"
-    with pytest.raises(BadRequest, match="pipeline_id"):
-        PipelineExecutions(session=session).get("run1")
+
+
+def test_a_run_is_had_by_id_whichever_pipelines_it_is(paper, wire):
+    pages = [wire.page([wire.run("success")], total=1), wire.page([], total=0)]
+    runs = PipelineExecutions(session=paper({RUN: wire.run("success"), "POST /pipelines/query": pages}))
+    assert runs.get("run1").status == "success"
+    with pytest.raises(NotFound, match="run2"):
+        runs.get("run2")
 
 
 def test_runs_are_listed_as_entities_with_their_number(paper, wire):

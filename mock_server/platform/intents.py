@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -40,8 +40,10 @@ class Submission:
     check: Callable[[Tx], None] | None = None
 
 
-def earlier_answer(tx: Tx, request: Idempotency) -> dict[str, Any] | None:
-    """The answer that this request was given before, if it was; otherwise it is noted as given."""
+def earlier_answer(tx: Tx, request: Idempotency | None) -> dict[str, Any] | None:
+    """The answer that this request was given before, if it was; otherwise it is noted as given. None has no key."""
+    if request is None:
+        return None
     id = f"idempotency:{request.key}"
     seen = tx.get(Kind.SETTING, id)
     if seen is None:
@@ -57,10 +59,15 @@ def earlier_answer(tx: Tx, request: Idempotency) -> dict[str, Any] | None:
             },
         )
         return None
-    if seen["fingerprint"] != request.fingerprint:
-        raise Conflict(
-            f"the idempotency key {request.key.rpartition(':')[2]!r} was used for another request",
-            hint="send a new key with each new request; repeat a key only to repeat the same request",
-        )
+    check_same(seen, request.key, request.fingerprint)
     answer: dict[str, Any] = seen["answer"]
     return answer
+
+
+def check_same(seen: Mapping[str, Any], key: str, fingerprint: str) -> None:
+    """Raises Conflict if the note of a request is that of another one. `key` ends with what the caller said."""
+    if seen["fingerprint"] != fingerprint:
+        raise Conflict(
+            f"the idempotency key {key.rpartition(':')[2]!r} was used for another request",
+            hint="send a new key with each new request; repeat a key only to repeat the same request",
+        )

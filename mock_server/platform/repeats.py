@@ -21,6 +21,7 @@ import attrs
 
 from dtlpipe.errors import Conflict
 from mock_server.platform.documents import now
+from mock_server.platform.intents import check_same
 from mock_server.store.base import Document, Kind, Store, Tx
 
 if TYPE_CHECKING:
@@ -93,11 +94,7 @@ def answered(store: Store, hub: Hub, request: Request) -> Document | None:
     known = store.get(Kind.SETTING, request.id)
     if known is None:
         return None
-    if known["fingerprint"] != request.fingerprint:
-        raise Conflict(
-            f"the idempotency key {request.id.rpartition(':')[2]!r} was used for another request",
-            hint="send a new key with each new request; repeat a key only to repeat the same request",
-        )
+    check_same(known, request.id, request.fingerprint)
     known = hub.wait(
         request.id,
         lambda: store.get(Kind.SETTING, request.id) or {},

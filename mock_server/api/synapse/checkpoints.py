@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 
 from mock_server.api.guard import caller
+from mock_server.api.repeating import idempotency_key
 from mock_server.api.synapse import validation
 from mock_server.api.wire import json_response
 
@@ -21,7 +22,7 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.post("/runs/<run_id>/checkpoints/")
     def create_checkpoint(run_id: str) -> Response:
         told = validation.given(validation.body(validation.NewCheckpoint))
-        key = validation.idempotency_key()
+        key = idempotency_key()
         return json_response(checkpoints.create(run_id, told, creator=caller().email, idempotency_key=key), 201)
 
     @api.get("/runs/<run_id>/checkpoints/")

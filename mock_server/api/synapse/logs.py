@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from mock_server.api.guard import caller
+from mock_server.api.repeating import idempotency_key
 from mock_server.api.synapse import validation
 from mock_server.api.wire import json_response
 
@@ -25,7 +26,7 @@ def register(api: Blueprint, platform: Platform) -> None:
     def append_logs(run_id: str) -> Response:
         told = validation.body(validation.Entries)
         entries = [each.model_dump(mode="json") for each in told.entries]
-        key = validation.idempotency_key()
+        key = idempotency_key()
         return json_response(logs.append(run_id, entries, creator=caller().email, idempotency_key=key), 201)
 
     @api.get("/runs/<run_id>/logs/")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 
 from mock_server.api.guard import caller
+from mock_server.api.repeating import idempotency_key
 from mock_server.api.synapse import validation
 from mock_server.api.wire import json_response
 
@@ -26,7 +27,7 @@ def register(api: Blueprint, platform: Platform) -> None:
             [each.to_stored() for each in asked.actions],
             asked.description,
             creator=caller().email,
-            idempotency_key=validation.idempotency_key(),
+            idempotency_key=idempotency_key(),
         )
         return json_response(made, 201)
 
@@ -55,7 +56,7 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.post("/pipelines/<pipeline_id>/runs/")
     def create_run(pipeline_id: str) -> Response:
         asked = validation.body(validation.NewRun, empty=True)
-        creator, key = caller().email, validation.idempotency_key()
+        creator, key = caller().email, idempotency_key()
         if asked.resume_from is not None:
             return json_response(
                 runs.resume(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 
 from mock_server.api.guard import caller
+from mock_server.api.repeating import idempotency_key
 from mock_server.api.synapse import validation
 from mock_server.api.wire import json_response
 
@@ -53,6 +54,6 @@ def register(api: Blueprint, platform: Platform) -> None:
             work_dir=asked.work_dir,
             execute=asked.execute,
             creator=caller().email,
-            idempotency_key=validation.idempotency_key(),
+            idempotency_key=idempotency_key(),
         )
         return json_response(made, 201)

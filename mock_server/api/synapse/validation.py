@@ -20,13 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-from dtlpipe.errors import BadRequest, UnprocessableEntity
+from dtlpipe.errors import UnprocessableEntity
 from mock_server.platform import json_text
 from mock_server.platform.actions.progress import naive
 
 Model = TypeVar("Model", bound=BaseModel)
-
-_LONGEST_KEY = 255
 
 
 class RunStatus(StrEnum):
@@ -268,14 +266,6 @@ _LIMIT = Annotated[int, Field(ge=0, le=10**6)]
 def window() -> tuple[int, int]:
     """`skip` and `limit` of a list."""
     return parameter("skip", _SKIP, 0), parameter("limit", _LIMIT, 100)
-
-
-def idempotency_key() -> str | None:
-    """What the client calls this request, so that it can be sent again without being done again."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not 0 < len(key) <= _LONGEST_KEY:
-        raise BadRequest(f"the Idempotency-Key has {len(key)} characters; 1 to {_LONGEST_KEY} are allowed")
-    return key
 
 
 def _faults(error: ValidationError, *where: str) -> list[dict[str, Any]]:

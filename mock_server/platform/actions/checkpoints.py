@@ -36,7 +36,7 @@ class Checkpoints:
 
         def intent(tx: Tx) -> Document:
             check_index(read_run(tx, run_id), told["action_index"], "action_index")
-            earlier = None if request is None else earlier_answer(tx, request)
+            earlier = earlier_answer(tx, request)
             if earlier is not None:
                 return tx.get(Kind.CHECKPOINT, earlier["id"]) or document
             tx.insert(Kind.CHECKPOINT, document)

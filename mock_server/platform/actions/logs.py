@@ -66,7 +66,7 @@ class Logs:
                 tx.set_run(run_id, extra=run.details)
             ids = tx.append_logs(lines)
             answer["ids"] = ids
-            earlier = None if request is None else earlier_answer(tx, request)
+            earlier = earlier_answer(tx, request)
             if earlier is not None:
                 raise _Repeated(earlier["ids"])
             tx.after_commit(lambda: self._platform.hub.notify(f"logs:{run_id}"))

@@ -53,7 +53,7 @@ class ActionPipelines:
         request = idempotency(idempotency_key, creator, content, {"id": pipeline_id})
 
         def intent(tx: Tx) -> str:
-            earlier = None if request is None else earlier_answer(tx, request)
+            earlier = earlier_answer(tx, request)
             if earlier is not None:
                 return str(earlier["id"])
             _provide_project(tx, creator)

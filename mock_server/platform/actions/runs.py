@@ -169,7 +169,7 @@ class ActionRuns:
         request = idempotency(idempotency_key, creator, content, {"id": run.row.id})
 
         def intent(tx: Tx) -> str:
-            earlier = None if request is None else earlier_answer(tx, request)
+            earlier = earlier_answer(tx, request)
             if earlier is not None:
                 return str(earlier["id"])
             current = read_pipeline(tx, run.row.pipeline_id, private=True)

@@ -18,6 +18,7 @@ run in which no visit of a node occurs twice has no passes, and none are looked 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import attrs
@@ -27,12 +28,13 @@ from dtlpipe.graph.plan import Plan
 from dtlpipe.model.enums import CycleRerunMethod
 from mock_server.platform import lifecycle
 from mock_server.platform.actions.progress import driven_elsewhere
-from mock_server.store.base import Document, ExecutionRow, RunRow
+from mock_server.store.base import Document, ExecutionRow, Kind, Reads, RunRow
 
 BEGINNING = CycleRerunMethod.START_FROM_BEGINNING.value
 NODES = CycleRerunMethod.START_FROM_NODES.value
 FAILED = CycleRerunMethod.START_FROM_FAILED_EXECUTIONS.value
 METHODS = (BEGINNING, NODES, FAILED)
+_PAGE = 500
 
 
 @attrs.frozen
@@ -120,6 +122,22 @@ def not_replaced(rows: list[ExecutionRow], passes: Mapping[str, Any] | None) -> 
         return rows
     replaced = {each for one in passes["passes"] for each in one["replaced"]}
     return [row for row in rows if row.id not in replaced]
+
+
+def replaced_of(reads: Reads, pipeline_id: str, since: datetime | None) -> list[ExecutionRow]:
+    """The executions of a pipeline's runs that passes have replaced, of those that were made since then."""
+    found: list[ExecutionRow] = []
+    noted = {"id": {"$gte": key(""), "$lt": key("~")}}
+    number, more = 0, True
+    while more:
+        page = reads.find(Kind.SETTING, {"filter": noted, "pageSize": _PAGE, "page": number})
+        gone = {each["id"].removeprefix(key("")): each for each in page.items}
+        ours = [id for id in gone if (run := reads.get_run(id)) is not None and run.pipeline_id == pipeline_id]
+        for id, rows in (reads.executions_of(ours) if ours else {}).items():
+            counting = {row.id for row in not_replaced(rows, gone[id])}
+            found += (row for row in rows if row.id not in counting and (since is None or row.created_at >= since))
+        number, more = number + 1, page.has_next
+    return found
 
 
 def with_pass(

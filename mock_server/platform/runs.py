@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
-from mock_server.platform import ledger, lifecycle, passes, rerunning
+from mock_server.platform import counting, ledger, lifecycle, passes, rerunning
 from mock_server.platform.actions.progress import driven_elsewhere, is_ours, told_of_nodes
 from mock_server.platform.documents import require
 from mock_server.platform.execution_views import partial_execution
@@ -282,27 +282,13 @@ class Runs:
     def statistics(self, pipeline_id: str) -> Document:
         """Numbers of runs and of node executions by status, in exactly the keys that clients unpack.
 
+        Executions that a rerun has replaced are not among them.
         The averages are those of the latest thousand of either: seconds for each, and how many a day.
         """
         self._platform.pipelines.get(pipeline_id)
         store = self._platform.store
         reset = store.get(Kind.SETTING, _reset_key(pipeline_id))
-        since = times.from_wire(reset["updatedAt"]) if reset else None
-        nodes = store.node_counts(pipeline_id, since)
-        latest: Document = {"pageSize": 1000}
-        if since is not None:
-            latest["filter"] = {"createdAt": {"$gte": times.to_wire(since)}}
-        runs, _ = store.find_runs(latest, where={"pipelineId": pipeline_id})
-        executions, _ = store.find_executions(latest, where={"pipelineId": pipeline_id})
-        return {
-            "pipelineExecutionCounters": _counters(store.run_counts(pipeline_id=pipeline_id, since=since)),
-            "nodeExecutionsCounters": [{"nodeId": id, "statusCount": _counters(found)} for id, found in nodes.items()],
-            "pipelineExecutionStatistics": _averages(runs),
-            "nodeExecutionStatistics": [
-                {"nodeId": id, "executionStatistics": _averages([each for each in executions if each.node_id == id])}
-                for id in nodes
-            ],
-        }
+        return counting.statistics(store, pipeline_id, times.from_wire(reset["updatedAt"]) if reset else None)
 
 
 def _check_takes_runs(pipeline_id: str, test_mode: bool, tx: Tx) -> None:  # noqa: FBT001 - made by partial
@@ -313,19 +299,6 @@ def _check_takes_runs(pipeline_id: str, test_mode: bool, tx: Tx) -> None:  # noq
 
 def _reset_key(pipeline_id: str) -> str:
     return f"statistics:{pipeline_id}"
-
-
-def _averages(rows: Sequence[RunRow | ExecutionRow]) -> Document:
-    took = [(each.ended_at - each.started_at).total_seconds() for each in rows if each.started_at and each.ended_at]
-    days = (times.now() - min(each.created_at for each in rows)).total_seconds() / 86400 if rows else 0.0
-    return {
-        "avgTimePerExecution": round(sum(took) / len(took), 3) if took else 0,
-        "avgExecutionsPerDay": round(len(rows) / max(days, 1.0), 3),
-    }
-
-
-def _counters(counts: Mapping[str, int]) -> list[Document]:
-    return [{"status": status, "count": count} for status, count in counts.items()]
 
 
 def _ports(node: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:

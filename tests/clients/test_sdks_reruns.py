@@ -58,6 +58,8 @@ def test_from_the_beginning_all_nodes_run_again_and_the_run_stays_one(dl, projec
     after = ids(again, *NAMES)
     assert (again.id, again.status, output(dl, again, "join")) == (run.id, "success", 9)
     assert counts(again) == dict.fromkeys(NAMES, 1)
+    nodes = pipeline.stats().node_counters
+    assert [each.count for node in nodes for each in node.counters] == [1] * len(NAMES)  # what was replaced is not
     assert all(before[name] != after[name] for name in NAMES)
     assert pipeline.pipeline_executions.list().items_count == 1
     assert dl.executions.get(execution_id=before["join"][0]).output == 9

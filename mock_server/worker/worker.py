@@ -262,7 +262,6 @@ class Worker:
             if self._stale:
                 self._rebuild(tx)
             self._touched = False
-            self._core.places = self._places()
             try:
                 return intent(tx)
             except BaseException:
@@ -294,7 +293,7 @@ class Worker:
         self._stale = False
         self._rules.forget()
         self._jumps.forgotten()
-        runs, calls = [each for each in tx.open_runs() if not driven_elsewhere(each)], tx.open_calls()
+        runs, waiting = [each for each in tx.open_runs() if not driven_elsewhere(each)], tx.open_executions()
         executions = tx.executions_of([run.id for run in runs])
         now = times.now()
         self._take_up(tx, messages.Refill(now, buckets.kept(tx)))
@@ -317,7 +316,8 @@ class Worker:
                 log.exception("run %s cannot be taken up again", run.id)
                 self._core.forget(run.id)
                 give_up(tx, run.id, [row.id for row in left], error)
-        self._take_up(tx, messages.Resume(now, None, None, (), tuple(calls), self._rules.of_calls(tx, calls)))
+        calls = tuple(row for row in waiting if row.run_id is None)
+        self._take_up(tx, messages.Resume(now, None, None, (), calls, self._rules.of_calls(tx, calls)))
         self._step(tx, messages.Wake(now))
         self._reruns.restore(tx)
 
@@ -328,6 +328,7 @@ class Worker:
 
     def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True
+        self._core.places = self._places()
         jump = self._jumps.look()
         if jump is not None:
             at = times.now()

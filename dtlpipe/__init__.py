@@ -64,10 +64,12 @@ if TYPE_CHECKING:
     from dtlpipe.model.pipeline import PipelineNode as PipelineNode
     from dtlpipe.model.pipeline import PipelineNodeIO as PipelineNodeIO
     from dtlpipe.model.pipeline import Variable as Variable
+    from dtlpipe.resources.annotations import Annotation as Annotation
     from dtlpipe.resources.commands import Command as Command
     from dtlpipe.resources.commands import Commands
     from dtlpipe.resources.datasets import Dataset as Dataset
     from dtlpipe.resources.datasets import Datasets
+    from dtlpipe.resources.events import Events
     from dtlpipe.resources.executions import Execution as Execution
     from dtlpipe.resources.executions import Executions
     from dtlpipe.resources.items import Item as Item
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.nodes import CodeNode as CodeNode
     from dtlpipe.resources.nodes import DatasetNode as DatasetNode
     from dtlpipe.resources.nodes import FunctionNode as FunctionNode
+    from dtlpipe.resources.packages import Packages
     from dtlpipe.resources.pipeline_executions import PipelineExecution as PipelineExecution
     from dtlpipe.resources.pipeline_executions import PipelineExecutions
     from dtlpipe.resources.pipelines import Pipeline as Pipeline
@@ -83,6 +86,8 @@ if TYPE_CHECKING:
     from dtlpipe.resources.platform_nodes import TaskNode as TaskNode
     from dtlpipe.resources.projects import Project as Project
     from dtlpipe.resources.projects import Projects
+    from dtlpipe.resources.recipes import Recipe as Recipe
+    from dtlpipe.resources.recipes import Recipes
     from dtlpipe.resources.services import Service as Service
     from dtlpipe.resources.services import Services
     from dtlpipe.resources.tasks import Task as Task
@@ -105,6 +110,9 @@ if TYPE_CHECKING:
     commands: Commands
     tasks: Tasks
     triggers: Triggers
+    events: Events
+    packages: Packages
+    recipes: Recipes
 
 __version__ = "0.1.0"
 
@@ -157,6 +165,7 @@ _HOMES = {
         "PipelineNodeIO",
         "Variable",
     ),
+    "dtlpipe.resources.annotations": ("Annotation",),
     "dtlpipe.resources.commands": ("Command",),
     "dtlpipe.resources.datasets": ("Dataset",),
     "dtlpipe.resources.executions": ("Execution",),
@@ -166,6 +175,7 @@ _HOMES = {
     "dtlpipe.resources.pipelines": ("Pipeline",),
     "dtlpipe.resources.platform_nodes": ("PlatformNode", "TaskNode"),
     "dtlpipe.resources.projects": ("Project",),
+    "dtlpipe.resources.recipes": ("Recipe",),
     "dtlpipe.resources.services": ("Service",),
     "dtlpipe.resources.tasks": ("Task",),
     "dtlpipe.resources.triggers": ("Trigger",),
@@ -179,11 +189,14 @@ _MODULES = ("exceptions", "graph")
 _COLLECTIONS = (
     "commands",
     "datasets",
+    "events",
     "executions",
     "items",
+    "packages",
     "pipeline_executions",
     "pipelines",
     "projects",
+    "recipes",
     "services",
     "tasks",
     "triggers",

@@ -7,6 +7,8 @@
         project = await client.projects.create("first")
 
 Both are made of the same resources.
+
+Longer than 400 lines because a client names each collection, and both colours are made with the same arguments.
 """
 
 from __future__ import annotations
@@ -25,13 +27,17 @@ from dtlpipe.sansio.exchange import Exchange, credentials_request
 from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operation
 
 if TYPE_CHECKING:
+    from dtlpipe.resources.annotations import Annotations
     from dtlpipe.resources.commands import Commands
     from dtlpipe.resources.datasets import Datasets
+    from dtlpipe.resources.events import Events
     from dtlpipe.resources.executions import Executions
     from dtlpipe.resources.items import Items
+    from dtlpipe.resources.packages import Packages
     from dtlpipe.resources.pipeline_executions import PipelineExecutions
     from dtlpipe.resources.pipelines import Pipelines
     from dtlpipe.resources.projects import Projects
+    from dtlpipe.resources.recipes import Recipes
     from dtlpipe.resources.services import Services
     from dtlpipe.resources.tasks import Tasks
     from dtlpipe.resources.triggers import Triggers
@@ -131,6 +137,34 @@ class _Client(Bound[Colour]):
         from dtlpipe.resources.commands import Commands
 
         return Commands(session=self._session)
+
+    @cached_property
+    def annotations(self) -> Annotations[Colour]:
+        """Annotations by id; to list or upload, go through an item or a dataset: `item.annotations`."""
+        from dtlpipe.resources.annotations import Annotations
+
+        return Annotations(session=self._session)
+
+    @cached_property
+    def packages(self) -> Packages[Colour]:
+        """All packages."""
+        from dtlpipe.resources.packages import Packages
+
+        return Packages(session=self._session)
+
+    @cached_property
+    def recipes(self) -> Recipes[Colour]:
+        """All recipes."""
+        from dtlpipe.resources.recipes import Recipes
+
+        return Recipes(session=self._session)
+
+    @cached_property
+    def events(self) -> Events[Colour]:
+        """What happens: `for event in client.events.follow(project_id=project.id): ...`."""
+        from dtlpipe.resources.events import Events
+
+        return Events(session=self._session)
 
     # -- who it is ----------------------------------------------------------------------------------------------------
 

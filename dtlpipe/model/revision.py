@@ -15,7 +15,10 @@ from dtlpipe.model.struct import Struct, field
 
 @attrs.define(slots=False, kw_only=True)
 class PipelineRevision(Struct):
-    """What a pipeline was at an install. It never changes; `number` counts from 1, runs begin with the `current` one."""
+    """What a pipeline was at an install; it never changes. `number` counts from 1.
+
+    Runs begin with the one that is `current`.
+    """
 
     id: str = field("")
     pipeline_id: str = field("")

@@ -2,6 +2,8 @@
 
 A batch knows its command and asks for its runs when they are wanted. A platform that notes the batch with each run
 (`batchId`, the command's id) is asked for these; elsewhere, a batch's runs are those begun since the command was.
+
+Longer than 400 lines because a batch is one object, whether of a pipeline's runs or of a service's calls.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import ConnectionFailed, FailedDependency, PlatformException, RunFailed, WaitTimeout
-from dtlpipe.model.enums import CommandStatus, ExecutionStatus
+from dtlpipe.errors import Conflict, ConnectionFailed, FailedDependency, PlatformException, RunFailed, WaitTimeout
+from dtlpipe.model.enums import CommandStatus, CycleRerunMethod, ExecutionStatus
 from dtlpipe.resources.batch_results import (
     BatchResult,
     counts_told,
@@ -29,7 +31,7 @@ from dtlpipe.resources.commands import Command
 from dtlpipe.resources.executions import OPEN, OVER, Execution
 from dtlpipe.resources.pipeline_executions import PipelineExecution, end_nodes
 from dtlpipe.resources.progress import Bar
-from dtlpipe.sansio.effects import Blocking, Now, Op, Request, Response, Sleep
+from dtlpipe.sansio.effects import Blocking, Gather, Now, Op, Request, Response, Sleep
 from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operation
 from dtlpipe.sansio.pages import Pages
 from dtlpipe.sansio.waiting import HOLD, PATIENCE, wait_until
@@ -145,6 +147,49 @@ class BatchRun(Bound[Colour]):
         """Those of the results that ended without success."""
         results = yield from self.results.op(self)
         return [each for each in results if each.status in OVER and each.status != ExecutionStatus.SUCCESS]
+
+    # -- changing -----------------------------------------------------------------------------------------------------
+
+    @operation
+    def cancel(self) -> Op[int]:
+        """Ends those of its runs that are open, and the code that runs for them; how many they were."""
+        ended = 0
+        while True:
+            found = yield from self._query({self._status_path: {"$in": list(OPEN)}})
+            if not found["items"]:
+                return ended
+            addresses = [f"{self._run_address(str(each['id']))}/terminate" for each in found["items"]]
+            answers: builtins.list[Any] = yield Gather(_ended(each) for each in addresses)
+            for each in answers:
+                if isinstance(each, Exception):
+                    raise each
+            ended += sum(answers)
+
+    @operation
+    def retry_failed(self, wait: bool = True) -> Op[BatchRun[Colour]]:  # noqa: FBT001, FBT002 - as `execute_batch` has it
+        """Has those that ended without success begin again: runs under their own ids, from what failed in them.
+
+        Calls of a service are made anew, as a batch of their own, which is given back; otherwise this one is.
+
+        Args:
+            wait: until they are begun again; `batch.wait()` waits until they are over.
+        """
+        if self._filter is None:
+            self._filter = yield from self._chosen_filter()
+        failed = {self._status_path: {"$in": [each for each in sorted(OVER) if each != ExecutionStatus.SUCCESS]}}
+        query = self._body(self._filter, failed, size=1000, page=0)
+        if self.service_id:
+            response: Response = yield Request("POST", "/executions/rerun", json={"query": query["filter"]}, once=True)
+            batch = BatchRun.begun(response.json(), session=self._session, service_id=self.service_id)
+        else:
+            body = {"pipeline": {"method": CycleRerunMethod.START_FROM_FAILED_EXECUTIONS}, "batch": {"query": query}}
+            path = f"/pipelines/{quote(self.pipeline_id or '', safe='')}/executions/rerun"
+            response = yield Request("POST", path, json=body, once=True)
+            batch = self
+        command: Command[Colour] = Command.from_wire(response.json(), session=self._session)
+        if wait:
+            yield from command.wait.op(command)
+        return batch
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
@@ -345,6 +390,15 @@ def _patient(request: Request) -> Op[Response]:
             yield Sleep(PATIENCE / 50)
         else:
             return response
+
+
+def _ended(address: str) -> Op[int]:
+    """Ends a run; 1, or 0 for one that was over first."""
+    try:
+        yield Request("POST", address, idempotent=True)
+    except Conflict:
+        return 0
+    return 1
 
 
 def _bar(label: str, total: int, shown: bool | None) -> Bar:  # noqa: FBT001 - called through Blocking

@@ -19,6 +19,7 @@ from dtlpipe.sansio.operation import Bound, Colour, fetched, operation
 from dtlpipe.sansio.pages import Pages, listing, query_pages
 
 if TYPE_CHECKING:
+    from dtlpipe.resources.annotations import Annotations
     from dtlpipe.resources.items import Items
     from dtlpipe.resources.projects import Project
 
@@ -36,6 +37,13 @@ class Dataset(Entity[Colour], nouns.Dataset):  # type: ignore[misc]  # entities 
         from dtlpipe.resources.items import Items
 
         return Items(session=self._session, dataset=self, dataset_id=self.id)
+
+    @property
+    def annotations(self) -> Annotations[Colour]:
+        """Those of its items."""
+        from dtlpipe.resources.annotations import Annotations
+
+        return Annotations(session=self._session, dataset_id=self.id)
 
     @fetched
     def project(self) -> Op[Project[Colour]]:

@@ -1,4 +1,7 @@
-"""Executions: single runs of a function, those of a pipeline's nodes and the calls of services."""
+"""Executions: single runs of a function, those of a pipeline's nodes and the calls of services.
+
+Longer than 400 lines because each verb says what it takes, gives and raises.
+"""
 
 from __future__ import annotations
 
@@ -226,6 +229,7 @@ class Executions(Bound[Colour]):
         *,
         sync: bool = False,
         timeout: float | None = None,
+        priority: int | None = None,
     ) -> Op[Execution[Colour]]:
         """Calls a function of a service.
 
@@ -240,6 +244,7 @@ class Executions(Bound[Colour]):
             project_id: that it is counted for; by default the service's.
             sync: waits until it is over, for at most `timeout` seconds.
             timeout: seconds to wait with `sync`.
+            priority: of what waits, the highest goes first; 0 by default.
 
         Raises:
             NotFound: there is no such service, function or entity.
@@ -249,9 +254,8 @@ class Executions(Bound[Colour]):
         if given is None:
             given = _entity_input(resource, item_id, dataset_id, annotation_id)
         project = project_id or self.project_id or (self.service.project_id if self.service is not None else None)
-        body: dict[str, Any] = {"input": given, "projectId": project, "functionName": function_name or "run"}
-        if given is None:
-            del body["input"]
+        body: dict[str, Any] = {"projectId": project, "functionName": function_name or "run"}
+        body |= {key: value for key, value in (("input", given), ("priority", priority)) if value is not None}
         address = f"/executions/{quote(self._service_id(service_id), safe='')}"
         response: Response = yield Request("POST", address, json=body, once=True)
         execution = yield from self._execution(response.json()).just_seen()
@@ -267,6 +271,8 @@ class Executions(Bound[Colour]):
         function_name: str | None = None,
         execution_inputs: Inputs | None = None,
         wait: bool = True,  # noqa: FBT001, FBT002 - the field's own signature
+        *,
+        priority: int | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Calls a function of a service once for each item of a query.
 
@@ -276,6 +282,7 @@ class Executions(Bound[Colour]):
             function_name: `run` by default.
             execution_inputs: further inputs, the same for all.
             wait: until all calls are accepted; `batch.wait()` waits until they are over.
+            priority: of each of the calls, as for `create`.
 
         Raises:
             BadRequest: without filters, or for an input of the wrong type.
@@ -286,7 +293,7 @@ class Executions(Bound[Colour]):
         body = {
             "batch": {"query": batch_query(filters), "args": input_data(execution_inputs) or {}},
             "functionName": function_name or "run",
-        }
+        } | ({} if priority is None else {"priority": priority})
         response: Response = yield Request("POST", f"/executions/{quote(service, safe='')}", json=body, once=True)
         batch = BatchRun.begun(response.json(), session=self._session, service_id=service)
         if wait:

@@ -29,6 +29,7 @@ from dtlpipe.sansio.operation import Bound, Colour, fetched, operation, streamin
 from dtlpipe.sansio.pages import Pages, listing, query_pages
 
 if TYPE_CHECKING:
+    from dtlpipe.resources.annotations import Annotations
     from dtlpipe.resources.datasets import Dataset
     from dtlpipe.resources.projects import Project
 
@@ -42,6 +43,13 @@ class Item(Entity[Colour], nouns.Item):  # type: ignore[misc]  # entities are ha
 
     NOUN: ClassVar[type[Struct] | None] = nouns.Item
     _dataset: Dataset[Colour] | None = attrs.field(default=None, alias="dataset", metadata={"local": True})
+
+    @property
+    def annotations(self) -> Annotations[Colour]:
+        """The marks on it."""
+        from dtlpipe.resources.annotations import Annotations
+
+        return Annotations(session=self._session, item_id=self.id, dataset_id=self.dataset_id)
 
     @fetched
     def dataset(self) -> Op[Dataset[Colour]]:

@@ -36,6 +36,7 @@ from dtlpipe.sansio.pages import Pages, listing, query_pages
 from dtlpipe.sansio.waiting import HOLD, wait_until
 
 if TYPE_CHECKING:
+    from dtlpipe.model.happening import Happening
     from dtlpipe.resources.batches import BatchRun
     from dtlpipe.resources.commands import Command
     from dtlpipe.resources.pipelines import Pipeline
@@ -240,6 +241,14 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
             yield from self._logs_of_services(body, follow=follow)
         if follow:  # it ended, and who followed it will ask how
             yield from self._refreshed()
+
+    @streaming
+    def events(self, after: int | None = None) -> Flow[Happening]:
+        """What happens in it, from its beginning to its end, as it happens; or after the event of that number."""
+        from dtlpipe.resources.events import Events
+
+        events: Events[Colour] = Events(session=self._session)
+        yield from events.follow.op(events, run_id=self.id, after=after)
 
     def _logs_of_services(self, body: Mapping[str, Any], *, follow: bool) -> Flow[LogLine]:
         """For platforms that know logs by service and execution alone."""

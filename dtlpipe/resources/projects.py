@@ -18,7 +18,9 @@ from dtlpipe.sansio.pages import Pages, listing
 if TYPE_CHECKING:
     from dtlpipe.resources.datasets import Datasets
     from dtlpipe.resources.executions import Executions
+    from dtlpipe.resources.packages import Packages
     from dtlpipe.resources.pipelines import Pipelines
+    from dtlpipe.resources.recipes import Recipes
     from dtlpipe.resources.services import Services
     from dtlpipe.resources.triggers import Triggers
 
@@ -56,6 +58,20 @@ class Project(Entity[Colour], nouns.Project):  # type: ignore[misc]  # entities 
         from dtlpipe.resources.triggers import Triggers
 
         return Triggers(session=self._session, project_id=self.id)
+
+    @property
+    def packages(self) -> Packages[Colour]:
+        """Its packages."""
+        from dtlpipe.resources.packages import Packages
+
+        return Packages(session=self._session, project_id=self.id)
+
+    @property
+    def recipes(self) -> Recipes[Colour]:
+        """Its recipes."""
+        from dtlpipe.resources.recipes import Recipes
+
+        return Recipes(session=self._session, project_id=self.id)
 
     @property
     def executions(self) -> Executions[Colour]:

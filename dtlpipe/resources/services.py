@@ -125,6 +125,7 @@ class Service(Entity[Colour], nouns.Service):  # type: ignore[misc]  # entities 
         *,
         sync: bool = False,
         timeout: float | None = None,
+        priority: int | None = None,
     ) -> Op[Execution[Colour]]:
         """Calls a function of it; with `sync`, waits until that is over. Arguments as `service.executions.create`."""
         executions = self.executions
@@ -141,6 +142,7 @@ class Service(Entity[Colour], nouns.Service):  # type: ignore[misc]  # entities 
                 project_id,
                 sync=sync,
                 timeout=timeout,
+                priority=priority,
             )
         )
 
@@ -151,11 +153,15 @@ class Service(Entity[Colour], nouns.Service):  # type: ignore[misc]  # entities 
         function_name: str | None = None,
         execution_inputs: Inputs | None = None,
         wait: bool = True,  # noqa: FBT001, FBT002 - the field's own signature
+        *,
+        priority: int | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Calls a function of it once for each item of a query. Arguments as `service.executions.create_batch`."""
         executions = self.executions
         return (
-            yield from executions.create_batch.op(executions, self.id, filters, function_name, execution_inputs, wait)
+            yield from executions.create_batch.op(
+                executions, self.id, filters, function_name, execution_inputs, wait, priority=priority
+            )
         )
 
     @operation

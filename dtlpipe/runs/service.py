@@ -15,10 +15,10 @@ from urllib.parse import quote
 import attrs
 
 from dtlpipe.errors import ConnectionFailed, NotFound, PlatformException, Unavailable, WaitTimeout
-from dtlpipe.runs.events import EventReader
 from dtlpipe.runs.models import ActionProgress, Checkpoint, LogEntry, PipelineProgress
 from dtlpipe.sansio.effects import Emit, Flow, HangUp, Hear, Listen, Now, Op, Request, Response, Sleep, TransportError
 from dtlpipe.sansio.operation import Bound, Colour, operation, streaming
+from dtlpipe.sansio.server_events import EventReader
 
 API = "/api/v1"
 

@@ -10,9 +10,16 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import assert_type
 
 import dtlpipe as dl
+from dtlpipe.model.happening import Happening
+from dtlpipe.model.revision import RevisionDiff
+from dtlpipe.resources.annotations import Annotation
+from dtlpipe.resources.batches import BatchRun
 from dtlpipe.resources.datasets import Dataset
 from dtlpipe.resources.items import Item
+from dtlpipe.resources.packages import Package
+from dtlpipe.resources.pipelines import Pipeline
 from dtlpipe.resources.projects import Project
+from dtlpipe.resources.recipes import Ontology
 from dtlpipe.resources.triggers import Trigger
 from dtlpipe.sansio.operation import Async, Sync
 from dtlpipe.sansio.pages import Pages
@@ -106,3 +113,18 @@ def wrong_arguments_are_refused(client: dl.Client) -> None:
     client.projects.get(project_id=3)  # type: ignore[arg-type]
     client.projects.create()  # type: ignore[call-arg]
     dl.nonsense()  # type: ignore[attr-defined]
+
+
+async def smaller_nouns_have_both_colours(sync: dl.Client, other: dl.AsyncClient) -> None:
+    item = sync.items.get(item_id="x")
+    assert_type(item.annotations.upload({"type": "box"}), list[Annotation[Sync]])
+    assert_type(sync.recipes.get("x").ontologies(), list[Ontology[Sync]])
+    assert_type(sync.packages.get("x"), Package[Sync])
+    assert_type(sync.events.follow(run_id="x"), Iterator[Happening])
+    pipeline = sync.pipelines.get("x")
+    assert_type(pipeline.revisions.diff(1, 2), RevisionDiff)
+    assert_type(pipeline.execute_batch().cancel(), int)
+    assert_type(pipeline.execute_batch().retry_failed(), BatchRun[Sync])
+    assert_type(other.events.follow(), AsyncIterator[Happening])
+    assert_type(await other.packages.get("x"), Package[Async])
+    assert_type(await (await other.pipelines.get("x")).revisions.rollback(1), Pipeline[Async])

@@ -31,7 +31,24 @@ def _settings(base_url: str, timeout: float, token: str | None) -> Settings:
     return Settings(url=url, gate_url=url, timeout=timeout, token=None if token is None else usable_token(token))
 
 
-class PipelineServiceClient(PipelineService[Sync]):
+class _OfService:
+    """Where a client's service is, and how long it waits for it."""
+
+    _settings: Settings
+
+    @property
+    def base_url(self) -> str:
+        return self._settings.url
+
+    @property
+    def timeout(self) -> float:
+        return self._settings.timeout
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r})"
+
+
+class PipelineServiceClient(_OfService, PipelineService[Sync]):
     """Its verbs return their result. Any number of threads may use it; after `close` the next call connects anew."""
 
     def __init__(self, base_url: str = DEFAULT_URL, timeout: float = 30.0, *, token: str | None = None) -> None:
@@ -52,14 +69,6 @@ class PipelineServiceClient(PipelineService[Sync]):
         )
         super().__init__(session=self._driver)
 
-    @property
-    def base_url(self) -> str:
-        return self._settings.url
-
-    @property
-    def timeout(self) -> float:
-        return self._settings.timeout
-
     def stream_progress_async(self, run_id: str, timeout: float = 3600.0) -> AsyncIterator[PipelineProgress]:
         """As `stream_progress`, for `async for`."""
         return _streamed(self._settings, run_id, timeout)
@@ -76,11 +85,8 @@ class PipelineServiceClient(PipelineService[Sync]):
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"PipelineServiceClient({self.base_url!r})"
 
-
-class AsyncPipelineServiceClient(PipelineService[Async]):
+class AsyncPipelineServiceClient(_OfService, PipelineService[Async]):
     """Its verbs return an awaitable of their result, `stream_progress` an async iterator."""
 
     def __init__(self, base_url: str = DEFAULT_URL, timeout: float = 30.0, *, token: str | None = None) -> None:
@@ -96,14 +102,6 @@ class AsyncPipelineServiceClient(PipelineService[Async]):
         )
         super().__init__(session=self._driver)
 
-    @property
-    def base_url(self) -> str:
-        return self._settings.url
-
-    @property
-    def timeout(self) -> float:
-        return self._settings.timeout
-
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._driver.aclose()
@@ -115,9 +113,6 @@ class AsyncPipelineServiceClient(PipelineService[Async]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    def __repr__(self) -> str:
-        return f"AsyncPipelineServiceClient({self.base_url!r})"
 
 
 async def _streamed(settings: Settings, run_id: str, timeout: float) -> AsyncIterator[PipelineProgress]:  # noqa: ASYNC109 - of silence

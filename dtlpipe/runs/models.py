@@ -5,44 +5,20 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self, SupportsIndex, overload
 
+from dtlpipe.model.action_runs import ActionStatus, LogLevel, RunStatus
 
-class RunStatus(StrEnum):
-    """Of a run."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_over(self) -> bool:
-        return self in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
-
-
-class ActionStatus(StrEnum):
-    """Of an action in a run."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class LogLevel(StrEnum):
-    """Of a line."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    SUCCESS = "success"
-    WARNING = "warning"
-    DANGER = "danger"
-    ERROR = "error"
-    CRITICAL = "critical"
+__all__ = [
+    "ActionProgress",
+    "ActionStatus",
+    "Actions",
+    "Checkpoint",
+    "LogEntry",
+    "LogLevel",
+    "PipelineProgress",
+    "RunStatus",
+]
 
 
 def _time(value: Any) -> datetime | None:

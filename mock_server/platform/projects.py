@@ -18,6 +18,26 @@ BINARIES = "Binaries"
 _ALL = 1000
 
 
+def project_document(project_id: str, project_name: str, creator: str) -> Document:
+    """A new one, which is not stored yet."""
+    at = now()
+    return {
+        "id": project_id,
+        "name": project_name,
+        "creator": creator,
+        "org": {"id": "local", "name": "local"},
+        "contributors": [],
+        "createdAt": at,
+        "updatedAt": at,
+        "role": "owner",
+        "account": {"id": "local", "name": "local"},
+        "isBlocked": False,
+        "archived": False,
+        "featureConstraints": [],
+        "systemProject": False,
+    }
+
+
 class Projects:
     """The verbs of projects. A document is the wire's project, without its urls."""
 
@@ -27,22 +47,7 @@ class Projects:
 
     def create(self, project_name: str, creator: str) -> Document:
         """A project, with its hidden dataset. Raises Conflict if the name is taken."""
-        at = now()
-        document: Document = {
-            "id": new_uuid(),
-            "name": name(project_name, "project"),
-            "creator": creator,
-            "org": {"id": "local", "name": "local"},
-            "contributors": [],
-            "createdAt": at,
-            "updatedAt": at,
-            "role": "owner",
-            "account": {"id": "local", "name": "local"},
-            "isBlocked": False,
-            "archived": False,
-            "featureConstraints": [],
-            "systemProject": False,
-        }
+        document = project_document(new_uuid(), name(project_name, "project"), creator)
         binaries = self._platform.datasets.new(BINARIES, document["id"], creator, hidden=True)
 
         def intent(tx: Tx) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
+from dtlpipe.model.action_runs import LogLevel
 from mock_server.api.guard import caller
 from mock_server.api.repeating import idempotency_key
 from mock_server.api.synapse import validation
@@ -35,7 +36,7 @@ def register(api: Blueprint, platform: Platform) -> None:
             logs.list(
                 run_id,
                 action_name=validation.parameter("action_name", str, None),
-                level=validation.parameter("level", validation.LogLevel, None),
+                level=validation.parameter("level", LogLevel, None),
                 since=validation.parameter("since", validation.Time, None),
                 limit=validation.parameter("limit", _LIMIT, 1000),
             )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
+from dtlpipe.model.action_runs import RunStatus
 from mock_server.api.guard import caller
 from mock_server.api.repeating import idempotency_key
 from mock_server.api.synapse import validation
@@ -22,8 +23,8 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.get("/runs/")
     def list_runs() -> Response:
         skip, limit = validation.window()
-        status = validation.parameter("status_filter", validation.RunStatus, None)
-        status = status or validation.parameter("status", validation.RunStatus, None)
+        status = validation.parameter("status_filter", RunStatus, None)
+        status = status or validation.parameter("status", RunStatus, None)
         pipeline_id = validation.parameter("pipeline_id", str, None)
         return json_response(runs.list(status=status, pipeline_id=pipeline_id, skip=skip, limit=limit))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,42 +20,11 @@ from pydantic import (
 )
 
 from dtlpipe.errors import UnprocessableEntity
+from dtlpipe.model.action_runs import ActionStatus, LogLevel, RunStatus
 from mock_server.platform import json_text
 from mock_server.platform.actions.progress import naive
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class RunStatus(StrEnum):
-    """Of a run."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class ActionStatus(StrEnum):
-    """Of an action in a run."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class LogLevel(StrEnum):
-    """Of a line; what the first versions of the service know, and what later clients have beside."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    SUCCESS = "success"
-    WARNING = "warning"
-    DANGER = "danger"
-    ERROR = "error"
-    CRITICAL = "critical"
 
 
 def _no_nul(text: str) -> str:

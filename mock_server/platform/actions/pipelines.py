@@ -19,6 +19,7 @@ from mock_server.platform.documents import now
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
 from mock_server.platform.pipelines import INSTALLED, TERMINATING, revise
+from mock_server.platform.projects import project_document
 from mock_server.store.base import Document, Kind, Tx
 from mock_server.store.ids import new_id
 
@@ -177,27 +178,8 @@ def _node(index: int, action: Document) -> Document:
 
 
 def _provide_project(tx: Tx, creator: str) -> None:
-    if tx.get(Kind.PROJECT, PROJECT_ID) is not None:
-        return
-    at = now()
-    tx.insert(
-        Kind.PROJECT,
-        {
-            "id": PROJECT_ID,
-            "name": PROJECT_NAME,
-            "creator": creator,
-            "org": {"id": "local", "name": "local"},
-            "contributors": [],
-            "createdAt": at,
-            "updatedAt": at,
-            "role": "owner",
-            "account": {"id": "local", "name": "local"},
-            "isBlocked": False,
-            "archived": False,
-            "featureConstraints": [],
-            "systemProject": False,
-        },
-    )
+    if tx.get(Kind.PROJECT, PROJECT_ID) is None:
+        tx.insert(Kind.PROJECT, project_document(PROJECT_ID, PROJECT_NAME, creator))
 
 
 def shown(document: Mapping[str, Any]) -> Document:

@@ -53,20 +53,49 @@ def code_of(package: Mapping[str, Any], function_name: str) -> Code:
     )
 
 
+@attrs.frozen
+class _Shape:
+    """What all jobs of a node have in common; `code` is None if a service has it."""
+
+    spec: NodeSpec
+    function_name: str
+    code: Code | None
+    types: Mapping[str, str | None]
+    outputs: tuple[tuple[str, str | None], ...]
+
+
+#: By the identity of the node's spec, which is kept with it, and so is not another's.
+_shapes: dict[int, _Shape] = {}
+_SHAPES = 2048
+
+
+def _shape(spec: NodeSpec, function_name: str) -> _Shape:
+    """The node's shape; worked out once, as specs never change."""
+    found = _shapes.get(id(spec))
+    if found is None or found.function_name != function_name:
+        package = (spec.document.get("config") or {}).get("package")
+        found = _Shape(
+            spec,
+            function_name,
+            None if package is None else code_of(package, function_name),
+            {port.name: port.type for port in spec.inputs},
+            tuple((port.name, port.type) for port in spec.outputs),
+        )
+        if len(_shapes) >= _SHAPES:
+            _shapes.clear()
+        _shapes[id(spec)] = found
+    return found
+
+
 def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
     """A node's execution: its own code, or that of the service that it names."""
-    package = (spec.document.get("config") or {}).get("package")
-    if package is None:
-        code = _service_code(setting.store, spec.service_name, row.function_name)
-    else:
-        code = code_of(package, row.function_name)
-    types = {port.name: port.type for port in spec.inputs}
+    shape = _shape(spec, row.function_name)
     return Job(
         execution_id=row.id,
         fence=row.fence,
-        code=code,
-        arguments=_arguments(setting, row, types),
-        outputs=tuple((port.name, port.type) for port in spec.outputs),
+        code=shape.code or _service_code(setting.store, spec.service_name, row.function_name),
+        arguments=_arguments(setting, row, shape.types),
+        outputs=shape.outputs,
         node=spec.name,
         context=_context(row, spec.name),
         timeout=spec.timeout or setting.timeout,

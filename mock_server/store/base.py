@@ -242,6 +242,9 @@ class Reads(Protocol):
 class Tx(Reads, Protocol):
     """The change in the making; lives on the writer thread, within one intent."""
 
+    def open_calls(self) -> list[ExecutionRow]:
+        """Of the executions that are not over, those that are no part of a run, oldest first."""
+
     def put(self, kind: Kind, doc: Document) -> None:
         """Insert or replace, by `doc["id"]`. Raises Conflict if a unique key belongs to another document.
 

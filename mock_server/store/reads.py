@@ -152,6 +152,14 @@ class SqlReads:
         )
         return EXECUTIONS.decode_all(self._settled().raw.execute(sql).fetchall())
 
+    def open_calls(self) -> list[ExecutionRow]:
+        """See `base.Tx`."""
+        sql = self._statements.fixed(
+            "open calls",
+            lambda: EXECUTIONS.select.where(open_execution, executions.c.run_id.is_(None)).order_by(executions.c.id),
+        )
+        return EXECUTIONS.decode_all(self._settled().raw.execute(sql).fetchall())
+
     def run_counts(
         self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None
     ) -> dict[str, int]:

@@ -114,6 +114,7 @@ class RowConformance(Suite):
         assert [run.id for run in store.open_runs()] == [run.id for run in runs[1:]]
         assert executions[0].id not in {each.id for each in store.open_executions()}
         assert len(store.open_executions()) == 4
+        assert [each.run_id for each in store.write(lambda tx: tx.open_calls())] == [None]
         assert store.run_counts("pipe") == {"success": 1, "rerun": 1, "pending": 2}
         assert store.run_counts(batch_id="b") == {"success": 1, "rerun": 1}
         assert store.run_counts("other") == {}

@@ -110,6 +110,7 @@ class Settings:
         pipelines_dir: a folder whose wrappers and YAML pipelines are served; `python_path`: where they find modules.
         require_token: ask for a token on loopback, too.
         max_streams: streams of served pipelines at the same time.
+        callback_hosts: whom a platform that is exposed tells of the end of jobs, when their owners ask for it.
         hold_dtlpy: whether an unchanged dtlpy's polls are held for up to `hold_timeout` (see api/dataloop/holding).
         node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
         keep_runs_for: seconds after their end at which runs are deleted, with their logs; `keep_runs`: how many that
@@ -148,6 +149,7 @@ class Settings:
     pipelines_dir: Path | None = attrs.field(default=None, converter=attrs.converters.optional(_folder))
     python_path: tuple[Path, ...] = attrs.field(default=(), converter=_folders)
     max_streams: int = 512
+    callback_hosts: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     require_token: bool = False
     hold_dtlpy: bool = True
     hold_timeout: float = 20.0

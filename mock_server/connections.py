@@ -43,15 +43,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def over(self, task: Any) -> None:
         """An answer that came later has been given: what the server does at the end of a request."""
-        self.deferred = None
         closing = task.close_on_finish
         with self.requests_lock:
             if closing:
                 self._forget_requests()
                 self.close_when_flushed = True
+                self.deferred = None
             else:
                 self.current_outbuf_count = self.adj.outbuf_high_watermark  # the next answer takes a new buffer
                 self.requests.pop(0).close()
+                self.deferred = None  # only now: the server's thread must find this readable at any moment
                 if self.connected and self.requests:
                     self.server.add_task(self)
                 elif self._awaited():

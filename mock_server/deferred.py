@@ -19,7 +19,16 @@ from mock_server.streams import Source
 Headers = Iterable[tuple[str, str]]
 
 _OF_THE_BODY: Final = frozenset({"content-type", "content-length"})
+_HOPS: Final = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
 _REASONS: Final = {each.value: each.phrase for each in http.HTTPStatus}
+
+
+def _harmless(header: tuple[str, str]) -> bool:
+    """Whether it stays one header of the answer: what a wrapper says must not become another one, or none at all."""
+    name, value = header
+    if name.lower() in _HOPS or any(each in "\r\n\0" for each in name + value):
+        return False
+    return (name + value).encode("latin-1", "replace").decode("latin-1") == name + value
 
 
 class Placeholder:
@@ -43,6 +52,10 @@ class Deferred:
         self._on_gone: Callable[[], None] | None = None
 
     # --- whoever has the answer ---------------------------------------------------------------------------------------
+
+    def header(self, headers: Headers) -> None:
+        """What stands in the header beside what the answer says, where no application said it."""
+        self._task.response_headers = list(headers)
 
     def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """The whole of it. The header that the application gave stays, but for what is said of its body."""
@@ -92,7 +105,7 @@ class Deferred:
     def _head(self, status: int, headers: Headers) -> None:
         task = self._task
         own = [each for each in task.response_headers if each[0].lower() not in _OF_THE_BODY]
-        task.response_headers = [*own, *headers]
+        task.response_headers = [*own, *filter(_harmless, headers)]
         task.status = f"{status} {_REASONS.get(status, 'Unknown')}"
         task.complete = True
 

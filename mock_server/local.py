@@ -200,6 +200,7 @@ class Local:
 
     def _lead(self, store: Store, servers: Sequence[Server] = (), switch: Switch | None = None) -> None:
         """Puts the platform together on the store, behind the servers that there are if it followed until now."""
+        from mock_server.api.express import express
         from mock_server.app import create_app
         from mock_server.executors.host_pool import HostPool
 
@@ -211,6 +212,7 @@ class Local:
             app = create_app(platform)
             starting = not servers
             servers = servers or self._listen(app)
+            servers[0].hurry(express(platform))
             stack.callback(platform.tracing.close)
             stack.callback(platform.feed.close)
             stack.callback(platform.serving.close)

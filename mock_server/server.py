@@ -55,8 +55,6 @@ class Server:
         spool: folder for bodies on their way in.
         body_limit: the largest body, in bytes, for a request's content type.
         error_body: the JSON body for an error that no application saw: (status, message) -> bytes.
-        express: is shown each request (its parser) on the server's thread, and what its answer may be given to. It
-            says whether it takes it; one that does not wait may.
     """
 
     def __init__(
@@ -69,7 +67,6 @@ class Server:
         spool: Path,
         body_limit: Callable[[str], int],
         error_body: Callable[[int, str], bytes],
-        express: Express | None = None,
     ) -> None:
         listening = _bind(host, port)
         self.host, self.port = listening.getsockname()[:2]
@@ -85,7 +82,7 @@ class Server:
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             _start=False,
-            _dispatcher=_Threads(threads, express),
+            _dispatcher=_Threads(threads),
         )
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
         task = type("ErrorTask", (GivenErrorTask,), {"error_body": staticmethod(error_body)})
@@ -96,6 +93,13 @@ class Server:
         self._stopping = threading.Event()
         self._drain_until = 0.0
         self._thread: threading.Thread | None = None
+
+    def hurry(self, express: Express) -> None:
+        """Have this shown each request (its parser) on the server's thread, and what its answer may be given to.
+
+        It says whether it takes the request; it must not wait.
+        """
+        self._waitress.task_dispatcher.express = express
 
     def start(self) -> None:
         """Serve in a thread. Connections are accepted when this returns."""
@@ -173,14 +177,14 @@ def _bind(host: str, port: int) -> socket.socket:
 class _Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Threads that are started when they are first needed: a platform for one test does not pay for 64."""
 
-    def __init__(self, limit: int, express: Express | None = None) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()
         self._limit = limit
-        self._express = express
+        self.express: Express | None = None
         self._closed = False
 
     def add_task(self, task: Any) -> None:
-        if task.deferred is not None or (self._express is not None and self._hurried(self._express, task)):
+        if task.deferred is not None or (self.express is not None and self._hurried(self.express, task)):
             return
         with self.lock:
             idle = len(self.threads) - self.active_count

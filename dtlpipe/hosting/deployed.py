@@ -5,27 +5,27 @@ Law: a call ends in exactly one answer, whatever the wrapper does; what it raise
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from dtlpipe.hosting import chunks, results, uploads
 from dtlpipe.hosting.chat import ChatResult, ChatStream
+from dtlpipe.hosting.durable import durable_schemas, request_model
 from dtlpipe.hosting.loading import LoadError, failure, load_class
+from dtlpipe.hosting.performing import Performer
 from dtlpipe.hosting.renderings import Rendering, openai_error
-from dtlpipe.hosting.replies import Gone, Reply
+from dtlpipe.hosting.replies import Reply
 from dtlpipe.hosting.responses import Response, ResponseStream, whole
-from dtlpipe.hosting.signatures import Invalid, Signature, named_type
+from dtlpipe.hosting.signatures import Invalid, Signature, fitting, named_type
 from dtlpipe.hosting.wrappers import Home, made, own_methods
 
 log = logging.getLogger("dtlpipe.hosting")
 
-Finish = Callable[[Any], None]
 SERVER_ERROR: Final = "server_error"
 
 
@@ -38,6 +38,8 @@ class Deployed:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.home = Home(name)
+        performer = Performer(name, self.home)
+        self._perform, self._failed = performer.perform, performer.failed
         if _is_yaml(folder):
             from dtlpipe.hosting.yaml_pipelines import yaml_wrapper  # with the engine, which other wrappers do without
 
@@ -74,6 +76,7 @@ class Deployed:
             "capabilities": capabilities,
             "description": signature.description if signature is not None else "",
             "revision": getattr(self.wrapper, "durable_revision", None),
+            "durable": durable_schemas(self.durable_method(), self.wrapper),
             "run": None
             if signature is None
             else {
@@ -81,8 +84,13 @@ class Deployed:
                 "response": signature.response_schema,
                 "streams": signature.streams,
                 "uploads": sorted(signature.uploads),
+                "headers": signature.headers is not None,
             },
         }
+
+    def durable_method(self) -> Any:
+        """The bound `run_durable_async` or `run_durable`; None if there is neither."""
+        return self._method("run_durable")
 
     def _type(self) -> str:
         hint = getattr(self.wrapper, "deployment_type", None)
@@ -124,13 +132,14 @@ class Deployed:
     # --- calls --------------------------------------------------------------------------------------------------------
 
     def call(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
-        """Begin to answer; returns at once. The kinds are `run`, `check`, `chat`, `response`, `upload`."""
+        """Begin to answer; returns at once. The kinds are those below."""
         begin = {
             "run": self._run,
             "chat": self._chat,
             "response": self._response,
             "upload": self._upload,
             "check": self._check,
+            "draw": self._draw,
         }
         try:
             begin[header["call"]](header, body, reply)
@@ -156,9 +165,31 @@ class Deployed:
 
     def _check(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
         """Whether a body's parameters would do, without running anything."""
-        if self.signature is not None:
+        what = header.get("for", "run")
+        model = None
+        if what == "durable" and (method := self.durable_method()) is not None:
+            model = request_model(method)
+        elif what == "resume":
+            model = getattr(self.wrapper, "durable_resume_model", None)
+        elif self.signature is not None:
             uploads.arguments(self.signature, header, body)
+        if model is not None:
+            fitting(model, uploads.read_json(body))
         reply.answer(200, b"{}")
+
+    def _draw(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
+        """A picture of the wrapper's pipeline."""
+        pipeline = getattr(self.wrapper, "pipeline", None)
+        if not hasattr(pipeline, "walk"):
+            reply.answer(404, chunks.dumps({"detail": f"Pipeline '{self.name}' has no graph that could be drawn"}))
+            return
+
+        def picture() -> bytes:
+            from dtlpipe.graph.drawing import to_svg  # with the engine, which other wrappers do without
+
+            return to_svg(pipeline).encode()
+
+        self._perform(picture, (), {}, reply, lambda svg: reply.answer(200, svg, "image/svg+xml"), lambda _: None)
 
     def _chat(self, header: Mapping[str, Any], body: bytes, reply: Reply) -> None:
         request = json.loads(body)
@@ -208,131 +239,6 @@ class Deployed:
             method, arguments, {}, reply, lambda found: reply.answer(200, chunks.dumps(found)), lambda _: None
         )
 
-    # --- performing ---------------------------------------------------------------------------------------------------
-
-    def _perform(
-        self,
-        method: Any,
-        positional: tuple[Any, ...],
-        named: Mapping[str, Any],
-        reply: Reply,
-        finish: Finish,
-        stream: Callable[[Any], Rendering | None],
-        *,
-        collect: bool = False,
-    ) -> None:
-        """Call the method where it belongs and send what it returns.
-
-        `stream` says how a result is streamed, or None if it is to be answered whole by `finish`; with `collect`, that
-        is given a list of the pieces, of which a result that is no generator is the only one.
-        """
-        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-
-            async def on_loop() -> None:
-                try:
-                    result = method(*positional, **named)
-                    if inspect.isawaitable(result):
-                        result = await result
-                    await self._send_async(result, reply, finish, stream, collect=collect)
-                except asyncio.CancelledError:
-                    if not reply.cancelled:  # by the wrapper itself
-                        self._failed(RuntimeError("the call was cancelled by the wrapper"), reply)
-                except Exception as error:  # noqa: BLE001 - whatever a wrapper raises is its caller's to know
-                    self._failed(error, reply)
-
-            future = self.home.on_loop(on_loop())
-            reply.on_cancel(lambda: _cancel(future))
-            return
-
-        def on_thread() -> None:
-            try:
-                result = method(*positional, **named)
-                if results.is_async(result):
-                    self.home.on_loop(self._send_async(result, reply, finish, stream, collect=collect)).result()
-                else:
-                    self._send(result, reply, finish, stream, collect=collect)
-            except Exception as error:  # noqa: BLE001 - as above
-                self._failed(error, reply)
-
-        self.home.on_thread(on_thread)
-
-    def _send(
-        self, result: Any, reply: Reply, finish: Finish, stream: Callable[[Any], Rendering | None], *, collect: bool
-    ) -> None:
-        rendering = stream(result)
-        pieces = results.pieces(result)
-        if rendering is None:
-            finish(list(pieces) if collect else result)
-            return
-        reply.start(rendering.kind, headers=results.stream_headers(result))
-        try:
-            _write(reply, rendering.begin())
-            for piece in pieces:
-                _write(reply, rendering.piece(piece))
-            _write(reply, rendering.end())
-            _ended(reply, rendering)
-        except Gone:
-            pass
-        except Exception as error:  # noqa: BLE001 - as above
-            self._broken(error, reply, rendering)
-        finally:
-            if hasattr(pieces, "close"):
-                pieces.close()
-
-    async def _send_async(
-        self, result: Any, reply: Reply, finish: Finish, stream: Callable[[Any], Rendering | None], *, collect: bool
-    ) -> None:
-        source = getattr(result, "stream", result) if type(result).__name__ == "SSEStream" else result
-        if not results.is_async(source):
-            if stream(result) is None and not hasattr(source, "__next__"):
-                finish(list(results.pieces(result)) if collect else result)
-            else:  # a plain generator may block, so it is not for the loop
-                await asyncio.to_thread(self._send, result, reply, finish, stream, collect=collect)
-            return
-        rendering = stream(result)
-        pieces: AsyncIterator[Any] = getattr(source, "body_iterator", source).__aiter__()
-        if rendering is None:
-            found = [piece async for piece in pieces]
-            finish(found if collect else b"".join(found))
-            return
-        reply.start(rendering.kind, headers=results.stream_headers(result))
-        try:
-            await reply.write_async(rendering.begin())
-            async for piece in pieces:
-                await reply.write_async(rendering.piece(piece))
-            await reply.write_async(rendering.end())
-            _ended(reply, rendering)
-        except Gone:
-            pass
-        except Exception as error:  # noqa: BLE001 - as above
-            self._broken(error, reply, rendering)
-        finally:
-            if hasattr(pieces, "aclose"):
-                await pieces.aclose()
-
-    def _failed(self, error: Exception, reply: Reply) -> None:
-        if isinstance(error, Gone) or reply.cancelled:
-            return
-        if isinstance(error, Invalid):
-            reply.answer(422, chunks.dumps({"detail": error.detail}))
-            return
-        status, detail = getattr(error, "status_code", None), getattr(error, "detail", None)
-        if isinstance(status, int) and detail is not None and 400 <= status <= 599:  # an HTTPException of the user's
-            reply.answer(status, chunks.dumps({"detail": detail}), headers=getattr(error, "headers", None))
-            return
-        log.error("%s: a call failed", self.name, exc_info=error)
-        reply.answer(500, chunks.dumps({"detail": f"Pipeline execution failed: {error}"}))
-
-    def _broken(self, error: Exception, reply: Reply, rendering: Rendering) -> None:
-        log.error("%s: a stream failed", self.name, exc_info=error)
-        last = rendering.fail(error)
-        with contextlib.suppress(Gone):
-            if last is not None:
-                _write(reply, last)
-                _ended(reply, rendering)
-                return
-        reply.break_off(f"{type(error).__name__}: {error}")
-
 
 def _is_yaml(folder: Path) -> bool:
     files = [path for path in folder.iterdir() if path.is_file()]
@@ -362,19 +268,3 @@ def _items(given: Any) -> list[Any]:
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": given}]}]
     return list(given) if isinstance(given, list) else []
-
-
-def _cancel(future: Any) -> None:
-    future.cancel()
-
-
-def _write(reply: Reply, data: bytes) -> None:
-    if data:
-        reply.write(data)
-
-
-def _ended(reply: Reply, rendering: Rendering) -> None:
-    document = getattr(rendering, "document", None)
-    if document is not None:
-        reply.record(chunks.dumps(document))
-    reply.end()

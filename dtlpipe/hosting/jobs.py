@@ -7,6 +7,7 @@ how far it is with `progress(done, total, message)`, which does nothing where th
 from __future__ import annotations
 
 import base64
+import inspect
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,8 +17,15 @@ from typing import Any, Final
 
 from dtlpipe.hosting import chunks, results, shims
 from dtlpipe.hosting.deployed import Deployed
+from dtlpipe.hosting.durable import (
+    DurableContext,
+    DurableExecutionCancelledError,
+    DurableSuspended,
+    RetriesExhausted,
+    request_model,
+)
 from dtlpipe.hosting.loading import LoadError
-from dtlpipe.hosting.signatures import Invalid
+from dtlpipe.hosting.signatures import Invalid, fitting
 from dtlpipe.transports import served
 
 Report = Callable[[float, float, str | None], None]
@@ -37,7 +45,7 @@ def progress(done: float, total: float = 100.0, message: str | None = None) -> N
         report(done, total, message)
 
 
-def perform(job: dict[str, Any], progress: Any) -> Any:
+def perform(job: dict[str, Any], progress: Any, context: Any) -> Any:
     """Do one job; what its pipeline returns, as JSON. A generator's pieces are progress, and together the result."""
 
     def report(done: float, total: float, message: str | None) -> None:
@@ -46,6 +54,8 @@ def perform(job: dict[str, Any], progress: Any) -> Any:
     deployed = _deployed(job["name"])
     if job.get("kind") == "response":
         return deployed.respond(job["params"], job["response_id"])
+    if job.get("kind") == "durable":
+        return _durable(job, deployed, context.pipeline_execution_id)
     signature, method = deployed.signature, deployed.run_method()
     if signature is None or method is None:
         raise JobRefused(f"pipeline {job['name']!r} has no run_api")
@@ -63,6 +73,41 @@ def perform(job: dict[str, Any], progress: Any) -> Any:
         _report.reset(token)
 
 
+def _durable(job: Mapping[str, Any], deployed: Deployed, id: str) -> Any:
+    """A durable execution, or this attempt at it."""
+    method = deployed.durable_method()
+    if method is None:
+        raise JobRefused(f"pipeline {job['name']!r} has no run_durable")
+    with _platform() as http:
+        fence: dict[str, Any] = {}
+
+        def say(verb: str, content: Mapping[str, Any]) -> dict[str, Any]:
+            answer = http.post(f"/deployments/{job['name']}/executions/{id}/{verb}", json={**fence, **content})
+            if answer.status_code == 409:
+                raise DurableExecutionCancelledError("this process is not the one that does the execution any more")
+            answer.raise_for_status()
+            found: dict[str, Any] = answer.json()
+            return found
+
+        begun = say("begin", {})
+        fence["fence"] = begun["fence"]
+        if begun["lost"]:
+            raise RetriesExhausted("the process of the execution died again and again")
+        if begun["waiting"]:
+            raise DurableSuspended("the execution waits to be resumed")
+        wrapper = deployed.wrapper
+        runs = getattr(wrapper, "agent", None) or getattr(wrapper, "pipeline", None)
+        context = DurableContext(id, begun, say, runs)
+        model = request_model(method)
+        try:
+            request = fitting(model, job["params"]) if model is not None else job["params"]
+        except Invalid as error:
+            raise JobRefused(f"the request does not fit: {error.detail}") from None
+        names = list(inspect.signature(method).parameters)
+        with context.running():
+            return chunks.plain(deployed.home.complete(method, dict(zip(names, (context, request), strict=False))))
+
+
 def _json(found: Any) -> Any:
     if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
         return "".join(found)
@@ -71,13 +116,18 @@ def _json(found: Any) -> Any:
     return chunks.plain(found)
 
 
+def _platform() -> Any:
+    """Connections to the platform whose job this is."""
+    token = os.environ.get("DTLPIPE_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return served.connect(os.environ["DTLPIPE_URL"], headers, 60.0, 4)
+
+
 def _deployed(name: str) -> Deployed:
     """The deployment, loaded in this process; loaded anew when the platform has another revision of it."""
     shims.install()
-    token = os.environ.get("DTLPIPE_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     known = _KEPT.get(name)
-    with served.connect(os.environ["DTLPIPE_URL"], headers, 60.0, 1) as http:
+    with _platform() as http:
         params = {"known": known[0]} if known is not None else {}
         answer = http.get(f"/deployments/{name}/source", params=params)
     if answer.status_code == 304 and known is not None:

@@ -168,6 +168,14 @@ class Signature:
                 )
 
 
+def fitting(model: type[BaseModel], given: Any) -> BaseModel:
+    """The value as the model. Raises Invalid."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise Invalid(_detail(error)) from None
+
+
 def _detail(error: ValidationError) -> list[dict[str, Any]]:
     return [
         {"type": each["type"], "loc": ["body", *each["loc"]], "msg": each["msg"], "input": each["input"]}

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dtlpipe.graph import Pipeline
+from dtlpipe.hosting import chunks
 from dtlpipe.hosting.loading import LoadError
+from dtlpipe.hosting.shims.messages import get_last_user_message
 from dtlpipe.integrations import yaml as yaml_reader
 
 _QUOTED: Final = re.compile(r"'([^']+)'")
@@ -55,7 +57,33 @@ def yaml_wrapper(folder: Path) -> type:
     def setup(self: Any) -> None:
         self.pipeline = pipeline
 
-    return type("PipelineWrapper", (), {"setup": setup, "run_api_async": run_api_async, "__doc__": description})
+    members: dict[str, Any] = {"setup": setup, "run_api_async": run_api_async, "__doc__": description}
+    asked = _asked(types)
+    if asked is not None:
+
+        async def run_chat_completion_async(self: Any, _model: str, messages: list[Any], _body: Any) -> str:
+            return _said(await run_api_async(self, **{asked: get_last_user_message(messages) or ""}), document)
+
+        members["run_chat_completion_async"] = run_chat_completion_async
+    return type("PipelineWrapper", (), members)
+
+
+def _asked(types: Mapping[str, Any]) -> str | None:
+    """The input that a user's words are for: the only one, if it takes a text."""
+    name, kind = next(iter(types.items()), ("", None))
+    return name if len(types) == 1 and kind in (str, Any) else None
+
+
+def _said(found: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """The first declared output that says something, as text."""
+    for path in (document.get("outputs") or {}).values():
+        component, _, socket = path.partition(".")
+        value = (found.get(component) or {}).get(socket)
+        values = value if isinstance(value, list) else [value]
+        text = "".join(chunks.text_of(each) for each in values)
+        if text:
+            return text
+    return chunks.dumps(found).decode()
 
 
 def _read(text: str, file: str) -> tuple[Mapping[str, Any], Pipeline]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
-import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from dtlpipe.errors import DtlpipeError, PlatformException, WaitTimeout
-from dtlpipe.serving import messages
+from dtlpipe.errors import DtlpipeError
+from dtlpipe.serving import messages, operations
 from dtlpipe.serving.messages import BatchResult, Files
+from dtlpipe.serving.operations import Operation
 from dtlpipe.transports import served
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -56,59 +57,63 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _send(self, method: str, path: str, *, safe: bool = False, **keywords: Any) -> Any:
-        """The answer. Raises for refusals."""
-        for attempt in range(self._retries + 1):
-            last = attempt == self._retries
-            refused: PlatformException | None = None
+    async def _do(self, operation: Operation[T]) -> T:
+        """Carry it out."""
+        steps = operations.persistently(operation, self.url, self._retries)
+        answer: Any = None
+        while True:
             try:
-                answer = await self._http.request(method, path, **keywords)
+                wanted = steps.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(wanted, operations.Pause):
+                await asyncio.sleep(wanted.seconds)
+                answer = None
+                continue
+            try:
+                answer = await self._http.request(wanted.method, wanted.path, **wanted.keywords)
             except served.FAILED as error:
-                if last or not (safe or isinstance(error, served.UNSENT)):
-                    raise served.failed(self.url, error) from error
-            else:
-                if answer.status_code < 400:
-                    return answer
-                refused = messages.refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
-                if last or not (refused.retry_after is not None or (safe and answer.status_code in (502, 503, 504))):
-                    raise refused
-            await asyncio.sleep(messages.pause(attempt, refused))
-        raise AssertionError("the last attempt returns or raises")
+                answer = error
 
     # --- deployments --------------------------------------------------------------------------------------------------
 
     async def status(self, name: str | None = None) -> dict[str, Any]:
         """What is served, or how one pipeline is."""
-        path = "/status" if name is None else messages.path("status", name)
-        found: dict[str, Any] = (await self._send("GET", path, safe=True)).json()
-        return found
+        return await self._do(operations.status(name))
 
     async def deploy_files(
         self, name: str, files: Mapping[str, str] | str | Path, *, overwrite: bool = False, save_files: bool = True
     ) -> dict[str, Any]:
         """Deploy a wrapper: its folder, or its files as texts by name."""
-        texts = dict(files) if isinstance(files, Mapping) else messages.sources(files)
-        body = {"name": name, "files": texts, "overwrite": overwrite, "save_files": save_files}
-        found: dict[str, Any] = (await self._send("POST", "/deploy_files", json=body)).json()
-        return found
+        return await self._do(operations.deploy_files(name, files, overwrite=overwrite, save_files=save_files))
 
     async def deploy_yaml(
         self, name: str, source: str, *, overwrite: bool = False, description: str | None = None, save_file: bool = True
     ) -> dict[str, Any]:
         """Deploy a pipeline in YAML, given as its text."""
-        body = {
-            "name": name,
-            "source_code": source,
-            "overwrite": overwrite,
-            "description": description,
-            "save_file": save_file,
-        }
-        found: dict[str, Any] = (await self._send("POST", "/deploy-yaml", json=body)).json()
-        return found
+        wanted = operations.deploy_yaml(name, source, overwrite=overwrite, description=description, save_file=save_file)
+        return await self._do(wanted)
+
+    async def deploy_pipeline(
+        self,
+        name: str,
+        pipeline: Any,
+        *,
+        inputs: Mapping[str, str | list[str]] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        overwrite: bool = False,
+    ) -> dict[str, Any]:
+        """Deploy a pipeline of dtlpipe.graph, whose components the platform's machine has.
+
+        `inputs` and `outputs` name sockets, `{name: "component.socket"}`; without them, all that are open.
+        """
+        wanted = operations.deploy_pipeline(name, pipeline, inputs=inputs, outputs=outputs, overwrite=overwrite)
+        return await self._do(wanted)
 
     async def undeploy(self, name: str) -> None:
         """Serve it no more."""
-        await self._send("POST", messages.path("undeploy", name))
+        await self._do(operations.undeploy(name))
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -128,8 +133,7 @@ class AsyncClient:
         """
         with ExitStack() as stack:
             body = messages.body({**(params or {}), **more}, messages.named(files, folder), stack)
-            answer = await self._send("POST", messages.path(name, "run"), **body)
-            return messages.answer(answer.headers.get("content-type", ""), answer.content)
+            return await self._do(operations.run(name, body))
 
     async def stream(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> AsyncIterator[str]:
         """The pieces of a pipeline that streams text, as they come."""
@@ -172,6 +176,10 @@ class AsyncClient:
         attempts: int = 1,
         priority: int = 0,
         timeout: float | None = None,  # noqa: ASYNC109 - the job's, not this call's
+        delay: float | None = None,
+        callback: str | None = None,
+        secret: str | None = None,
+        ttl: float | None = None,
     ) -> dict[str, Any]:
         """Have a pipeline run without waiting for it; the job. It is sent with a key, so it may be sent again.
 
@@ -182,52 +190,44 @@ class AsyncClient:
             attempts: how often it is tried in all.
             priority: the highest goes first.
             timeout: seconds that it may run.
+            delay: seconds before it may begin.
+            callback: a URL that is told of its end, in a POST signed with `secret`.
+            secret: one is made up, and is in the answer, if there is none.
+            ttl: seconds for which it is kept once it is over.
         """
-        query = {"attempts": attempts, "priority": priority} | ({"timeout": timeout} if timeout is not None else {})
-        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        path = messages.path(name, "jobs")
-        found: dict[str, Any] = (
-            await self._send("POST", path, safe=True, json=dict(params or {}), params=query, headers=headers)
-        ).json()
-        return found
+        options: dict[str, Any] = {
+            "attempts": attempts,
+            "priority": priority,
+            "timeout": timeout,
+            "delay": delay,
+            "ttl": ttl,
+        }
+        options["callback"] = callback
+        return await self._do(operations.submit(name, params, key=key, options=options, secret=secret))
 
     async def job(self, name: str, job_id: str) -> dict[str, Any]:
         """A job as it is."""
-        found: dict[str, Any] = (await self._send("GET", messages.path(name, "jobs", job_id), safe=True)).json()
-        return found
+        return await self._do(operations.job(name, job_id))
 
     async def wait_job(self, name: str, job_id: str, *, timeout: float | None = None) -> dict[str, Any]:  # noqa: ASYNC109 - the platform's wait
         """The job once it is over. Raises WaitTimeout after `timeout` seconds; the job then goes on."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = 30.0 if deadline is None else max(0.0, min(30.0, deadline - time.monotonic()))
-            path = messages.path(name, "jobs", job_id)
-            found: dict[str, Any] = (await self._send("GET", path, safe=True, params={"wait": left})).json()
-            if found["status"] in messages.OVER:
-                return found
-            if deadline is not None and time.monotonic() >= deadline:
-                raise WaitTimeout(f"job {job_id} of {name} is {found['status']} after {timeout:g} s")
+        return await self._do(operations.wait_job(name, job_id, timeout))
 
     async def cancel_job(self, name: str, job_id: str) -> dict[str, Any]:
         """End a job; nothing happens if it is over."""
-        found: dict[str, Any] = (
-            await self._send("POST", messages.path(name, "jobs", job_id, "cancel"), safe=True)
-        ).json()
-        return found
+        return await self._do(operations.cancel_job(name, job_id))
 
     # --- chatting -----------------------------------------------------------------------------------------------------
 
     async def chat(self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any) -> dict[str, Any]:
         """A completion, as OpenAI's protocol has it. `chat` is the messages, or the one thing that the user says."""
-        asked = {"model": model, "messages": _messages(chat), **body, "stream": False}
-        found: dict[str, Any] = (await self._send("POST", "/v1/chat/completions", json=asked)).json()
-        return found
+        return await self._do(operations.chat(model, chat, body))
 
     async def chat_stream(
         self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any
     ) -> AsyncIterator[dict[str, Any]]:
         """The chunks of a completion, as they come. Raises what the stream tells of."""
-        asked = {"model": model, "messages": _messages(chat), **body, "stream": True}
+        asked = messages.chat(model, chat, body, stream=True)
         async with self._streamed("/v1/chat/completions", asked) as answer:
             async for line in answer.aiter_lines():
                 found = messages.chunk(line)
@@ -259,7 +259,3 @@ class _Streamed:
         await self._context.__aexit__(kind, error, traceback)
         if isinstance(error, served.FAILED):
             raise served.failed(self._url, error) from error
-
-
-def _messages(chat: Iterable[Mapping[str, Any]] | str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": chat}] if isinstance(chat, str) else [dict(each) for each in chat]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from dtlpipe.errors import DtlpipeError, PlatformException, WaitTimeout
-from dtlpipe.serving import messages
+from dtlpipe.errors import DtlpipeError
+from dtlpipe.serving import messages, operations
 from dtlpipe.serving.messages import BatchResult, Files
+from dtlpipe.serving.operations import Operation
 from dtlpipe.transports import served
+
+T = TypeVar("T")
 
 
 class Client:
@@ -56,59 +58,63 @@ class Client:
     ) -> None:
         self.close()
 
-    def _send(self, method: str, path: str, *, safe: bool = False, **keywords: Any) -> Any:
-        """The answer. Raises for refusals."""
-        for attempt in range(self._retries + 1):
-            last = attempt == self._retries
-            refused: PlatformException | None = None
+    def _do(self, operation: Operation[T]) -> T:
+        """Carry it out."""
+        steps = operations.persistently(operation, self.url, self._retries)
+        answer: Any = None
+        while True:
             try:
-                answer = self._http.request(method, path, **keywords)
+                wanted = steps.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if isinstance(wanted, operations.Pause):
+                time.sleep(wanted.seconds)
+                answer = None
+                continue
+            try:
+                answer = self._http.request(wanted.method, wanted.path, **wanted.keywords)
             except served.FAILED as error:
-                if last or not (safe or isinstance(error, served.UNSENT)):
-                    raise served.failed(self.url, error) from error
-            else:
-                if answer.status_code < 400:
-                    return answer
-                refused = messages.refusal(answer.status_code, answer.content, answer.headers.get("retry-after"))
-                if last or not (refused.retry_after is not None or (safe and answer.status_code in (502, 503, 504))):
-                    raise refused
-            time.sleep(messages.pause(attempt, refused))
-        raise AssertionError("the last attempt returns or raises")
+                answer = error
 
     # --- deployments --------------------------------------------------------------------------------------------------
 
     def status(self, name: str | None = None) -> dict[str, Any]:
         """What is served, or how one pipeline is."""
-        path = "/status" if name is None else messages.path("status", name)
-        found: dict[str, Any] = self._send("GET", path, safe=True).json()
-        return found
+        return self._do(operations.status(name))
 
     def deploy_files(
         self, name: str, files: Mapping[str, str] | str | Path, *, overwrite: bool = False, save_files: bool = True
     ) -> dict[str, Any]:
         """Deploy a wrapper: its folder, or its files as texts by name."""
-        texts = dict(files) if isinstance(files, Mapping) else messages.sources(files)
-        body = {"name": name, "files": texts, "overwrite": overwrite, "save_files": save_files}
-        found: dict[str, Any] = self._send("POST", "/deploy_files", json=body).json()
-        return found
+        return self._do(operations.deploy_files(name, files, overwrite=overwrite, save_files=save_files))
 
     def deploy_yaml(
         self, name: str, source: str, *, overwrite: bool = False, description: str | None = None, save_file: bool = True
     ) -> dict[str, Any]:
         """Deploy a pipeline in YAML, given as its text."""
-        body = {
-            "name": name,
-            "source_code": source,
-            "overwrite": overwrite,
-            "description": description,
-            "save_file": save_file,
-        }
-        found: dict[str, Any] = self._send("POST", "/deploy-yaml", json=body).json()
-        return found
+        wanted = operations.deploy_yaml(name, source, overwrite=overwrite, description=description, save_file=save_file)
+        return self._do(wanted)
+
+    def deploy_pipeline(
+        self,
+        name: str,
+        pipeline: Any,
+        *,
+        inputs: Mapping[str, str | list[str]] | None = None,
+        outputs: Mapping[str, str] | None = None,
+        overwrite: bool = False,
+    ) -> dict[str, Any]:
+        """Deploy a pipeline of dtlpipe.graph, whose components the platform's machine has.
+
+        `inputs` and `outputs` name sockets, `{name: "component.socket"}`; without them, all that are open.
+        """
+        wanted = operations.deploy_pipeline(name, pipeline, inputs=inputs, outputs=outputs, overwrite=overwrite)
+        return self._do(wanted)
 
     def undeploy(self, name: str) -> None:
         """Serve it no more."""
-        self._send("POST", messages.path("undeploy", name))
+        self._do(operations.undeploy(name))
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -128,8 +134,7 @@ class Client:
         """
         with ExitStack() as stack:
             body = messages.body({**(params or {}), **more}, messages.named(files, folder), stack)
-            answer = self._send("POST", messages.path(name, "run"), **body)
-            return messages.answer(answer.headers.get("content-type", ""), answer.content)
+            return self._do(operations.run(name, body))
 
     def stream(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Iterator[str]:
         """The pieces of a pipeline that streams text, as they come."""
@@ -165,6 +170,10 @@ class Client:
         attempts: int = 1,
         priority: int = 0,
         timeout: float | None = None,
+        delay: float | None = None,
+        callback: str | None = None,
+        secret: str | None = None,
+        ttl: float | None = None,
     ) -> dict[str, Any]:
         """Have a pipeline run without waiting for it; the job. It is sent with a key, so it may be sent again.
 
@@ -175,48 +184,42 @@ class Client:
             attempts: how often it is tried in all.
             priority: the highest goes first.
             timeout: seconds that it may run.
+            delay: seconds before it may begin.
+            callback: a URL that is told of its end, in a POST signed with `secret`.
+            secret: one is made up, and is in the answer, if there is none.
+            ttl: seconds for which it is kept once it is over.
         """
-        query = {"attempts": attempts, "priority": priority} | ({"timeout": timeout} if timeout is not None else {})
-        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        path = messages.path(name, "jobs")
-        found: dict[str, Any] = self._send(
-            "POST", path, safe=True, json=dict(params or {}), params=query, headers=headers
-        ).json()
-        return found
+        options: dict[str, Any] = {
+            "attempts": attempts,
+            "priority": priority,
+            "timeout": timeout,
+            "delay": delay,
+            "ttl": ttl,
+        }
+        options["callback"] = callback
+        return self._do(operations.submit(name, params, key=key, options=options, secret=secret))
 
     def job(self, name: str, job_id: str) -> dict[str, Any]:
         """A job as it is."""
-        found: dict[str, Any] = self._send("GET", messages.path(name, "jobs", job_id), safe=True).json()
-        return found
+        return self._do(operations.job(name, job_id))
 
     def wait_job(self, name: str, job_id: str, *, timeout: float | None = None) -> dict[str, Any]:
         """The job once it is over. Raises WaitTimeout after `timeout` seconds; the job then goes on."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = 30.0 if deadline is None else max(0.0, min(30.0, deadline - time.monotonic()))
-            path = messages.path(name, "jobs", job_id)
-            found: dict[str, Any] = self._send("GET", path, safe=True, params={"wait": left}).json()
-            if found["status"] in messages.OVER:
-                return found
-            if deadline is not None and time.monotonic() >= deadline:
-                raise WaitTimeout(f"job {job_id} of {name} is {found['status']} after {timeout:g} s")
+        return self._do(operations.wait_job(name, job_id, timeout))
 
     def cancel_job(self, name: str, job_id: str) -> dict[str, Any]:
         """End a job; nothing happens if it is over."""
-        found: dict[str, Any] = self._send("POST", messages.path(name, "jobs", job_id, "cancel"), safe=True).json()
-        return found
+        return self._do(operations.cancel_job(name, job_id))
 
     # --- chatting -----------------------------------------------------------------------------------------------------
 
     def chat(self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any) -> dict[str, Any]:
         """A completion, as OpenAI's protocol has it. `chat` is the messages, or the one thing that the user says."""
-        asked = {"model": model, "messages": _messages(chat), **body, "stream": False}
-        found: dict[str, Any] = self._send("POST", "/v1/chat/completions", json=asked).json()
-        return found
+        return self._do(operations.chat(model, chat, body))
 
     def chat_stream(self, model: str, chat: Iterable[Mapping[str, Any]] | str, **body: Any) -> Iterator[dict[str, Any]]:
         """The chunks of a completion, as they come. Raises what the stream tells of."""
-        asked = {"model": model, "messages": _messages(chat), **body, "stream": True}
+        asked = messages.chat(model, chat, body, stream=True)
         with self._streamed("/v1/chat/completions", asked) as answer:
             for line in answer.iter_lines():
                 found = messages.chunk(line)
@@ -248,7 +251,3 @@ class _Streamed:
         self._context.__exit__(kind, error, traceback)
         if isinstance(error, served.FAILED):
             raise served.failed(self._url, error) from error
-
-
-def _messages(chat: Iterable[Mapping[str, Any]] | str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": chat}] if isinstance(chat, str) else [dict(each) for each in chat]

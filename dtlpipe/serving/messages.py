@@ -150,6 +150,34 @@ def chunk(line: str) -> dict[str, Any] | None:
     return found
 
 
+def chat(
+    model: str, said: Iterable[Mapping[str, Any]] | str, body: Mapping[str, Any], *, stream: bool
+) -> dict[str, Any]:
+    """The request of a completion. `said` is the messages, or the one thing that the user says."""
+    messages = [{"role": "user", "content": said}] if isinstance(said, str) else [dict(each) for each in said]
+    return {"model": model, "messages": messages, **body, "stream": stream}
+
+
+def declared(pipeline: Any, inputs: Mapping[str, str | list[str]] | None, outputs: Mapping[str, str] | None) -> str:
+    """A pipeline of dtlpipe.graph in YAML, with what it takes and shows: all that is open, unless it is said.
+
+    An open socket is called by its name, or `component_socket` where several have it. JSON is YAML, too.
+    """
+    found = dict(pipeline.to_dict())
+    found["inputs"] = dict(inputs) if inputs is not None else _open(pipeline.inputs())
+    found["outputs"] = dict(outputs) if outputs is not None else _open(pipeline.outputs())
+    return json.dumps(found)
+
+
+def _open(sockets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    names = [name for inside in sockets.values() for name in inside]
+    return {
+        name if names.count(name) == 1 else f"{component}_{name}": f"{component}.{name}"
+        for component, inside in sockets.items()
+        for name in inside
+    }
+
+
 def text_of(chunks: Iterable[Mapping[str, Any]]) -> str:
     """All text of a chat's chunks."""
     return "".join(

@@ -36,6 +36,8 @@ _EVENTS = "text/event-stream"
 class Deferred(Protocol):
     """Who takes an answer that comes later; see mock_server.deferred."""
 
+    def header(self, headers: list[tuple[str, str]]) -> None: ...
+
     def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
 
     def stream(self, status: int, headers: list[tuple[str, str]], source: Any) -> None: ...
@@ -72,29 +74,35 @@ class Manners:
         return Answer(error.status, "application/json", headers, orjson.dumps(self.body(error, request_id)))
 
 
+Begin = Callable[[Callable[["Event"], None]], None]
+"""Begins what is to be answered, given who is told of it."""
+
+
+def called(platform: Platform, name: str, header: Mapping[str, Any], body: bytes) -> Begin:
+    """The call of a deployment. It raises NotFound, LoadRefused, Unavailable."""
+    return lambda receive: platform.serving.deployments.ask(name, header, body, receive)
+
+
 def answered(
     platform: Platform,
-    name: str,
-    header: Mapping[str, Any],
-    body: bytes,
+    begin: Begin,
     manners: Manners,
     *,
     cleanup: Callable[[], None] = _nothing,
     record: Callable[[bytes], None] | None = None,
 ) -> Response:
-    """The answer to the current request: that of a call of the deployment. `cleanup` is called when all is over.
+    """The answer to the current request: what comes of what is begun. `cleanup` is called when all is over.
 
-    Raises NotFound, LoadRefused, Unavailable.
+    Raises what `begin` raises.
     """
     deployments = platform.serving.deployments
     defer = request.environ.get(DEFER)
     try:
         if defer is None:
-            call = deployments.call(name, header, body, record=record)
-            return _waited_for(call, deployments, cleanup, manners)
+            return _waited_for(Call(begin, record=record), deployments, cleanup, manners)
         relay = Relay(deployments, manners, request_id(), request.path, cleanup=cleanup, record=record)
         relay.http_1_0 = request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-        deployments.ask(name, header, body, relay.receive)
+        begin(relay.receive)
     except BaseException:
         cleanup()
         raise

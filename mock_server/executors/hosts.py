@@ -8,6 +8,7 @@ and nothing else is touched.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -20,6 +21,8 @@ from typing import Any, Final, Protocol
 import attrs
 
 from dtlpipe.runtime.protocol import Decoder, Frame, encode
+
+logger = logging.getLogger("dtlpipe.serving")
 
 ROOM: Final = 64 << 20
 """Bytes kept for a process that does not take them; beyond that it is given no more calls."""
@@ -198,7 +201,7 @@ class Host:
                 self._calls.pop(number, None)
                 self._idle.notify_all()
         if receive is not None:
-            receive(frame)
+            _tell(receive, frame)
 
     def died(self, how: str) -> None:
         """The process is gone. On the pool's thread."""
@@ -209,5 +212,13 @@ class Host:
         if not self.loaded.done():
             self.loaded.set_exception(HostFailed({"message": how}))
         for receive in calls:
-            receive(({"kind": "died", "reason": how}, b""))
+            _tell(receive, ({"kind": "died", "reason": how}, b""))
         self.ended.set()
+
+
+def _tell(receive: Receiver, event: Event) -> None:
+    """Whatever one call's receiver raises, the others are told."""
+    try:
+        receive(event)
+    except Exception:
+        logger.exception("what a wrapper's process said could not be passed on")

@@ -73,6 +73,11 @@ class Pruning:
             pruned.keys += self._drop_notes(prefix, now - timedelta(seconds=seconds), stopped)
         return pruned
 
+    def drop(self, ids: list[str]) -> int:
+        """Deletes these runs, but for those that are not over; how many went."""
+        dropped: int = self._platform.store.write(partial(_drop_runs, ids))
+        return dropped
+
     def _over(self, pipeline_id: str | None) -> int:
         counts = self._platform.store.run_counts(pipeline_id)
         return sum(count for status, count in counts.items() if lifecycle.is_final(status))

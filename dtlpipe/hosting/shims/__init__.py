@@ -18,7 +18,9 @@ _HERE: Final = "dtlpipe.hosting.shims"
 
 #: For each name that may be imported, the modules of ours whose public names it has. None of them: an empty package.
 STAND_INS: Final[dict[str, tuple[str, ...]]] = {
-    "hayhooks": ("hayhooks_names", "haystack_pipelines", "messages", "streaming", "events"),
+    "hayhooks": ("hayhooks_names", "haystack_pipelines", "messages", "streaming", "events", "durable_names"),
+    "hayhooks.durable": ("durable_names",),
+    "hayhooks.durable.context": ("durable_names",),
     "hayhooks.callbacks": ("events",),
     "hayhooks.events": ("events",),
     "hayhooks.open_webui": ("events",),

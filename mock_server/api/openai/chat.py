@@ -12,7 +12,7 @@ from mock_server.api.bodies import headers
 from mock_server.api.guard import any_token
 from mock_server.api.openai.errors import MANNERS
 from mock_server.api.openai.requests import Unfit, read
-from mock_server.api.relay import answered
+from mock_server.api.relay import answered, called
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -24,7 +24,7 @@ def install(openai: Blueprint, platform: Platform) -> None:
 
     def answer(model: str, data: bytes, given: dict[str, Any]) -> Response:
         _check(given)
-        return answered(platform, model, {"call": "chat", "headers": headers()}, data, MANNERS)
+        return answered(platform, called(platform, model, {"call": "chat", "headers": headers()}, data), MANNERS)
 
     @openai.post("/v1/chat/completions")
     @openai.post("/chat/completions", endpoint="chat_at_root")

@@ -11,7 +11,7 @@ from mock_server.api.bodies import headers
 from mock_server.api.guard import any_token, caller
 from mock_server.api.openai.errors import MANNERS
 from mock_server.api.openai.requests import Unfit, read
-from mock_server.api.relay import answered
+from mock_server.api.relay import answered, called
 from mock_server.api.wire import json_response
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def install(openai: Blueprint, platform: Platform) -> None:
             if keep:
                 kept.keep(document, given.get("input"))
 
-        return answered(platform, given["model"], header, data, MANNERS, record=record)
+        return answered(platform, called(platform, given["model"], header, data), MANNERS, record=record)
 
     @openai.get("/v1/responses/<id>")
     @openai.get("/responses/<id>", endpoint="response_at_root")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint
 
-from mock_server.api.serving import deploying, durable, jobs, origins, running
+from mock_server.api.serving import deploying, durable, jobs, origins, running, schedules
 from mock_server.api.serving.errors import body as body
 from mock_server.api.serving.errors import owns as owns
 
@@ -24,5 +24,6 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
     running.install(serving, platform)
     jobs.install(serving, platform)
     durable.install(serving, platform)
+    schedules.install(serving, platform)
     origins.install(serving, platform)
     return (serving,)

@@ -9,8 +9,10 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from dtlpipe.errors import PlatformException
 from mock_server.api.guard import any_token
+from mock_server.api.relay import answered, called
 from mock_server.api.serving.openapi import document as openapi_document
 from mock_server.api.serving.openapi import page as docs_page
+from mock_server.api.serving.running import MANNERS
 from mock_server.api.serving.validation import read
 from mock_server.api.wire import json_response
 from mock_server.platform.serving.sources import MODULE, checked_files, checked_name
@@ -108,6 +110,13 @@ def install(serving: Blueprint, platform: Platform) -> None:
         found = deployments.get(name)
         state = "Degraded" if found["state"] == "Degraded" else "Up!"
         return {"status": state, "pipeline": name, "deployment": found}
+
+    @serving.get("/draw/<name>")
+    @any_token
+    def draw(name: str) -> Response:
+        """The pipeline's graph as SVG, which needs nothing from elsewhere."""
+        deployments.find(name)
+        return answered(platform, called(platform, name, {"call": "draw"}, b""), MANNERS)
 
     @serving.get("/deployments/<name>/source")
     @any_token

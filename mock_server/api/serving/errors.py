@@ -6,7 +6,7 @@ from typing import Any
 
 from dtlpipe.errors import PlatformException
 
-_VERBS = frozenset({"run", "batch", "jobs", "job", "chat", "run-durable", "executions"})
+_VERBS = frozenset({"run", "batch", "jobs", "job", "chat", "run-durable", "executions", "schedules", "dead-letters"})
 _ROOTS = frozenset(
     {
         "status",

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import orjson
 from flask import Response, request
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from dtlpipe.errors import BadRequest, NotFound
+from dtlpipe.model import times
 from mock_server.api.guard import caller
+from mock_server.api.held import held
 from mock_server.api.serving.validation import Unfit, fitting, read_json
-from mock_server.platform.serving.jobs import is_over
+from mock_server.api.wire import json_response
+from mock_server.platform.serving.following import Followed
+from mock_server.platform.serving.job_pipelines import DURABLE
+from mock_server.platform.serving.jobs import Order
+from mock_server.platform.serving.shown import is_over
 from mock_server.store.base import Document
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-Show = Callable[[str, Document], Document]
-
-_HEARTBEAT = 15.0
+#: The header that has the secret with which a callback is signed; a query would be in logs.
+SIGNED_WITH = "X-Dtlpipe-Callback-Secret"
+_YEAR = 366 * 86400.0
 
 
 class Options(BaseModel):
-    """What holds for a job beside its parameters, as the query of a submission."""
+    """What holds for a job beside its parameters, as the query of a submission. Times are seconds."""
 
     priority: int = Field(default=0, ge=-1000, le=1000)
     attempts: int = Field(default=1, ge=1, le=100)
     backoff: float = Field(default=1.0, ge=0.0, le=3600.0)
     retry_on: str | None = None
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, le=_YEAR)
+    delay: float | None = Field(default=None, ge=0, le=_YEAR)
+    run_at: AwareDatetime | None = None
+    callback: str | None = Field(default=None, max_length=2000)
+    ttl: float | None = Field(default=None, ge=0, le=_YEAR)
+    keep_last: int | None = Field(default=None, ge=0, le=1_000_000)
 
     def policy(self) -> dict[str, Any] | None:
         """The retry policy."""
@@ -42,61 +55,90 @@ class Options(BaseModel):
             found["retryOn"] = [each.strip() for each in self.retry_on.split(",") if each.strip()]
         return found
 
+    def begins_at(self) -> datetime | None:
+        """When the job may begin."""
+        return times.now() + timedelta(seconds=self.delay) if self.delay is not None else self.run_at
 
-def submitted(platform: Platform, name: str) -> tuple[Document, bool]:
-    """The job that the current request asks for, and whether it asked before. Raises Unfit, NotFound, Conflict."""
+    def order(self, kind: str = "run") -> Order:
+        """As the platform takes it."""
+        return Order(
+            kind=kind,
+            priority=self.priority,
+            retry=self.policy(),
+            timeout=self.timeout,
+            run_at=self.begins_at(),
+            callback=self.callback,
+            secret=request.headers.get(SIGNED_WITH),
+            ttl=self.ttl,
+            keep_last=self.keep_last,
+        )
+
+
+@attrs.frozen
+class Vocabulary:
+    """How jobs are told of: as what, and below which path."""
+
+    show: Callable[[str, Document], Document]
+    path: str
+
+    def accepted(self, name: str, job: Document, *, again: bool) -> Response:
+        """The answer to a submission."""
+        headers = {"Location": f"/{name}/{self.path}/{job['id']}"}
+        headers |= {"Idempotent-Replay": "true"} if again else {}
+        return json_response(self.show(name, job), 200 if again and is_over(job) else 202, headers)
+
+
+def read_params(platform: Platform, name: str, kind: str) -> dict[str, Any]:
+    """The parameters that the current request gives a job, which fit. Raises Unfit, NotFound, BadRequest."""
     deployments = platform.serving.deployments
     try:
-        run = deployments.described(name).get("run")
+        described = deployments.described(name)
     except NotFound:
         raise NotFound("Not Found") from None
-    if run is None:
+    if kind == DURABLE and described.get("durable") is None:
+        kind = "run"
+    if kind != DURABLE and described.get("run") is None:
         raise BadRequest(f"Pipeline '{name}' has no run_api, which jobs call")
     given = read_json() if request.content_length else {}
     if not isinstance(given, dict):
         text = "Input should be a valid dictionary or object to extract fields from"
         raise Unfit([{"type": "model_attributes_type", "loc": ["body"], "msg": text, "input": given}])
-    with deployments.call(name, {"call": "check", "headers": {}}, orjson.dumps(given)) as call:
+    check(platform, name, kind, given)
+    return given
+
+
+def check(platform: Platform, name: str, what: str, given: Any) -> None:
+    """Ask the deployment whether this would do. Raises Unfit."""
+    header = {"call": "check", "for": what, "headers": {}}
+    with platform.serving.deployments.call(name, header, orjson.dumps(given)) as call:
         checked = call.answer()
     if checked is not None and checked.status == 422:
         raise Unfit(orjson.loads(checked.body)["detail"])
+
+
+def submitted(platform: Platform, name: str, kind: str = "run") -> tuple[Document, bool]:
+    """The job that the current request asks for, and whether it asked before. Raises Unfit, NotFound, Conflict."""
+    given = read_params(platform, name, kind)
     options = fitting(Options, request.args.to_dict())
     return platform.serving.jobs.submit(
         name,
         given,
         creator=caller().email,
-        priority=options.priority,
-        retry=options.policy(),
-        timeout=options.timeout,
+        order=options.order(kind),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
 
 
-def events(platform: Platform, first: Document, show: Show) -> Response:
+def events(platform: Platform, name: str, job_id: str, vocabulary: Vocabulary) -> Response:
     """The job's states as server-sent events, each with the number that a client comes back with."""
-    deployments, jobs, name = platform.serving.deployments, platform.serving.jobs, first["pipeline"]
-    release = deployments.streams.take()
-    after = request.headers.get("Last-Event-ID")
-
-    def pieces() -> Iterator[bytes]:
-        try:
-            seen, number = None, 0
-            job = first
-            while True:
-                if job != seen:
-                    number += 1
-                    mark = f"{job['updated_at']}:{job['status']}:{number}"
-                    kind = job["status"] if is_over(job) else "progress"
-                    if is_over(job) or mark.rpartition(":")[0] != (after or "").rpartition(":")[0]:
-                        data = orjson.dumps(show(name, job))
-                        yield b"id: " + mark.encode() + b"\nevent: " + kind.encode() + b"\ndata: " + data + b"\n\n"
-                    seen = job
-                else:
-                    yield b": heartbeat\n\n"
-                if is_over(job):
-                    return
-                job = jobs.changed(name, job["id"], seen, wait=_HEARTBEAT)
-        finally:
-            release()
-
-    return Response(pieces(), mimetype="text/event-stream", headers={"Cache-Control": "no-cache"})
+    serving = platform.serving
+    serving.jobs.get(name, job_id)
+    source = Followed(
+        serving.following,
+        job_id,
+        look=lambda: serving.jobs.get(name, job_id),
+        render=lambda job: vocabulary.show(name, job),
+        release=serving.deployments.streams.take(),
+        after=request.headers.get("Last-Event-ID") or "",
+    )
+    return held(source)

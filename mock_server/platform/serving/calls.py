@@ -7,25 +7,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import attrs
 
 from dtlpipe.errors import InternalServerError, RequestTimeout, Unavailable
 
 Event = tuple[dict[str, Any], bytes]
-
-
-class Host(Protocol):
-    """The process of a deployment, as calls see it."""
-
-    def call(self, header: Mapping[str, Any], body: bytes, receive: Callable[[Event], None]) -> int: ...
-
-    def taken(self, number: int, count: int) -> None: ...
-
-    def cancel(self, number: int) -> None: ...
 
 
 @attrs.frozen
@@ -42,38 +32,35 @@ class Died(InternalServerError):
     """The deployment's process ended in the middle of the call."""
 
 
-class Call:
-    """One call on its way. Close it, or use it in a `with`: a call that is left open is cancelled.
+def _nothing(*_: Any) -> None:
+    """Nothing is to be done."""
 
-    `record` is told what the host wants kept, `progress` how far it is; both on the hosts' thread.
+
+class Call:
+    """One call on its way, for a thread that waits. Close it, or use it in a `with`: left open, it is cancelled.
+
+    `begin` begins it, given who is to be told of it; `record` is told what the host wants kept, on the hosts' thread.
     """
 
     def __init__(
-        self,
-        host: Host,
-        header: Mapping[str, Any],
-        body: bytes,
-        *,
-        record: Callable[[bytes], None] | None = None,
-        progress: Callable[[dict[str, Any]], None] | None = None,
-        release: Callable[[], None] | None = None,
+        self, begin: Callable[[Callable[[Event], None]], None], *, record: Callable[[bytes], None] | None = None
     ) -> None:
-        self._host = host
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._record, self._progress, self._release = record, progress, release
+        self._record = record
         self._over = False
+        self._cancel: Callable[[], None] = _nothing
+        self._taken: Callable[[int], None] = _nothing
         self.status, self.kind = 200, ""
         self.headers: dict[str, str] = {}
-        self._number = host.call(header, body, self._receive)
+        begin(self._receive)
 
     def _receive(self, event: Event) -> None:
         kind = event[0]["kind"]
         if kind == "record":
             if self._record is not None:
                 self._record(event[1])
-        elif kind == "progress":
-            if self._progress is not None:
-                self._progress(event[0]["event"])
+        elif kind == "placed":
+            self._cancel, self._taken = event[0]["cancel"], event[0]["taken"]
         else:
             self._events.put(event)
 
@@ -110,7 +97,7 @@ class Call:
                 match header["kind"]:
                     case "chunk":
                         yield piece
-                        self._host.taken(self._number, len(piece))
+                        self._taken(len(piece))
                     case "end":
                         return
                     case _:
@@ -120,12 +107,9 @@ class Call:
 
     def close(self) -> None:
         """Let go of it; if it is not over, it is cancelled."""
-        release, self._release = self._release, None
         if not self._over:
             self._over = True
-            self._host.cancel(self._number)
-        if release is not None:
-            release()
+            self._cancel()
 
     def __enter__(self) -> Self:
         return self

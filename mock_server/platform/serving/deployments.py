@@ -16,14 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import attrs
-
-from dtlpipe.errors import ConfigurationError, Conflict, NotFound, PlatformException, Unavailable, UnprocessableEntity
+from dtlpipe.errors import ConfigurationError, Conflict, NotFound, PlatformException, Unavailable
 from mock_server.executors.host_pool import HostPool
 from mock_server.executors.hosts import Event, Host, HostBusy, HostFailed, HostGone, HostSpec
 from mock_server.platform.documents import now
 from mock_server.platform.serving import sources
 from mock_server.platform.serving.calls import Call, Places
+from mock_server.platform.serving.served import Deployment, LoadRefused, shown
 from mock_server.store.base import Document, Kind
 from mock_server.store.ids import new_id
 
@@ -43,33 +42,6 @@ _AGAIN: Final = 1.0
 """Seconds before a host that died while loading is tried again."""
 _PATIENT: Final = 16
 """Requests that may wait at once for wrappers that are still loading: more would leave none for what is loaded."""
-
-
-class LoadRefused(UnprocessableEntity):
-    """A wrapper that cannot be served; `file` and `line` say where."""
-
-    def __init__(self, detail: Mapping[str, Any]) -> None:
-        message = str(detail.get("message") or "the wrapper cannot be loaded")
-        super().__init__(message)
-        self.detail = dict(detail)
-
-
-@attrs.define(eq=False)
-class Deployment:
-    """One that is served. `host` is its process, if there is one now; `error` why there is none."""
-
-    document: Document
-    files: dict[str, bytes] = attrs.field(repr=False)
-    host: Host | None = None
-    error: dict[str, Any] | None = None
-    description: dict[str, Any] | None = None
-    lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
-    failed_at: float = 0.0
-    crashes: int = 0
-
-    @property
-    def name(self) -> str:
-        return str(self.document["name"])
 
 
 class Deployments:
@@ -333,7 +305,7 @@ class Deployments:
 
     def call(self, name: str, header: Mapping[str, Any], body: bytes, **keep: Any) -> Call:
         """Begin a call that a thread waits for; keywords as Call takes them. Raises as `ask`."""
-        return self._with_host(name, lambda host: Call(host, header, body, **keep))
+        return Call(lambda receive: self.ask(name, header, body, receive), **keep)
 
     def ask(self, name: str, header: Mapping[str, Any], body: bytes, receive: Callable[[Event], None]) -> None:
         """Begin a call; `receive` is told what comes of it, on the hosts' thread, and waits for nothing.
@@ -383,9 +355,9 @@ class Deployments:
         """A deployment as it is shown. Raises NotFound."""
         broken = self._failed.get(name)
         if name not in self._served and broken is not None:
-            return _shown({"name": name}, None, broken)
+            return shown({"name": name}, None, broken)
         deployment = self.find(name)
-        return _shown(deployment.document, deployment.description, deployment.error)
+        return shown(deployment.document, deployment.description, deployment.error)
 
     def list(self) -> list[Document]:
         """All of them, and what of the pipelines' folder could not be taken in, by name."""
@@ -401,26 +373,3 @@ def _place(host: Host, header: Mapping[str, Any], body: bytes, receive: Callable
 
 def _undeployed_key(name: str) -> str:
     return f"serving:undeployed:{name}"
-
-
-def _shown(
-    document: Mapping[str, Any], description: Mapping[str, Any] | None, error: Mapping[str, Any] | None
-) -> Document:
-    known = description or {}
-    return {
-        "name": document["name"],
-        "type": known.get("type", "unknown"),
-        "execution_mode": "request-bound",
-        "state": "Degraded" if error is not None else "Loaded",
-        "description": document.get("description") or known.get("description") or "",
-        "capabilities": known.get("capabilities", {}),
-        "revision": known.get("revision") or document.get("revision"),
-        "health": "unhealthy" if error is not None else "healthy",
-        "worker_scope": "platform",
-        "store_scope": "platform",
-        "execution_enumeration": True,
-        "source": document.get("source"),
-        "error": dict(error) if error is not None else None,
-        "created_at": document.get("createdAt"),
-        "updated_at": document.get("updatedAt"),
-    }

@@ -7,54 +7,90 @@ worker's process of its own, so that a job that hangs or crashes takes no reques
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from dtlpipe.errors import NotFound, UnprocessableEntity
+import attrs
+
+from dtlpipe.errors import Conflict, NotFound, UnprocessableEntity
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
-from mock_server.platform.definitions import completed
-from mock_server.platform.documents import now
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency
-from mock_server.platform.pipelines import INSTALLED, revise
-from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
+from mock_server.platform.serving import callbacks, notes
+from mock_server.platform.serving.job_pipelines import DURABLE, PROJECT_ID, SURFACE, pipeline_id, provided
+from mock_server.platform.serving.notes import Notes
+from mock_server.platform.serving.shown import RUN_STATUS, is_over, response_id, shown
+from mock_server.store.base import Document, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-SURFACE: Final = "serving"
-PROJECT_ID: Final = "0d9a51c4-6c0e-4a57-93c5-50f6a5a5d3b6"
-PROJECT_NAME: Final = "Served pipelines"
-_SOURCE: Final = "from dtlpipe.hosting.jobs import perform as run\n"
-_HASH: Final = hashlib.sha256(_SOURCE.encode()).hexdigest()
+_DEATHS = ("SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTERM", "ProcessExit", "ProcessLost")
+#: How many attempts there are, is counted in the note: see `executions`.
+_DURABLE_POLICY = {
+    "maxAttempts": 1_000_000,
+    "initialInterval": 0.0,
+    "retryOn": ["DurableRetry", "DurableSuspended", *_DEATHS],
+}
 
-_STATUS: Final = {
-    lifecycle.PENDING: "queued",
-    lifecycle.CREATED: "queued",
-    lifecycle.RERUN: "queued",
-    lifecycle.RUNNING: "running",
-    lifecycle.SUCCESS: "completed",
-    lifecycle.FAILED: "failed",
-    lifecycle.TERMINATED: "canceled",
-}
-_RUN_STATUS: Final = {
-    "queued": [lifecycle.PENDING, lifecycle.CREATED, lifecycle.RERUN],
-    "running": [lifecycle.RUNNING],
-    "completed": [lifecycle.SUCCESS],
-    "failed": [lifecycle.FAILED],
-    "canceled": [lifecycle.TERMINATED],
-}
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What holds for a job beside its parameters.
+
+    Attributes:
+        kind: "run" calls run_api, "response" run_response, "durable" run_durable.
+        priority: the highest goes first.
+        retry: a retry policy, `{"maxAttempts", "initialInterval", "backoffCoefficient", "retryOn", ...}`.
+        timeout: seconds that it may run.
+        run_at: it does not begin before.
+        callback: a URL that is told of its end; `secret` signs what is told, one is made up if there is none.
+        ttl: seconds for which it is kept once it is over.
+        keep_last: how many jobs of its pipeline that are over are kept when it ends, the latest.
+    """
+
+    kind: str = "run"
+    priority: int = 0
+    retry: Mapping[str, Any] | None = None
+    timeout: float | None = None
+    run_at: datetime | None = None
+    callback: str | None = None
+    secret: str | None = attrs.field(default=None, repr=False)
+    ttl: float | None = None
+    keep_last: int | None = None
+    resubmitted_from: str | None = None
+
+    def config(self) -> dict[str, Any]:
+        """As the configuration of a service."""
+        retry = self.retry or (_DURABLE_POLICY if self.kind == DURABLE else None)
+        found: dict[str, Any] = {"retryPolicy": dict(retry)} if retry else {}
+        return found | ({"executionTimeout": self.timeout} if self.timeout is not None else {})
+
+    def note(self) -> Document | None:
+        """What is noted of the job; None if nothing is."""
+        found: Document = {"durable": {"state": {}, "progress": [], "sequence": 0}} if self.kind == DURABLE else {}
+        if self.run_at is not None and self.run_at > times.now():
+            found["continueAt"] = times.to_wire(self.run_at)
+        if self.callback is not None:
+            secret = self.secret or secrets.token_urlsafe(32)
+            found["callback"] = {"url": self.callback, "delivery": new_id(), "attempts": 0, "_secret": secret}
+        for name, value in (("ttl", self.ttl), ("keepLast", self.keep_last)):
+            if value is not None:
+                found[name] = value
+        return found or None
 
 
 class Jobs:
-    """The verbs. What they return is what the surface shows."""
+    """The verbs. What they return is what the surface shows. `look_at` is told of jobs that need a look, and when."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, look_at: Callable[[str, datetime | None], None]) -> None:
         self._platform = platform
+        self._look_at = look_at
+        self.notes = Notes(platform)
 
     def submit(
         self,
@@ -62,27 +98,22 @@ class Jobs:
         params: Mapping[str, Any],
         *,
         creator: str,
-        kind: str = "run",
-        priority: int = 0,
-        retry: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
+        order: Order | None = None,
         idempotency_key: str | None = None,
     ) -> tuple[Document, bool]:
         """Accept a job; it, and whether it is the one that the same key was given before.
 
-        `retry` is a retry policy: `{"maxAttempts", "initialInterval", "backoffCoefficient", "retryOn", ...}`.
-        Raises NotFound, Conflict for a key that was used for another job.
+        The secret of its callback is in the answer this once, as `callback.secret`. Raises NotFound, Conflict for a key
+        that was used for another job, UnprocessableEntity for a callback to where nothing is called.
         """
-        deployment = self._platform.serving.deployments.find(name)
-        config: dict[str, Any] = {}
-        if retry:
-            config["retryPolicy"] = dict(retry)
-        if timeout is not None:
-            config["executionTimeout"] = timeout
-        pipeline = self._pipeline(name, deployment.document, config, creator)
-        at = times.now()
-        id = new_id()
-        job = {"name": name, "kind": kind, "params": dict(params), "response_id": response_id(id)}
+        order = order or Order()
+        self._platform.serving.deployments.find(name)
+        if order.callback is not None:
+            callbacks.checked(order.callback, self._platform.settings)
+        pipeline = provided(self._platform, name, order.kind, order.config(), creator)
+        at, id = times.now(), new_id()
+        note = order.note()
+        job = {"name": name, "kind": order.kind, "params": dict(params), "response_id": response_id(id)}
         row = RunRow(
             id=id,
             pipeline_id=pipeline["id"],
@@ -94,181 +125,113 @@ class Jobs:
             updated_at=at,
             inputs={"job": job},
             surface=SURFACE,
-            extra={"deployment": name, "kind": kind},
-            priority=priority,
+            extra={"deployment": name, "kind": order.kind, **_said(order)},
+            priority=order.priority,
+            paused=bool(note and note.get("continueAt")),
         )
-        content = ["serving job", name, kind, dict(params)]
+
+        def put_note(tx: Tx) -> None:
+            if note is not None:
+                tx.insert(Kind.CHECKPOINT, notes.new(id, name, note))
+
+        content = ["serving job", name, order.kind, dict(params), _said(order)]
         request = idempotency(idempotency_key and f"{name}:{idempotency_key}", creator, content, {"id": row.id})
-        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request))
-        return self.get(name, (earlier or {"id": row.id})["id"]), earlier is not None
+        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request, check=put_note))
+        found = self.get(name, (earlier or {"id": row.id})["id"])
+        if earlier is None and note is not None:
+            self._look_at(id, None)
+            if "callback" in note:
+                found["callback"]["secret"] = note["callback"]["_secret"]
+        return found, earlier is not None
+
+    def resubmit(self, name: str, job_id: str, *, creator: str) -> Document:
+        """A new job like this one, which is over. Raises NotFound, Conflict for one that is not over."""
+        row = self._find(name, job_id)
+        if not lifecycle.is_final(row.status):
+            raise Conflict(f"job {job_id!r} is not over yet")
+        said = (row.extra or {}).get("order") or {}
+        order = Order(**said, kind=(row.extra or {}).get("kind", "run"), priority=row.priority, resubmitted_from=job_id)
+        return self.submit(name, row.inputs["job"]["params"], creator=creator, order=order)[0]
 
     def get(self, name: str, job_id: str, *, wait: float = 0.0) -> Document:
         """One job, at once or, within `wait` seconds, as soon as it is over. Raises NotFound."""
         row = self._platform.hub.wait(
             job_id, lambda: self._find(name, job_id), lambda found: lifecycle.is_final(found.status), wait
         )
-        return _shown(row, self._platform.store.executions_of([row.id])[row.id])
-
-    def changed(self, name: str, job_id: str, before: Document | None, *, wait: float) -> Document:
-        """The job, as soon as it is another than before or `wait` seconds are over."""
-        return self._platform.hub.wait(
-            job_id, lambda: self.get(name, job_id), lambda found: found != before or is_over(found), wait
-        )
+        return shown(row, self._platform.store.executions_of([row.id])[row.id], self.notes.get(row.id))
 
     def list(
-        self, name: str | None = None, *, status: str | None = None, limit: int = 50, page: int = 0
+        self,
+        name: str | None = None,
+        *,
+        status: str | None = None,
+        kind: str | None = None,
+        limit: int = 50,
+        page: int = 0,
+        oldest_first: bool = False,
     ) -> tuple[list[Document], int]:
         """Jobs of a deployment or of all, newest first, and how many there are."""
         where: dict[str, Any] = {"surface": SURFACE}
         if name is not None:
-            where["pipelineId"] = _pipeline_id(name)
+            kinds = ("run", DURABLE) if kind is None else (kind,)
+            where["pipelineId"] = [pipeline_id(name, each) for each in kinds]
         if status is not None:
-            if status not in _RUN_STATUS:
-                raise UnprocessableEntity(f"status: {status!r} is none of {', '.join(_RUN_STATUS)}")
-            where["status"] = _RUN_STATUS[status]
-        rows, total = self._platform.store.find_runs({"pageSize": limit, "page": page}, where=where)
+            asked = "running" if status == "waiting" else status
+            if asked not in RUN_STATUS:
+                raise UnprocessableEntity(f"status: {status!r} is none of {', '.join(RUN_STATUS)}")
+            where["status"] = RUN_STATUS[asked]
+        query: dict[str, Any] = {"pageSize": limit, "page": page}
+        if oldest_first:
+            query["sort"] = {"id": "ascending"}
+        rows, total = self._platform.store.find_runs(query, where=where)
         executions = self._platform.store.executions_of([row.id for row in rows])
-        return [_shown(row, executions[row.id]) for row in rows], total
+        found = [shown(row, executions[row.id], self.notes.get(row.id)) for row in rows]
+        if status in ("running", "waiting"):
+            found = [each for each in found if each["status"] == status]
+        return found, total
 
-    def cancel(self, name: str, job_id: str, *, reason: str) -> Document:
-        """End it, queued or running; nothing happens if it is over. Raises NotFound."""
-        self._find(name, job_id)
-        self._platform.work.cancel_run(job_id, reason).result()
+    def cancel(self, name: str, job_id: str, *, reason: str, grace: float = 0.0) -> Document:
+        """End it, queued or running; nothing happens if it is over. Raises NotFound.
+
+        A durable execution that runs is told first, and has `grace` seconds to end by itself.
+        """
+        row = self._find(name, job_id)
+        if lifecycle.is_final(row.status):
+            return self.get(name, job_id)
+        running = row.status == lifecycle.RUNNING and not row.paused
+        if not (running and grace > 0 and self._told_to_end(job_id, grace)):
+            self._platform.work.cancel_run(job_id, reason).result()
         return self.get(name, job_id)
+
+    def _told_to_end(self, job_id: str, grace: float) -> bool:
+        at = times.now()
+
+        def note_it(note: Document) -> bool:
+            if "durable" not in note:
+                return False
+            note.setdefault("cancelRequestedAt", times.to_wire(at))
+            note.setdefault("cancelGrace", grace)
+            return True
+
+        told = bool(self.notes.change(job_id, note_it))
+        if told:
+            self._look_at(job_id, None)
+        return told
 
     def _find(self, name: str, job_id: str) -> RunRow:
         row = self._platform.store.get_run(job_id)
-        if row is None or row.surface != SURFACE or row.pipeline_id != _pipeline_id(name):
+        of_name = (pipeline_id(name), pipeline_id(name, DURABLE))
+        if row is None or row.surface != SURFACE or row.pipeline_id not in of_name:
             raise NotFound(f"Pipeline '{name}' has no job '{job_id}'")
         return row
 
-    def _pipeline(self, name: str, deployment: Mapping[str, Any], config: Mapping[str, Any], creator: str) -> Document:
-        """The pipeline that jobs of the deployment are runs of, on these terms; made when it is first needed."""
-        id = _pipeline_id(name)
-        terms = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-        known = self._platform.store.get(Kind.PIPELINE, id, True)
-        if known is not None and known.get("terms") == terms:
-            return known
 
-        def intent(tx: Tx) -> Document:
-            before = tx.get(Kind.PIPELINE, id, private=True)
-            if before is not None and before.get("terms") == terms:
-                return before
-            _provide_project(tx, creator)
-            at = now()
-            made = _definition(id, name, config, creator, at)
-            made |= {"terms": terms, "description": f"Jobs of the served pipeline {name}"}
-            if before is not None:
-                made |= {"createdAt": before["createdAt"], "compositionId": before["compositionId"]}
-            made = revise(tx, made)
-            tx.put(Kind.PIPELINE, made)
-            return made
-
-        made: Document = self._platform.store.write(intent)
-        return made
+def _said(order: Order) -> dict[str, Any]:
+    """What a job that is submitted again needs to know of its order."""
+    names = ("retry", "timeout", "callback", "ttl", "keep_last")
+    said = {name: getattr(order, name) for name in names if getattr(order, name) is not None}
+    found: dict[str, Any] = {"order": said} if said else {}
+    return found | ({"resubmittedFrom": order.resubmitted_from} if order.resubmitted_from is not None else {})
 
 
-def _pipeline_id(name: str) -> str:
-    return f"serving-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
-
-
-def _definition(id: str, name: str, config: Mapping[str, Any], creator: str, at: str) -> Document:
-    node = {
-        "id": "job",
-        "name": name[:64],
-        "type": "code",
-        "projectId": PROJECT_ID,
-        "inputs": [{"portId": "job-in", "name": "job", "type": "Json", "io": "input"}],
-        "outputs": [{"portId": "job-out", "name": "result", "type": "Json", "io": "output"}],
-        "namespace": {"functionName": "run", "packageName": name, "serviceName": f"serving-{name}"},
-        "metadata": {"serviceConfig": dict(config)} if config else {},
-        "config": {"package": {"code": _SOURCE, "hash": _HASH, "name": name}},
-    }
-    return completed(
-        {
-            "id": id,
-            "name": f"jobs of {name}",
-            "surface": SURFACE,
-            "nodes": [node],
-            "connections": [],
-            "startNodes": [{"nodeId": "job", "type": "root"}],
-            "variables": [],
-            "projectId": PROJECT_ID,
-            "orgId": "local",
-            "compositionId": new_id(),
-            "status": INSTALLED,
-            "creator": creator,
-            "createdAt": at,
-            "updatedAt": at,
-        }
-    )
-
-
-def _provide_project(tx: Tx, creator: str) -> None:
-    if tx.get(Kind.PROJECT, PROJECT_ID) is not None:
-        return
-    at = now()
-    org = {"id": "local", "name": "local"}
-    project = {
-        "id": PROJECT_ID,
-        "name": PROJECT_NAME,
-        "creator": creator,
-        "org": org,
-        "contributors": [],
-        "account": org,
-    }
-    tx.insert(Kind.PROJECT, {**project, "createdAt": at, "updatedAt": at, "role": "owner", "systemProject": False})
-
-
-def response_id(job_id: str) -> str:
-    """What OpenAI's clients call the response that a job makes."""
-    return f"resp_{job_id}"
-
-
-def is_over(job: Mapping[str, Any]) -> bool:
-    """Whether nothing more will come of it."""
-    return job["status"] in ("completed", "failed", "canceled")
-
-
-def _shown(row: RunRow, executions: list[ExecutionRow]) -> Document:
-    last = executions[-1] if executions else None
-    status = _STATUS.get(row.status, row.status)
-    output = last.output if last is not None and row.status == lifecycle.SUCCESS else None
-    if isinstance(output, dict) and output.keys() == {"result"}:
-        output = output["result"]
-    error = row.error or (last.error if last is not None and row.status == lifecycle.FAILED else None)
-    attempt = last.attempt if last is not None else 0
-    waits = status == "running" and last is not None and last.status == lifecycle.CREATED
-    return {
-        "id": row.id,
-        "pipeline": (row.extra or {}).get("deployment"),
-        "status": "queued" if waits else status,
-        "attempt": attempt,
-        "max_attempts": last.max_attempts if last is not None else 1,
-        "progress": _progress(last),
-        "params": (row.inputs.get("job") or {}).get("params"),
-        "result": output,
-        "error": _error(error) if status in ("failed", "canceled") and error else None,
-        "priority": row.priority,
-        "run_id": row.id,
-        "pipeline_id": row.pipeline_id,
-        "created_at": times.to_wire(row.created_at),
-        "started_at": times.to_wire(row.started_at) if row.started_at else None,
-        "completed_at": times.to_wire(row.ended_at) if row.ended_at else None,
-        "updated_at": times.to_wire(row.updated_at),
-    }
-
-
-def _progress(execution: ExecutionRow | None) -> Document | None:
-    if execution is None or (execution.percent is None and execution.message is None):
-        return None
-    return {"done": execution.percent, "total": 100, "message": execution.message}
-
-
-def _error(error: Mapping[str, Any]) -> Document:
-    return {
-        "type": error.get("type"),
-        "message": error.get("message"),
-        "cause": error.get("cause"),
-        "traceback": error.get("traceback"),
-    }
+__all__ = ["Jobs", "Order", "is_over"]

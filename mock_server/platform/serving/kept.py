@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dtlpipe.errors import BadRequest, NotFound
 from mock_server.platform.documents import now
+from mock_server.platform.serving.jobs import Order
 from mock_server.store.base import Document, Kind
 from mock_server.store.ids import new_id
 
@@ -102,8 +103,8 @@ class Responses:
 
     def begin(self, model: str, request: Mapping[str, Any], *, creator: str, idempotency_key: str | None) -> Document:
         """Have a response made by a job; it as it is now. Raises NotFound, Conflict."""
-        jobs = self._platform.serving.jobs
-        job, _ = jobs.submit(model, request, creator=creator, kind="response", idempotency_key=idempotency_key)
+        jobs, order = self._platform.serving.jobs, Order(kind="response")
+        job, _ = jobs.submit(model, request, creator=creator, order=order, idempotency_key=idempotency_key)
         at = now()
         id = f"resp_{job['id']}"
         response = {

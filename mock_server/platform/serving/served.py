@@ -1,0 +1,64 @@
+"""One deployment as the platform has it, and as it is shown."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from dtlpipe.errors import UnprocessableEntity
+from mock_server.executors.hosts import Host
+from mock_server.store.base import Document
+
+
+class LoadRefused(UnprocessableEntity):
+    """A wrapper that cannot be served; `file` and `line` say where."""
+
+    def __init__(self, detail: Mapping[str, Any]) -> None:
+        message = str(detail.get("message") or "the wrapper cannot be loaded")
+        super().__init__(message)
+        self.detail = dict(detail)
+
+
+@attrs.define(eq=False)
+class Deployment:
+    """One that is served. `host` is its process, if there is one now; `error` why there is none."""
+
+    document: Document
+    files: dict[str, bytes] = attrs.field(repr=False)
+    host: Host | None = None
+    error: dict[str, Any] | None = None
+    description: dict[str, Any] | None = None
+    lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
+    failed_at: float = 0.0
+    crashes: int = 0
+
+    @property
+    def name(self) -> str:
+        return str(self.document["name"])
+
+
+def shown(
+    document: Mapping[str, Any], description: Mapping[str, Any] | None, error: Mapping[str, Any] | None
+) -> Document:
+    """What is told of one."""
+    known = description or {}
+    return {
+        "name": document["name"],
+        "type": known.get("type", "unknown"),
+        "execution_mode": "request-bound",
+        "state": "Degraded" if error is not None else "Loaded",
+        "description": document.get("description") or known.get("description") or "",
+        "capabilities": known.get("capabilities", {}),
+        "revision": known.get("revision") or document.get("revision"),
+        "health": "unhealthy" if error is not None else "healthy",
+        "worker_scope": "platform",
+        "store_scope": "platform",
+        "execution_enumeration": True,
+        "source": document.get("source"),
+        "error": dict(error) if error is not None else None,
+        "created_at": document.get("createdAt"),
+        "updated_at": document.get("updatedAt"),
+    }

@@ -23,6 +23,7 @@ from dtlpipe.cli.asking import (
     table,
     url_option,
 )
+from dtlpipe.cli.prune import prune
 
 if TYPE_CHECKING:
     from dtlpipe.client.clients import Client
@@ -45,6 +46,7 @@ def runs() -> None:
 
 
 runs.add_command(worker)
+runs.add_command(prune)
 
 
 def _found(client: Client, pipeline: str | None, status: tuple[str, ...]) -> Any:

@@ -88,7 +88,7 @@ class FaultRule:
             yield f"status {self.status} is no error; those go from 400 to 599"
         if not 0.0 <= self.probability <= 1.0:
             yield f"a probability is between 0 and 1, not {self.probability}"
-        if any(not isinstance(each, int) or each < 1 for each in self.nth):
+        if any(type(each) is not int or each < 1 for each in self.nth):
             yield f"nth counts from 1, which {list(self.nth)} does not"
         for name in ("times", "latency", "retry_after", "truncate"):
             if (getattr(self, name) or 0) < 0:

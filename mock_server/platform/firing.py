@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -39,6 +41,9 @@ log = logging.getLogger(__name__)
 #: Projects whose triggers are kept in memory.
 PROJECTS = 1000
 _ALL = 1000
+
+T = TypeVar("T")
+_silenced: ContextVar[bool] = ContextVar("silenced", default=False)
 
 
 @attrs.frozen
@@ -67,6 +72,30 @@ class Firing:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._known: dict[str, tuple[str | None, list[Document]]] = {}
+        self._silent = False  # on the writer's thread, within a change
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Of what is changed within it, by this thread, triggers hear nothing."""
+        token = _silenced.set(True)
+        try:
+            yield
+        finally:
+            _silenced.reset(token)
+
+    def heard(self, intent: Callable[[Tx], T]) -> Callable[[Tx], T]:
+        """The change, of which triggers hear unless it was made in silence."""
+        if not _silenced.get():
+            return intent
+
+        def unheard(tx: Tx) -> T:
+            self._silent = True
+            try:
+                return intent(tx)
+            finally:
+                self._silent = False
+
+        return unheard
 
     def forget(self) -> None:
         """Triggers are read again."""
@@ -81,7 +110,7 @@ class Firing:
 
         Folders, and all that is in a project's hidden dataset, are nobody's news.
         """
-        if dataset.get("hidden"):
+        if dataset.get("hidden") or self._silent:
             return
         if resource is TriggerResource.ITEM:
             documents = [each for each in documents if each["type"] == "file"]

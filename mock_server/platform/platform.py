@@ -189,6 +189,7 @@ class Platform:
 
     def write(self, intent: Callable[[Tx], T]) -> T:
         """As the store's, for a change that triggers may listen to."""
+        intent = self.firing.heard(intent)
         return self.store.write(intent if self.scheduler is None else self.scheduler.guarded(intent))
 
     def pipeline_changed(self, tx: Tx, pipeline: Mapping[str, Any]) -> None:

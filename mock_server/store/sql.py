@@ -69,6 +69,12 @@ class _Numbers:
         for table in (runs, executions, DOCUMENTS[Kind.ITEM]):
             ids.start_after(_last(db, table) or "")
 
+    def go_on(self, db: Db) -> None:
+        """Others have put rows in: go on after these, and after what was given."""
+        event, line = self.next_event(), self.next_log_line()
+        self.next_event = count(max(event, (_last(db, events) or 0) + 1)).__next__
+        self.next_log_line = count(max(line, (_last(db, log_lines) or 0) + 1)).__next__
+
 
 class SqlStore:
     """See `base.Store`."""

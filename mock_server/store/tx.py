@@ -34,6 +34,9 @@ class Numbers(Protocol):
 
     def next_log_line(self) -> int: ...
 
+    def go_on(self, db: Db) -> None:
+        """Others have put rows in: go on after these, and after what was given."""
+
 
 class _Over:
     """Stands in for the connection of a transaction that is over."""
@@ -118,6 +121,11 @@ class SqlTx(SqlReads):
             self._db.control("RELEASE SAVEPOINT intent")
         if self._before is not None:
             self._batch.absorb(self._before)
+
+    def replaced(self) -> None:
+        """All rows were, by statements of one's own."""
+        self._touched.update(Kind)
+        self._numbers.go_on(self.db)
 
     def end(self) -> None:
         """Nothing can be done with it from now on."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dtlpipe.client import AsyncClient, Client
     from mock_server.platform.faults import Faults
     from mock_server.platform.platform import Platform
+    from mock_server.platform.snapshots import Snapshots
     from mock_server.store.base import Store
     from mock_server.worker import Worker
 
@@ -142,6 +143,25 @@ class LocalPlatform:
     def faults(self) -> Faults:
         """Faults on purpose: `faults.add(route="POST */execute", nth=1, status=503)`."""
         return self.platform.faults
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """All that there is, kept: `snapshots.save("name")`, `.load("name")`, `.diff("name")`."""
+        from mock_server.platform.snapshots import Snapshots
+
+        return Snapshots(self.platform)
+
+    def seed(self, plan: str | Path) -> dict[str, int]:
+        """What a plan says (a YAML file, or the text of one): projects, data, pipelines and runs that took place.
+
+        Triggers hear nothing of it. Returns how many there were of each. Raises BadRequest with the line that is wrong.
+        """
+        from dtlpipe.moving.plans import Plan
+        from dtlpipe.moving.sowing import sow
+
+        is_text = isinstance(plan, str) and "\n" in plan
+        with self.client() as client:
+            return dict(sow(client, Plan.parse(str(plan)) if is_text else Plan.read(plan)))
 
     def seed_ids(self, seed: str | int | None) -> None:
         """From now on all ids that are made in this process follow from the seed, in the order in which they are made.

@@ -39,18 +39,20 @@ for status, name in EXPECTED.items():
     try:
         dl.projects.create("never")
     except getattr(dl.exceptions, name) as error:
-        assert str(error.status_code) == str(status), error
-        assert f"as asked: {status}" in str(error)
+        seen = str(error.status_code), str(error)
     else:
         raise AssertionError(f"{status} was not seen")
+    assert seen[0] == str(status), seen
+    assert f"as asked: {status}" in seen[1]
 
 fault(route="*", refuse=True)
 try:
     dl.projects.list()
 except dl.exceptions.Unauthorized as error:
-    assert "expired" in str(error)
+    refusal = str(error)
 else:
     raise AssertionError("the refusal was not seen")
+assert "expired" in refusal
 
 fault(operation="list_projects", reset=True, times=1)  # which it gets over by itself
 assert [each.name for each in dl.projects.list()] == []

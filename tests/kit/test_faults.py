@@ -77,9 +77,9 @@ def test_a_rule_survives_its_way_over_the_wire():
     ("status", "error"), [(400, "BadRequest"), (401, "Unauthorized"), (404, "NotFound"), (429, "TooManyRequests")]
 )
 def test_our_client_sees_the_error_of_the_status(platform, client, status, error):
-    with platform.faults.add(operation="list_projects", status=status, message="as asked") as fault:
-        with pytest.raises(getattr(dl.exceptions, error), match="as asked"):
-            list(client.projects.list().all())
+    fault = platform.faults.add(operation="list_projects", status=status, message="as asked")
+    with fault, pytest.raises(getattr(dl.exceptions, error), match="as asked"):
+        list(client.projects.list().all())
     assert fault.struck >= 1
     assert list(client.projects.list().all()) == []
 
@@ -95,9 +95,9 @@ def test_an_answer_that_was_lost_does_not_make_a_run_twice(platform, make_pipeli
 def test_a_connection_is_dropped_and_a_body_is_cut_short(platform):
     with platform.faults.add(route="GET /api/v1/projects", reset=True), pytest.raises(requests.ConnectionError):
         requests.get(f"{platform.api_url}/projects", timeout=10)
-    with platform.faults.add(route="GET /health", truncate=5):
-        with pytest.raises(requests.exceptions.ChunkedEncodingError):
-            requests.get(f"{platform.url}/health", timeout=10)
+    short = platform.faults.add(route="GET /health", truncate=5)
+    with short, pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(f"{platform.url}/health", timeout=10)
     assert requests.get(f"{platform.url}/health", timeout=10).json()["status"] == "ok"
 
 

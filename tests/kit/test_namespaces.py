@@ -45,10 +45,9 @@ def test_faults_and_time_do_not_outlive_a_test(platform, turn):
 
 def test_a_run_that_is_left_open_is_ended_with_its_namespace(platform, client, make_pipeline):
     pipeline = make_pipeline()
-    with platform.namespace():
-        with platform.faults.add(node="answer", latency=600.0):
-            run = pipeline.execute({"n": 1})
-            assert platform.store.open_runs()[0].id == run.id
+    with platform.namespace(), platform.faults.add(node="answer", latency=600.0):
+        run = pipeline.execute({"n": 1})
+        assert platform.store.open_runs()[0].id == run.id
     assert platform.store.open_runs() == []
     assert client.pipeline_executions.list().items_count == 0
     assert pipeline.execute({"n": 1}).wait().status == "success"

@@ -5,6 +5,9 @@
     GET /metrics    numbers, as Prometheus reads them
     GET /api/v1/platform/doctor         whether its data is whole (see mock_server.platform.doctor)
     GET /api/v1/platform/...events      what happened (see events)
+    /api/v1/platform/prune              runs that are over go (see pruning)
+    /api/v1/platform/seeds              what it begins with (see seeds)
+    /api/v1/platform/snapshots          all that there is, kept and taken up again (see snapshots)
     /api/v1/platform/faults             faults on purpose, where they are allowed (see faults)
 
 On loopback nobody is asked for a token. Exposed, /health and /ready tell strangers no more than their status, and
@@ -21,7 +24,7 @@ from flask import Blueprint, Response, request
 
 from dtlpipe.errors import Unauthorized
 from dtlpipe.model import times
-from mock_server.api.admin import events, faults
+from mock_server.api.admin import events, faults, pruning, seeds, snapshots
 from mock_server.api.guard import bearer, public
 from mock_server.api.wire import json_response
 from mock_server.platform.doctor import examine
@@ -94,4 +97,7 @@ def blueprints(platform: Platform) -> tuple[Blueprint, ...]:
 
     events.register(admin, platform)
     faults.register(admin, platform)
+    snapshots.register(admin, platform)
+    seeds.register(admin, platform)
+    pruning.register(admin, platform)
     return (admin,)

@@ -28,7 +28,7 @@ from mock_server.platform.intents import earlier_answer
 from mock_server.platform.vitals import Vitals
 from mock_server.runners import own
 from mock_server.runners.code import Setting
-from mock_server.runners.registry import INLINE, Runners
+from mock_server.runners.registry import Runners, is_inline
 from mock_server.store.base import Kind, StoreError, Tx
 from mock_server.store.crashes import armed
 from mock_server.store.ids import new_id
@@ -262,6 +262,7 @@ class Worker:
             if self._stale:
                 self._rebuild(tx)
             self._touched = False
+            self._core.places = self._places()
             try:
                 return intent(tx)
             except BaseException:
@@ -293,7 +294,7 @@ class Worker:
         self._stale = False
         self._rules.forget()
         self._jumps.forgotten()
-        runs, waiting = [each for each in tx.open_runs() if not driven_elsewhere(each)], tx.open_executions()
+        runs, calls = [each for each in tx.open_runs() if not driven_elsewhere(each)], tx.open_calls()
         executions = tx.executions_of([run.id for run in runs])
         now = times.now()
         self._take_up(tx, messages.Refill(now, buckets.kept(tx)))
@@ -316,8 +317,7 @@ class Worker:
                 log.exception("run %s cannot be taken up again", run.id)
                 self._core.forget(run.id)
                 give_up(tx, run.id, [row.id for row in left], error)
-        calls = tuple(row for row in waiting if row.run_id is None)
-        self._take_up(tx, messages.Resume(now, None, None, (), calls, self._rules.of_calls(tx, calls)))
+        self._take_up(tx, messages.Resume(now, None, None, (), tuple(calls), self._rules.of_calls(tx, calls)))
         self._step(tx, messages.Wake(now))
         self._reruns.restore(tx)
 
@@ -328,7 +328,6 @@ class Worker:
 
     def _step(self, tx: Tx, event: messages.Event) -> None:
         self._touched = True
-        self._core.places = self._places()
         jump = self._jumps.look()
         if jump is not None:
             at = times.now()
@@ -412,7 +411,7 @@ class Worker:
         try:
             job = self._runners.prepare(execution.row, execution.spec)
             job = self._platform.tracing.began(job, None if execution.run is None else execution.run.row)
-            inline = execution.spec is not None and execution.spec.type in INLINE
+            inline = is_inline(execution.spec)
             if self._probe is not None:
                 self._probe("before hand-out")
             (self._inline if inline else self._executor).submit(job)

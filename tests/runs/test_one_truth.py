@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from dtlpipe.cli import cli
 from dtlpipe.errors import Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform.doctor import examine
@@ -24,7 +27,7 @@ STATUSES = {
 
 @pytest.mark.parametrize(("word", "status"), STATUSES.items())
 def test_each_status_is_the_same_in_the_dataloop_surface_and_on_the_command_line(
-    platform, client, reported, word, status
+    platform, client, reported, word, status, monkeypatch
 ):
     if word != "pending":
         client.update_run(reported["id"], status=word)
@@ -35,6 +38,14 @@ def test_each_status_is_the_same_in_the_dataloop_surface_and_on_the_command_line
     query = {"resource": "pipelineState", "filter": {"pipelineId": reported["pipeline_id"]}}
     listed = requests.post(f"{platform.api_url}/pipelines/query", json=query, timeout=30).json()
     assert [(each["id"], each["status"]) for each in listed["items"]] == [(reported["id"], status)]
+    for name, value in platform.environment().items():
+        monkeypatch.setenv(name, value)
+    for command in (["list", "--json", "--pipeline", reported["pipeline_id"]], ["show", "--json", reported["id"]]):
+        done = CliRunner().invoke(cli, ["runs", *command])
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.output)
+        shown = found[0] if command[0] == "list" else found
+        assert (shown["id"], shown["status"]) == (reported["id"], status)
 
 
 def examined(platform):

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 import types
 from collections.abc import Mapping, Sequence
@@ -131,6 +132,7 @@ class Worker:
         BaseServiceRunner._terminated.clear()  # noqa: SLF001 - its other half
         if memory_limit is not None:
             limits.restrict(memory_limit, mapped)
+        began = time.perf_counter()
         progress = Progress(lambda said: self.channel.send({"kind": "progress", "job": number, **said}))
         try:
             try:
@@ -150,7 +152,7 @@ class Worker:
         if os.getpid() != self.pid:  # node code forked and let the child return
             os._exit(0)
         self.job = None
-        answer["action"] = progress.action
+        answer["action"], answer["took"] = progress.action, time.perf_counter() - began
         retire = self.clean_up(header["code"]["hash"])
         if retire is not None:
             answer["retire"] = retire

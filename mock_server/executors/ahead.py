@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DEPTH: Final = 8
 """Jobs that may wait in one pipe."""
-QUICK: Final = 0.005
-"""Seconds that the jobs of a code take at most on average, seen from here, for it to be quick."""
+QUICK: Final = 0.003
+"""Seconds that the jobs of a code take at most on average, by their workers' clocks, for it to be quick."""
 STUCK: Final = 0.05
 """Seconds after which nobody waits behind a job any more."""
 _WEIGHT: Final = 0.3

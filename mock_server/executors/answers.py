@@ -61,11 +61,12 @@ class Progress:
 
 @attrs.frozen
 class Done:
-    """The function returned. `retire` says why the worker ends now, if it does."""
+    """The function returned. `retire` says why the worker ends now, if it does; `took` are seconds, by its clock."""
 
     outputs: dict[str, Any]
     action: str | None
     retire: str | None
+    took: float | None = None
 
 
 @attrs.frozen
@@ -96,7 +97,9 @@ def read_answer(header: dict[str, Any], blob: bytes) -> Answer:  # noqa: PLR0911
         case "log":
             return Wrote(header.get("records"), header.get("capped") is True)
         case "done":
-            return Done(_outputs(blob), _text(header, "action"), _text(header, "retire"))
+            took = header.get("took")
+            took = took if isinstance(took, float) and took >= 0 else None
+            return Done(_outputs(blob), _text(header, "action"), _text(header, "retire"), took)
         case "failed":
             return Broke(_error(header.get("error")), _text(header, "retire"))
         case "progress":

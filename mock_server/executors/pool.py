@@ -395,7 +395,8 @@ class Pool:
             self._settle(entry, Failed(job.execution_id, job.fence, answer.error))
         took = now - worker.since
         long = took > _LONG
-        self._ahead.note(entry, took)
+        told = answer.took if isinstance(answer, answers.Done) else None
+        self._ahead.note(entry, took if told is None else told)
         worker.rest(now)
         worn = answer.retire is not None or self._is_worn(worker, long=long)
         if worn:

@@ -15,7 +15,7 @@ from dtlpipe.model.enums import TriggerResource
 from mock_server.platform.existing_data import LOADS
 from mock_server.platform.graph_rules import PORT_TYPES, Definition, Problem, code_of, graph_of, label
 from mock_server.platform.native_rules import native_problems
-from mock_server.runners import own
+from mock_server.runners import own, registered
 from mock_server.store.base import Document
 
 #: Types of nodes that run shipped code, and so need a service.
@@ -71,7 +71,7 @@ def _runnable(
         yield from _storage(node, path, around, has_sources=has_sources)
     elif kind in own.TYPES:
         yield from native_problems(node, path, around.pipeline, pipeline)
-    elif kind in CODE_TYPES and code_of(node) is not None:
+    elif kind in CODE_TYPES and (code_of(node) is not None or registered.find(node) is not None):
         return
     elif kind == "function" or (kind != "code" and node["namespace"].get("serviceName")):
         yield from _function(node, path, around)

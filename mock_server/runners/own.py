@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mock_server.executors.base import Argument, Code, Job, Outcome
-from mock_server.runners import dataset
+from mock_server.runners import dataset, registered
 from mock_server.runners.blueprint import variable_of
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def run(job: Job, hands: Hands) -> Mapping[str, Any] | Outcome | None:
             return hands.ask(job)
         case "pipeline":
             return hands.descend(job)
+        case "registered":
+            return registered.run(job)
         case _:
             return dataset.run(job, hands.place)
 

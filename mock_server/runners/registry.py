@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest
-from mock_server.runners import action, code, own
+from mock_server.runners import action, code, own, registered
 from mock_server.runners.code import Setting
 from mock_server.runners.entities import document
 
@@ -25,8 +25,16 @@ _BY_TYPE = {
 }
 
 
-#: Types whose nodes are the platform's own work, and need no process.
-INLINE = own.TYPES
+def is_inline(spec: NodeSpec | None) -> bool:
+    """Whether its executions run in the platform itself, and need no process."""
+    return spec is not None and (spec.type in own.TYPES or _is_registered(spec))
+
+
+def _is_registered(spec: NodeSpec) -> bool:
+    """Whether somebody brought a runner for it; code of its own, or of a service that it names, goes before that."""
+    if spec.type not in registered.TYPES or (spec.document.get("config") or {}).get("package") or spec.service_name:
+        return False
+    return registered.find(spec.document) is not None
 
 
 class Runners:
@@ -42,6 +50,8 @@ class Runners:
         """
         if spec is None:
             return code.call_job(self._setting, row)
+        if _is_registered(spec):
+            return registered.node_job(row, spec)
         runner = _BY_TYPE.get(spec.type)
         if runner is None:
             raise BadRequest(

@@ -1,0 +1,124 @@
+"""Runners that others bring: for `ml` and `custom` nodes without code of their own.
+
+A runner is a function of a `Visit` that gives the outputs by port. It is found under `type:function` or under the type
+alone: registered by hand, or an entry point of the group `dtlpipe.runners` with that name. Runners are trusted: they
+run in the platform's own threads, and nothing ends them. What ran at a kill runs again, with the same `execution_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from mock_server.executors.base import Argument, Code, Job
+
+if TYPE_CHECKING:
+    from mock_server.runners.blueprint import NodeSpec
+    from mock_server.store.base import ExecutionRow
+
+GROUP = "dtlpipe.runners"
+#: Types of nodes that a runner may be brought for.
+TYPES = ("ml", "custom")
+
+
+@attrs.frozen
+class Visit:
+    """One execution of a node. `inputs` are by port name, entities as references; `node` is its JSON."""
+
+    execution_id: str
+    attempt: int
+    function_name: str
+    inputs: Mapping[str, Any]
+    node: Mapping[str, Any]
+    run_id: str | None = None
+    pipeline_id: str | None = None
+
+
+Runner = Callable[[Visit], Mapping[str, Any]]
+
+_by_hand: dict[str, Runner] = {}
+
+
+def register(name: str, runner: Runner) -> Callable[[], None]:
+    """Brings a runner for `ml`, `custom`, or one function of theirs (`ml:predict`); gives what takes it back.
+
+    Raises ValueError for another type of node.
+    """
+    if name.partition(":")[0] not in TYPES:
+        raise ValueError(f"there are runners for nodes of the types {', '.join(TYPES)}, not for {name!r}")
+    _by_hand[name] = runner
+
+    def take_back() -> None:
+        if _by_hand.get(name) is runner:
+            del _by_hand[name]
+
+    return take_back
+
+
+def find(node: Mapping[str, Any]) -> Runner | None:
+    """The runner for a node, if one was brought."""
+    kind, function = node.get("type"), (node.get("namespace") or {}).get("functionName")
+    if kind not in TYPES:
+        return None
+    for name in (f"{kind}:{function}", str(kind)):
+        runner = _by_hand.get(name) or _installed(name)
+        if runner is not None:
+            return runner
+    return None
+
+
+@cache
+def _installed(name: str) -> Runner | None:
+    for each in entry_points(group=GROUP, name=name):
+        runner: Runner = each.load()
+        return runner
+    return None
+
+
+def node_job(row: ExecutionRow, spec: NodeSpec) -> Job:
+    """The job of such a node's execution."""
+    types = {port.name: port.type for port in spec.inputs}
+    return Job(
+        execution_id=row.id,
+        fence=row.fence,
+        code=Code(hash=spec.type, function_name=row.function_name),
+        arguments=tuple(Argument(name, types.get(name), value) for name, value in row.input.items()),
+        outputs=tuple((port.name, port.type) for port in spec.outputs),
+        node=spec.name,
+        context={
+            "type": "registered",
+            "node": spec.document,
+            "attempt": row.attempt,
+            "run_id": row.run_id,
+            "pipeline_id": row.pipeline_id,
+        },
+    )
+
+
+def run(job: Job) -> dict[str, Any]:
+    """The outputs by port. Raises what the runner raises, and LookupError if it was taken back or left a port out."""
+    node = job.context["node"]
+    runner = find(node)
+    if runner is None:
+        raise LookupError(f"node {job.node!r}: the runner for its type {node.get('type')!r} is not there any more")
+    inputs = {each.name: each.value for each in job.arguments}
+    visit = Visit(
+        job.execution_id,
+        job.context["attempt"],
+        job.code.function_name,
+        inputs,
+        node,
+        job.context["run_id"],
+        job.context["pipeline_id"],
+    )
+    outputs = dict(runner(visit))
+    missing = [name for name, _ in job.outputs if name not in outputs]
+    if missing:
+        raise LookupError(
+            f"node {job.node!r}: its runner gave nothing for output {missing[0]!r}; give None if there is none"
+        )
+    return outputs

@@ -61,13 +61,13 @@ class Peer:
         where = ["--port", str(self.port), "--pipelines-dir", str(WRAPPERS)]
         if self.name == "hayhooks":
             return [str(self.python.parent / "hayhooks"), "run", "--host", "127.0.0.1", *where]
-        return [str(self.python), "-m", "dtlpipe", "serve", "run", *where]
+        return [str(self.python.parent / "dtlpipe"), "serve", "run", *where]
 
     def call(self) -> list[str]:
         run = ["pipeline", "run", "quick", "--param", "text=hello"]
         if self.name == "hayhooks":
             return [str(self.python.parent / "hayhooks"), *run]
-        return [str(self.python), "-m", "dtlpipe", "serve", *run]
+        return [str(self.python.parent / "dtlpipe"), "serve", *run]
 
     def environment(self) -> dict[str, str]:
         own = {"HAYHOOKS_STARTUP_DEPLOY_STRATEGY": "sequential", "HAYHOOKS_HOST": "127.0.0.1"}

@@ -185,7 +185,7 @@ def test_a_snippet_for_the_shell_runs(at: Http, folder: Path, number: int):
     commands = folder / "bin"
     commands.mkdir()
     hayhooks = commands / "hayhooks"
-    hayhooks.write_text(f'#!/bin/sh\nexec {sys.executable} -m dtlpipe serve "$@"\n')
+    hayhooks.write_text(f'#!/bin/sh\nexec {Path(sys.executable).parent / "dtlpipe"} serve "$@"\n')
     hayhooks.chmod(0o755)
     environment = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}", "DTLPIPE_URL": at.base}
     script = "set -e\n" + snippet(number, at.base).replace("curl -X", "curl -sf -X")

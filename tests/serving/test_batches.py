@@ -1,0 +1,83 @@
+"""Batches of a served pipeline in one request, pictures, and pipelines that are served by name."""
+
+from __future__ import annotations
+
+import json
+
+from dtlpipe import graph
+from dtlpipe.serving import Client
+from tests.serving.conftest import Http
+
+
+def test_a_batch_says_what_each_of_its_items_came_to(http: Http):
+    items = [{"text": "a"}, {"text": 1}, {"text": "b", "times": 2}]
+    whole = http.post("/shout/batch", json={"items": items}).json()
+    assert (whole["total"], whole["succeeded"], whole["failed"]) == (3, 2, 1)
+    assert [each.get("result") for each in whole["results"]] == ["A", None, "BB"]
+    assert whole["results"][1]["status"] == 422
+    assert whole["results"][1]["error"][0]["loc"] == ["body", "text"]
+
+
+def test_a_batch_of_lines_is_answered_line_by_line(http: Http):
+    lines = "\n".join(json.dumps({"text": str(number)}) for number in range(20))
+    headers = {"Content-Type": "application/x-ndjson", "Accept": "application/x-ndjson"}
+    answer = http.post("/shout/batch", data=lines, headers=headers, params={"concurrency": 3})
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    told = [json.loads(line) for line in answer.text.splitlines()]
+    assert {each["index"]: each["result"] for each in told} == {number: str(number) for number in range(20)}
+
+
+def test_streams_in_a_batch_are_their_texts(http: Http):
+    whole = http.post("/streams/batch", json=[{"size": 2}, {"kind": "fails"}]).json()
+    assert whole["results"][0]["result"] == "0;1;"
+    assert not whole["results"][1]["ok"]
+
+
+def test_a_batch_that_cannot_be_read_is_refused(http: Http):
+    assert http.post("/shout/batch", json={"items": "many"}).status_code == 422
+    assert http.post("/shout/batch", json=[], params={"concurrency": 0}).status_code == 422
+    wrong = http.post("/shout/batch", data="{}\n{", headers={"Content-Type": "application/jsonl"})
+    assert (wrong.status_code, wrong.json()["detail"][0]["loc"][:2]) == (422, ["body", 1])
+    assert http.post("/nobody/batch", json=[]).status_code == 404
+    assert http.post("/shout/batch", json=[]).json()["results"] == []
+
+
+def test_a_pipelines_graph_is_drawn_without_a_network(http: Http):
+    drawn = http.get("/draw/greeting")
+    assert (drawn.status_code, drawn.headers["content-type"]) == (200, "image/svg+xml")
+    assert drawn.text.startswith("<svg")
+    assert http.get("/draw/shout").status_code == 404
+    assert http.get("/draw/nobody").status_code == 404
+
+
+def test_a_pipeline_of_the_engine_is_deployed_as_it_is(http: Http):
+    from dtlpipe.hosting.shims.haystack_names import PromptBuilder
+
+    pipeline = graph.Pipeline()
+    pipeline.add_component("prompt", PromptBuilder(template="Hi, {{ name }}!"))
+    with Client(http.base) as client:
+        client.deploy_pipeline("engine", pipeline, inputs={"name": "prompt.name"}, overwrite=True)
+        try:
+            assert client.run("engine", name="Ann") == {"prompt": {"prompt": "Hi, Ann!"}}
+        finally:
+            client.undeploy("engine")
+
+
+def test_an_installed_pipeline_answers_by_its_name(http: Http, served):
+    import dtlpipe as dl
+
+    with served.client() as client:
+        project = client.projects.create("named-pipelines")
+        pipeline = project.pipelines.create("add-one")
+        pipeline.nodes.add(dl.CodeNode(name="add", method=add_one, project_id=project.id, project_name=project.name))
+        pipeline.update()
+        pipeline.install()
+        assert http.post("/add-one/run", json={"number": 41}).json() == {"result": 42}
+        assert http.post(f"/{pipeline.id}/run", json={"number": 1}).json() == {"result": 2}
+        failed = http.post("/add-one/run", json={"number": "x"})
+        assert (failed.status_code, "Pipeline execution failed" in failed.json()["detail"]) == (500, True)
+        assert http.post("/add-one/run", json=[]).status_code == 422
+
+
+def add_one(number):
+    return number + 1

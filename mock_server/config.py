@@ -69,6 +69,7 @@ _LEAST: dict[str, float] = {
     "hold_timeout": 0,
     "node_timeout": 0.001,
     "node_memory_limit": MIB,
+    "node_kill_grace": 0,
     "grace": 0,
     "keep_runs_for": 0,
     "keep_runs": 0,
@@ -113,6 +114,7 @@ class Settings:
         callback_hosts: whom a platform that is exposed tells of the end of jobs, when their owners ask for it.
         hold_dtlpy: whether an unchanged dtlpy's polls are held for up to `hold_timeout` (see api/dataloop/holding).
         node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
+        node_kill_grace: seconds between SIGTERM and SIGKILL for node code that is canceled or took too long.
         keep_runs_for: seconds after their end at which runs are deleted, with their logs; `keep_runs`: how many that
             are over are kept, the latest. None: all, for ever.
         faults: whether faults on purpose may be set, by those who start it and through its API.
@@ -155,6 +157,7 @@ class Settings:
     hold_timeout: float = 20.0
     node_timeout: float = 3600.0
     node_memory_limit: int | None = None
+    node_kill_grace: float = 1.0
     grace: float = 10.0
     keep_runs_for: float | None = None
     keep_runs: int | None = None

@@ -95,6 +95,9 @@ platform.add_command(doctor)
 @click.option("--max-upload", type=click.IntRange(min=1), metavar="MB", help="The largest upload.  [default: 5120]")
 @click.option("--node-timeout", type=click.FloatRange(min=0.001), metavar="SECONDS", help="For node code.")
 @click.option("--node-memory", type=click.IntRange(min=1), metavar="MB", help="For node code.  [default: no limit]")
+@click.option(
+    "--node-kill-grace", type=click.FloatRange(min=0), metavar="SECONDS", help="SIGTERM to SIGKILL.  [default: 1]"
+)
 @click.option("--grace", type=click.FloatRange(min=0), metavar="SECONDS", help="What a stop gives to work in flight.")
 @click.option("--hold/--no-hold", "hold_dtlpy", default=None, help="Hold the polls of an unchanged dtlpy.")
 @click.option("--faults", is_flag=True, help="Let faults be set on purpose, at /api/v1/platform/faults.")

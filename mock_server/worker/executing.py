@@ -42,4 +42,9 @@ def _local(platform: Platform, report: Receiver) -> Executor:
 
         address = settings.executor.partition("://")[2] or None
         return RayExecutor(report, address=address, cpus=settings.workers, environment=platform.worker_environment)
-    return ProcessExecutor(report, workers=settings.workers, environment=platform.worker_environment)
+    return ProcessExecutor(
+        report,
+        workers=settings.workers,
+        environment=platform.worker_environment,
+        kill_grace=settings.node_kill_grace,
+    )

@@ -64,6 +64,15 @@ def once(pipeline: dl.Pipeline) -> float:
     return took
 
 
+def held(pipeline: dl.Pipeline) -> float:
+    """As `once`, in one request."""
+    started = time.perf_counter()
+    execution = pipeline.execute(execution_input={"x": 1}, hold=20)
+    took = time.perf_counter() - started
+    assert execution.known_status == "success", execution.error
+    return took
+
+
 def main() -> None:
     """Measures, and prints a table."""
     with dl.LocalPlatform(durability="strict") as platform:
@@ -72,7 +81,7 @@ def main() -> None:
         one, ten = chain(project, 1), chain(project, 10)
         for _ in range(10):
             once(one), once(ten)
-        figures: dict[str, list[float]] = {"one": [], "ten": [], "dtlpy": []}
+        figures: dict[str, list[float]] = {"one": [], "ten": [], "held": [], "dtlpy": []}
         dtlpy = subprocess.Popen(
             [sys.executable, "-c", DTLPY, one.id],
             env={**os.environ, **platform.environment()},
@@ -87,6 +96,7 @@ def main() -> None:
         for number in range(ROUNDS):
             figures["one"].append(once(one))
             figures["ten"].append(once(ten))
+            figures["held"].append(held(ten))
             if number < DTLPY_ROUNDS:
                 dtlpy.stdin.write("go\n")
                 dtlpy.stdin.flush()
@@ -101,6 +111,7 @@ def main() -> None:
     base = median(figures["dtlpy"])
     row("one node, dtlpipe", spread(figures["one"], 1000), "30", f"{median(figures['one']) / base:.3f}")
     row("ten nodes in a chain, dtlpipe", spread(figures["ten"], 1000), "60", "")
+    row("ten nodes in a chain, dtlpipe, in one request", spread(figures["held"], 1000), "15", "")
     row("one node, dtlpy", spread(figures["dtlpy"], 1000), "", "1")
 
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := import_cost latency throughput overhead stores engine/compare runs
+BENCHMARKS := import_cost latency throughput overhead stores engine/compare runs namespaces
 TYPED := dtlpipe mock_server tests/typing
 
 # PYTEST_ARGS=... reaches pytest, e.g. make test PYTEST_ARGS="tests/unit -x"

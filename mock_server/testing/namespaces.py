@@ -27,10 +27,15 @@ class Namespaces:
         self._platform = platform
         self._worker = worker
         self._kept: list[Rows] = []
+        self._left: tuple[int, Rows] | None = None
 
     def begin(self) -> None:
         """From now on what is made belongs to a new namespace."""
-        self._kept.append(self._platform.store.write(rows_of))
+        store = self._platform.store
+        if self._left is not None and self._left[0] == store.commits:
+            self._kept.append(self._left[1])  # nobody has made anything since the last one ended
+        else:
+            self._kept.append(store.write(rows_of))
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -53,6 +58,7 @@ class Namespaces:
         if self._worker.open_runs or self._worker.vitals().executions:
             self._stop(kept.missing(self._platform.store.write(rows_of)))
         gone = self._platform.store.write(self._worker.guarded(lambda tx: clear(tx, kept)))
+        self._left = self._platform.store.commits, kept
         self._platform.forget()  # seeded ids may come again, and name something else
         return gone
 

@@ -210,7 +210,8 @@ class Clock(SystemClock):
         return True
 
     def _running(self) -> list[str]:
-        rows = [each.row for _, worker in self._driven for each in list(worker._core.executions.values())]  # noqa: SLF001
+        open_ = [each for _, worker in self._driven for each in list(worker._core.executions.values())]  # noqa: SLF001
+        rows = [each.row for each in open_ if not each.waits]  # people, and other runs, take their time
         return [f"{row.function_name} ({row.id})" for row in rows if row.status == lifecycle.RUNNING]
 
     def _is_settled(self) -> bool:

@@ -58,7 +58,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 elif self._awaited():
                     self.send_continue()
         self.last_activity = time.time()
-        if closing and self.connected:
+        if self.connected and (closing or self.requests):  # while one more waited, nobody listened for the next
             self.server.pull_trigger()
 
     def _awaited(self) -> bool:

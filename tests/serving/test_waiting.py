@@ -131,6 +131,18 @@ def test_pipelined_requests_are_answered_in_their_order(patient: Http):
         assert read.index(b"ONE") < read.index(b"TWO")
 
 
+def test_requests_follow_each_other_on_one_connection_without_a_pause(patient: Http):
+    with Asked(patient.base, {"text": "0"}, path="/shout/run") as asked:
+        asked.socket.settimeout(20)  # the server looks up by itself after thirty
+        request = f"POST /shout/run HTTP/1.1\r\nHost: {urlsplit(patient.base).netloc}\r\n"
+        request += 'Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{"text": "1"}'
+        for _ in range(300):
+            asked.until(b'"}')
+            asked.read = b""
+            asked.socket.sendall(request.encode())
+        asked.until(b'"}')
+
+
 def test_the_express_way_answers_as_the_application_does(patient: Http):
     express = patient.post("/shout/run", json={"text": "a"})
     other = patient.post("/shout/run", json={"text": "a"}, headers={"X-Request-Id": "mine"})

@@ -123,7 +123,7 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
             local.start()
         _settle_memory()
     try:
-        click.echo(_banner(local.settings, local.url))
+        click.echo(_banner(local.settings, local.url, local.run_service_url))
         if local.role == "follower":
             click.echo("It follows the platform that has the database, and takes over when that goes.")
         stop.wait()
@@ -250,11 +250,12 @@ def _secret(variable: str | None) -> str | None:
     return value
 
 
-def _banner(settings: Settings, url: str) -> str:
+def _banner(settings: Settings, url: str, run_service_url: str) -> str:
     reach = "other machines can reach it, with the password" if settings.exposed else "this machine only"
     lines = [
         "dtlpipe platform",
         f"  address  {url}  ({reach})",
+        f"  actions  {run_service_url}  (the run service)",
         f"  data     {settings.data_dir}{' (files), PostgreSQL (everything else)' if settings.store else ''}",
         f"  workers  {settings.workers}",
         '  use it   eval "$(dtlpipe platform env)"  # points dtlpipe and dtlpy at it',

@@ -74,7 +74,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """One for all tests that leave it as it is."""
-    found = Started(tmp_path_factory.mktemp("running") / "data")
+    found = Started(tmp_path_factory.mktemp("running") / "data", "--synapse-port", "0")
     yield found
     found.close()
 
@@ -106,6 +106,9 @@ def test_the_banner_says_where_it_is_and_how_to_expose_it(running):
     assert requests.get(f"{running.url}/health", timeout=10).json()["status"] == "ok"
     assert str(running.data) in running.banner
     assert "this machine only" in running.banner
+    service = re.search(r"actions +(http://\S+)", running.banner)
+    assert service is not None
+    assert requests.get(f"{service[1]}/health", timeout=10).json()["status"] == "healthy"
 
 
 @pytest.mark.slow

@@ -149,5 +149,13 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
     platform = _running(request.config)
     if platform is None or fixturedef.scope == "function":
         return (yield)
-    with platform.namespaces.kept():
+    with platform.namespaces.kept(fixturedef):
         return (yield)
+
+
+@pytest.hookimpl
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Once it is over, what it made goes with the test that was its last."""
+    platform = _running(request.config)
+    if platform is not None and fixturedef.scope != "function":
+        platform.namespaces.released(fixturedef)

@@ -45,6 +45,10 @@ class Rows:
         """This, and what came between the two."""
         return Rows({name: self[name] | (after[name] - before[name]) for name in after.ids}, self.last)
 
+    def without(self, gone: Self) -> Rows:
+        """This, but for what is in the other."""
+        return Rows({name: self[name] - gone[name] for name in self.ids}, self.last)
+
     def count(self) -> int:
         """How many ids."""
         return sum(map(len, self.ids.values()))

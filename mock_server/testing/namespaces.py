@@ -1,7 +1,7 @@
 """A namespace for a test, on a platform that many tests share: what a test makes is its own, and goes with it.
 
 Law: what was there when a namespace began stays as long as it, and so does what a fixture of a wider scope makes
-meanwhile; all else is gone when it ends. Runs that are still open are ended first.
+meanwhile, for as long as that; all else is gone when it ends. Runs that are still open are ended first.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Namespaces:
         self._worker = worker
         self._kept: list[Rows] = []
         self._left: tuple[int, Rows] | None = None
+        self._made: dict[object, Rows] = {}
 
     def begin(self) -> None:
         """From now on what is made belongs to a new namespace."""
@@ -38,8 +39,8 @@ class Namespaces:
             self._kept.append(store.write(rows_of))
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """What is made within it outlives the namespaces that there are."""
+    def kept(self, maker: object) -> Iterator[None]:
+        """What is made within it, by the maker, outlives the namespaces that there are, until it is `released`."""
         if not self._kept:
             yield
             return
@@ -49,6 +50,13 @@ class Namespaces:
         finally:
             after = self._platform.store.write(rows_of)
             self._kept = [each.with_news(before, after) for each in self._kept]
+            self._made[maker] = before.missing(after)
+
+    def released(self, maker: object) -> None:
+        """What the maker made belongs to the namespace of the moment, and goes with it."""
+        made = self._made.pop(maker, None)
+        if made is not None:
+            self._kept = [each.without(made) for each in self._kept]
 
     def end(self) -> int:
         """Ends what runs and deletes what was made in the latest. Returns how many rows there were."""

@@ -140,6 +140,7 @@ def test_a_platform_that_was_not_started_so_has_no_faults():
         assert requests.get(f"{plain.api_url}/projects", timeout=10).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_field_s_own_client_sees_the_error_of_each_fault(platform, tmp_path):
     """In a process of its own, as importing it changes much."""
     done = subprocess.run(

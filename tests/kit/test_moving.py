@@ -63,6 +63,7 @@ PIPELINES = st.fixed_dictionaries(
 
 
 @given(JSON)
+@settings(max_examples=20)
 def test_yaml_gives_back_what_was_written(value):
     text = plain_yaml.dump(value)
     assert plain_yaml.load(text, "it") == value
@@ -70,7 +71,7 @@ def test_yaml_gives_back_what_was_written(value):
 
 
 @given(PIPELINES)
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_a_folder_that_is_read_and_written_again_is_the_same(pipeline):
     files = folders.to_files(pipeline, "Somewhere")
     read = folders.from_files(files)
@@ -80,7 +81,7 @@ def test_a_folder_that_is_read_and_written_again_is_the_same(pipeline):
 
 
 @given(PIPELINES)
-@settings(max_examples=10)
+@settings(max_examples=5)
 def test_connections_and_ids_come_back_as_they_were(pipeline):
     read = folders.from_files(folders.to_files(pipeline, "Somewhere"))
     assert read["connections"] == [dict(each) for each in pipeline.get("connections", [])]

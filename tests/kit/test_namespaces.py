@@ -65,3 +65,23 @@ def test_the_same_seed_gives_the_same_ids(platform, client):
     platform.seed_ids(None)
     assert found[0] == found[1]
     assert client.projects.create(project_name="seeded").id != found[0][0]
+
+
+@pytest.fixture(scope="class")
+def of_a_class(platform):
+    with platform.client() as client:
+        return client.projects.create(project_name="of a class").id
+
+
+class TestOfAClass:
+    """Their fixture is over when they are."""
+
+    def test_what_was_made_for_a_class_is_there(self, client, of_a_class):
+        assert "of a class" in names(client)
+
+    def test_and_is_there_for_all_of_it(self, client):
+        assert "of a class" in names(client)
+
+
+def test_what_was_made_for_a_class_has_gone_with_it(client):
+    assert "of a class" not in names(client)

@@ -157,9 +157,8 @@ class Streams:
     def post(self, held: _Held) -> None:
         """Have the loop look at it."""
         self._inbox.append(held)
-        if len(self._inbox) == 1:  # looked at after the append: else the loop may have emptied it between
-            with suppress(BlockingIOError, OSError):
-                self._wake.send(b"!")
+        with suppress(BlockingIOError, OSError):  # each time: of two at once, each would leave it to the other
+            self._wake.send(b"!")
 
     def close(self) -> None:
         """Hang up on everybody. Clients that know the number of their last event come back for the rest."""

@@ -50,6 +50,7 @@ class Explanation:
         causes: what failed by itself, the first first; the first of them is the root cause.
         consequences: what was ended because of that.
         not_reached: the names of the nodes that never ran.
+        reason: why, if it was no node's fault, as where a list cannot be spread.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class Explanation:
     causes: tuple[Failure, ...]
     consequences: tuple[Failure, ...]
     not_reached: tuple[str, ...]
+    reason: str | None = None
 
     @property
     def cause(self) -> Failure | None:
@@ -65,12 +67,14 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = [f"run {self.run_id}: {self.status}"]
+        if self.reason and not self.causes:
+            lines.append(self.reason)
         for each in self.causes:
             lines += [f"node {each.node!r} failed: {each.reason}", f"  inputs: {dict(each.inputs)}"]
             lines += [f"  {line}" for line in (each.traceback or "").splitlines()]
             lines.append(f"  to see it here: {each.reproduce}")
         lines += [f"because of that, node {each.node!r} was ended: {each.reason}" for each in self.consequences]
-        if self.not_reached and self.causes:
+        if self.not_reached and (self.causes or self.reason):
             lines.append(f"never reached: {', '.join(self.not_reached)}")
         return "\n".join(lines)
 
@@ -80,6 +84,8 @@ def explanation(run: PipelineExecution[Any]) -> Op[Explanation]:
     found: list[tuple[bool, datetime | None, Failure]] = []
     for node in run.nodes:
         for execution in run.node_executions(node.id):
+            if execution.known_status == ExecutionStatus.SUCCESS:
+                continue  # of a list that was spread there may be a thousand
             yield from execution.refresh.op(execution)
             status = str(execution.known_status)
             if status in OVER and status != ExecutionStatus.SUCCESS:
@@ -103,4 +109,5 @@ def explanation(run: PipelineExecution[Any]) -> Op[Explanation]:
         causes=tuple(failure for later, _, failure in found if not later),
         consequences=tuple(failure for later, _, failure in found if later),
         not_reached=tuple(node.name for node in run.nodes if not run.executions.get(node.id)),
+        reason=(run.error or {}).get("message"),
     )

@@ -124,6 +124,8 @@ def test_a_list_beyond_the_limit_fails_the_run_and_says_so(dl, project):
     )
     assert "1001 elements" in error["error"]
     assert "1000 at most" in error["error"]
+    if hasattr(run, "explain"):
+        assert "a list of 1001 elements is to be spread" in str(run.explain())
 
 
 @pytest.mark.slow

@@ -229,7 +229,7 @@ class Items:
     def query(self, dataset_id: str, query: Query) -> Page:
         """A page of the dataset's items. Raises NotFound for the dataset, BadRequest for a query that is none."""
         require(self._store, Kind.DATASET, dataset_id)
-        return self._store.find(Kind.ITEM, query, where={"datasetId": dataset_id})
+        return self._store.find(Kind.ITEM, _by_path(query), where={"datasetId": dataset_id})
 
     def open(self, item_id: str) -> Stream:
         """Where the item's bytes are. A link to another item is followed once. Raises NotFound, BadRequest."""
@@ -352,6 +352,18 @@ class _Named:
 
     def __contains__(self, digest: object) -> bool:
         return self.stop() or self.store.count(Kind.ITEM, {BLOB: digest}) > 0
+
+
+def _by_path(query: Query) -> Query:
+    """The query with what it says of `dir` said of `filename`, too, which has an index."""
+    asked = query.get("filter")
+    predicates = asked.get("$and") if isinstance(asked, Mapping) else None
+    if not isinstance(asked, Mapping) or not isinstance(predicates, list):
+        return query
+    folders = [each["dir"] for each in predicates if isinstance(each, Mapping) and [*each] == ["dir"]]
+    named = [each for each in folders if isinstance(each, str) and "*" not in each and len(each) > 1]
+    below: list[dict[str, Any]] = [{"filename": {"$gte": f"{each}/", "$lt": f"{each}0"}} for each in named]
+    return {**query, "filter": {**asked, "$and": [*below, *predicates]}} if below else query
 
 
 def _present(tx: Tx, ids: list[str]) -> list[Document]:

@@ -93,7 +93,7 @@ class Search:
         request = read(query, page_size=source.page_size, keyset=not source.closed, paths=source.paths)
         if source.closed:
             _check_paths(source, request)
-        condition = push(request.filter, source.fields)
+        condition = push(request.filter, source.fields, source.table.c.get("body"))
         sql = sa.and_(condition.sql, *equalities(source, where))
         document, predicate = source.document, request.predicate
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
-from mock_server.store.codec import is_storable
+from mock_server.store.codec import dumps, is_storable
 
 _MAX_TESTS = 500  # SQLite's parser refuses expressions deeper than 1000, and long ones gain nothing
 _MAX_VALUES = 30_000  # in all lists together; SQLite takes 32766 parameters in a statement
@@ -43,14 +44,36 @@ _NONE = Condition(sa.false())
 _UNKNOWN = Condition(sa.true(), exact=False)
 
 
-def push(query: Mapping[str, Any], fields: Mapping[str, Field]) -> Condition:
-    """The condition for a query that `compile_query` has accepted."""
-    return _Pusher(fields).query(query)
+def push(query: Mapping[str, Any], fields: Mapping[str, Field], body: sa.ColumnElement[Any] | None = None) -> Condition:
+    """The condition for a query that `compile_query` has accepted; `body` has the whole document as its JSON text.
+
+    A document whose value at some path is a text has that text in its body, as JSON writes it: most others need not be
+    read at all.
+    """
+    return _Pusher(fields, body).query(query)
+
+
+class _Within(sa.sql.functions.FunctionElement[bool]):
+    """Whether the first text has the second one in it."""
+
+    inherit_cache: bool | None = True
+    type: sa.types.TypeEngine[bool] = sa.Boolean()
+
+
+@compiles(_Within)
+def _in_sqlite(element: _Within, compiler: Any, **options: Any) -> str:
+    return f"(instr({compiler.process(element.clauses, **options)}) > 0)"
+
+
+@compiles(_Within, "postgresql")
+def _in_postgres(element: _Within, compiler: Any, **options: Any) -> str:
+    return f"(strpos({compiler.process(element.clauses, **options)}) > 0)"
 
 
 class _Pusher:
-    def __init__(self, fields: Mapping[str, Field]) -> None:
+    def __init__(self, fields: Mapping[str, Field], body: sa.ColumnElement[Any] | None) -> None:
         self._fields = fields
+        self._body = body
         self._tests = 0
         self._values = 0
 
@@ -66,11 +89,23 @@ class _Pusher:
             return _not(self.query(value))
         field = self._fields.get(key)
         self._tests += 1
-        if field is None or self._tests > _MAX_TESTS:
+        if self._tests > _MAX_TESTS:
             return _UNKNOWN
+        if field is None:
+            return self._in_body(value)
         if isinstance(value, Mapping) and any(op.startswith("$") for op in value):
             return self._operators(field, value)
         return _equals(field, value)
+
+    def _in_body(self, value: Any) -> Condition:
+        """For a path without a column: what the body of a match must have in it."""
+        if isinstance(value, Mapping) and value.keys() == {"$eq"}:
+            value = value["$eq"]
+        if self._body is None or not isinstance(value, str) or "*" in value or not is_storable(value):
+            return _UNKNOWN
+        # a body that begins with a space was written otherwise, as `codec.dumps` says
+        found = sa.or_(_Within(self._body, sa.literal(dumps(value).strip())), self._body < "!")
+        return Condition(found, exact=False)
 
     def _operators(self, field: Field, operators: Mapping[str, Any]) -> Condition:
         return _and([self._operator(field, op, operand) for op, operand in operators.items()])

@@ -37,6 +37,7 @@ ROUTES = (
     "tasks",
     "compositions",
     "faas",
+    "openapi",
     "unoffered",
 )
 

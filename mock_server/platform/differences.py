@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 _UNTOLD = frozenset({"event", "log_line", "setting", "revision", "worker"})
-_NAMES = ("name", "title", "filename", "label", "function_name", "email")
+_NAMES = ("filename", "name", "title", "label", "function_name", "email")
 _JSON = frozenset(("inputs", "input", "output", "error", "transition_errors", "extra", "log", "closed"))
 _SHOWN = 60  # characters of a value
 

@@ -124,9 +124,7 @@ def encode(value: Any, port: str, type_name: str | None, node: str) -> bytes:
         ) from None
 
 
-_to_text: Final = json.JSONEncoder(
-    default=plain, allow_nan=False, separators=(",", ":"), ensure_ascii=False
-).encode
+_to_text: Final = json.JSONEncoder(default=plain, allow_nan=False, separators=(",", ":"), ensure_ascii=False).encode
 _NOTHING: Final = object()
 
 

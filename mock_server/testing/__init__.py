@@ -58,6 +58,7 @@ class LocalPlatform:
         self.settings = Settings(data_dir=Path(data_dir), port=port, **settings)
         self._local = Local(self.settings, self._make_worker)
         self._worker: Worker | None = None
+        self._driven: Platform | None = None
         self._namespaces: Namespaces | None = None
         self._seed, self._is_seeded = seed, False
 
@@ -72,15 +73,16 @@ class LocalPlatform:
 
     def stop(self) -> None:
         """Ends it and keeps its data. Work in flight goes on at the next start."""
-        if self._worker is not None:
-            CLOCK.leave(self.platform)
-            self._worker = self._namespaces = None
+        if self._driven is not None:  # also after a start that failed
+            CLOCK.leave(self._driven)
+            self._driven = self._worker = self._namespaces = None
         self._local.stop()
 
     def _make_worker(self, platform: Platform) -> Worker:
         from mock_server.worker import Worker
 
         self._worker = worker = Worker(platform, clock=CLOCK)
+        self._driven = platform
         CLOCK.drive(platform, worker)
         return worker
 

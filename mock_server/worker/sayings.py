@@ -54,3 +54,5 @@ class Sayings:
         row.message = row.message if report.message is None else report.message
         tx.set_execution(row.id, percent=row.percent, message=row.message, updated_at=times.now())
         self._witness.progressed(tx, row, report.output)
+        if row.run_id is not None:
+            tx.after_commit(partial(self._notify, row.run_id))

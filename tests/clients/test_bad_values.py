@@ -20,7 +20,7 @@ def test_a_body_that_is_too_deep_to_be_worked_on_is_refused_everywhere(platform,
     without_body = ("lock", "stop", "resume", "restart", "terminate", "attempts", "rerun", "abort", "reset", "leave")
     without_body = (*without_body, "pause")
     for method, rule in routes(platform, ("POST", "PATCH", "PUT")):
-        if rule.endswith(without_body) or rule == "/sdk/check":
+        if rule.endswith(without_body) or rule.startswith(("/sdk/check", "/platform/")):  # these keep no metadata
             continue
         answer = there.call(method, filled(rule, ids_of(world)), data=body, headers=headers)
         assert answer.status_code == 400, f"{method} {rule}: {answer.status_code} {answer.text}"

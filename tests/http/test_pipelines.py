@@ -267,17 +267,17 @@ def test_what_is_installed_survives_a_restart(tmp_path, connect):
 
 class TestNotOffered:
     def test_it_is_named(self, http):
-        for path, feature in (("apps/x", "apps"), ("models/x", "models"), ("annotationtasks/x", "annotation tasks")):
+        for path, feature in (("models/x", "models"), ("webhooks/x", "webhooks"), ("drivers/x", "storage drivers")):
             for method in ("GET", "PATCH", "DELETE"):
                 assert feature in http.refused(501, method, f"{API}/{path}", json={})["message"]
 
     def test_no_post_is_told_to_come_again(self, http):
-        for path in ("apps", "app-registry", "app-registry/query", "annotationtasks", "models"):
+        for path in ("annotationtasks", "assignments", "models", "webhooks"):
             http.refused(404, "POST", f"{API}/{path}", json={})
 
     def test_the_field_sdk_is_told_at_once(self, http):
         http.headers["User-Agent"] = "dtlpy/1.126.5 CPython/3.11"
-        assert "apps" in http.refused(404, "GET", f"{API}/apps/x")["message"]
+        assert "models" in http.refused(404, "GET", f"{API}/models/x")["message"]
 
     def test_a_package_is_no_app_to_the_registry(self, http):
         http.refused(404, "GET", f"{API}/app-registry/some-package")

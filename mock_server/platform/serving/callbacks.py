@@ -18,8 +18,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from dtlpipe.errors import UnprocessableEntity
 from mock_server.config import Settings
 
@@ -55,6 +53,8 @@ def signature(secret: str, body: bytes, at: int) -> str:
 
 def deliver(callback: Mapping[str, Any], body: bytes) -> str | None:
     """Tell it once; None if it was taken, else why not."""
+    import httpx  # here, since most platforms call nobody back: it is 10 MB, and a fifth of a second
+
     headers = {
         "Content-Type": "application/json",
         DELIVERY: str(callback["delivery"]),

@@ -56,7 +56,7 @@ $(VENV)/.ready-ray: $(READY)
 
 # What is measured goes into the table of docs/reliability.md. A process at a time: the figures are times, too.
 faults: $(READY)
-	DTLPIPE_TEST_FAULTS_TABLE=docs/reliability.md $(BIN)/python -m pytest tests/faults tests/runs tests/clients tests/kit -m slow $(PYTEST_ARGS)
+	DTLPIPE_TEST_FAULTS_TABLE=docs/reliability.md $(BIN)/python -m pytest tests/faults tests/runs tests/clients tests/serving tests/kit -m slow $(PYTEST_ARGS)
 
 # One seed again, with its history: python -m tests.unit.worker.simulation SEED
 SEEDS ?= 10000

@@ -298,6 +298,7 @@ def test_a_local_platform_is_whole_and_goes_away_without_a_trace():
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_users_of_pytest_get_a_platform_a_client_and_a_project(tmp_path):
     (tmp_path / "test_mine.py").write_text(
         "import dtlpipe as dl\n"

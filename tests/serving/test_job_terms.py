@@ -81,6 +81,7 @@ def test_the_end_of_a_job_is_told_with_a_signature_until_it_is_taken(http: Http,
     assert "secret" not in json.dumps(http.get(job["links"]["self"]).json())
 
 
+@pytest.mark.slow
 def test_a_callback_survives_the_platform_that_owes_it(tmp_path: Path, receiver: Receiver):
     with LocalPlatform(tmp_path / "data", durability="relaxed", pipelines_dir=PIPELINES, grace=0.0) as platform:
         with Http(platform.url) as http:

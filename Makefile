@@ -13,7 +13,7 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test cover test-ray faults simulate oldest lint format check bench clean
+.PHONY: help venv demo test cover test-ray faults simulate oldest lint lint-style lint-types lint-laws format check bench clean
 
 help:
 	@echo "make demo    start a platform, upload real files, run pipelines, show what happened"
@@ -56,7 +56,7 @@ $(VENV)/.ready-ray: $(READY)
 
 # What is measured goes into the table of docs/reliability.md. A process at a time: the figures are times, too.
 faults: $(READY)
-	DTLPIPE_TEST_FAULTS_TABLE=docs/reliability.md $(BIN)/python -m pytest tests/faults tests/runs tests/clients tests/serving tests/kit -m slow $(PYTEST_ARGS)
+	DTLPIPE_TEST_FAULTS_TABLE=docs/reliability.md $(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 # One seed again, with its history: python -m tests.unit.worker.simulation SEED
 SEEDS ?= 10000
@@ -69,10 +69,17 @@ oldest:
 	    --config-settings editable_mode=compat -e '.[dev]'
 	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
 
-lint: $(READY)
+# Each may run beside the others: make -j lint.
+lint: lint-style lint-types lint-laws
+
+lint-style: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-types: $(READY)
 	$(BIN)/mypy --strict $(TYPED)
+
+lint-laws: $(READY)
 	$(BIN)/lint-imports --no-logo
 
 check: lint test cover

@@ -16,7 +16,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 # Deadlines are off: on a shared machine a slow example says nothing about the code. `full` is for the coverage of
 # the engine, `thorough` for nights.
-settings.register_profile("default", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("full", parent=settings.get_profile("default"), max_examples=100)
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -237,7 +237,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     st.booleans(),
     st.lists(SPEC, min_size=3, max_size=4),
@@ -270,7 +270,7 @@ def test_step_by_step_both_build_the_same(validation, specs, pairs, steps):
 PAIRS = st.tuples(st.sampled_from(OUTPUT_TYPES), INPUT)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(PAIRS, min_size=2, max_size=3), st.booleans())
 def test_every_choice_of_sockets_is_the_same(pairs, validation):
     """With several sockets on both sides, all ways to name them."""

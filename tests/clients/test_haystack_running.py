@@ -36,7 +36,7 @@ from tests.clients.haystack_cases import (
 )
 
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("RUNNING_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("RUNNING_EXAMPLES", "50")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[

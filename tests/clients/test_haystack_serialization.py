@@ -87,7 +87,7 @@ def test_a_genuine_component_is_the_same_data_to_both(name):
     assert component_to_dict(GENUINE[name](), name) == theirs.component_to_dict(GENUINE[name](), name)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(names=st.lists(st.sampled_from(sorted(GENUINE)), unique=True, max_size=6))
 def test_pipelines_of_genuine_components_are_the_same_data_and_each_loads_the_others_text(names):
     ours, real = build(PipelineBase, names), build(haystack.Pipeline, names)
@@ -98,7 +98,7 @@ def test_pipelines_of_genuine_components_are_the_same_data_and_each_loads_the_ot
     assert PipelineBase.loads(ours.dumps()).to_dict() == data
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     data=st.dictionaries(
         st.text(st.characters(codec="utf-8"), max_size=10),

@@ -129,7 +129,7 @@ _CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthChec
 
 
 @given(data=st.data())
-@settings(max_examples=50, suppress_health_check=_CHECKS, deadline=None)
+@settings(max_examples=25, suppress_health_check=_CHECKS, deadline=None)
 def test_what_is_sent_at_random_is_never_a_failure_of_the_platform(there, document, ids, data):
     attempt(there, document, ids, data)
 

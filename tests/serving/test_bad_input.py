@@ -92,7 +92,7 @@ def check(http: Http, wanted: tuple[str, str], name: str, id: str, query: Any, b
 
 
 def test_nothing_that_is_sent_is_an_error_of_the_platforms(http: Http):
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(REQUESTS, NAMES, IDS, QUERY, BODIES)
     def send(wanted: tuple[str, str], name: str, id: str, query: Any, body: tuple[str, bytes]) -> None:
         check(http, wanted, name, id, query, body)

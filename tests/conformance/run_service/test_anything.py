@@ -60,7 +60,7 @@ def _answered_well(answer: Any) -> bool:
 
 
 @ours
-@settings(max_examples=50, deadline=None, suppress_health_check=_slow)
+@settings(max_examples=25, deadline=None, suppress_health_check=_slow)
 @given(endpoint=st.sampled_from(ENDPOINTS), body=bodies, meant=st.booleans())
 @example(endpoint=("PATCH", "/runs/{r}"), body={"completed_at": "9999-12-31T23:59:59-09:00"}, meant=False)
 def test_any_body_is_done_or_refused(there, pipeline, run, endpoint, body, meant):
@@ -74,7 +74,7 @@ def test_any_body_is_done_or_refused(there, pipeline, run, endpoint, body, meant
 
 
 @ours
-@settings(max_examples=30, deadline=None, suppress_health_check=_slow)
+@settings(max_examples=15, deadline=None, suppress_health_check=_slow)
 @given(
     path=st.sampled_from(LISTS),
     params=st.dictionaries(st.sampled_from(PARAMETERS), text | st.integers().map(str), max_size=3),
@@ -84,7 +84,7 @@ def test_any_query_is_answered_or_refused(there, pipeline, run, path, params):
 
 
 @ours
-@settings(max_examples=20, deadline=None, suppress_health_check=_slow)
+@settings(max_examples=10, deadline=None, suppress_health_check=_slow)
 @given(raw=st.binary(max_size=40) | st.text('{}[]":,0en ', max_size=20).map(str.encode))
 def test_any_bytes_are_refused_or_understood(there, run, raw):
     _answered_well(there.call("POST", f"/runs/{run['id']}/progress", data=raw))

@@ -144,7 +144,7 @@ def as_text(value: Any) -> str:
     return f"{type(value).__name__} {value!r}"
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples)
 @given(plain, plain)
 def test_fingerprints_are_equal_exactly_when_values_are_written_alike(one, other):
     assert (fingerprint(one) == fingerprint(other)) == (as_text(one) == as_text(other))

@@ -190,7 +190,7 @@ def test_a_picture_loads_nothing_and_runs_nothing():
     assert not re.search(r"<script|<image|<use|href|@import|url\(", to_svg(loop()))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples, deadline=None)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=3, unique=True))
 def test_any_name_gives_well_formed_text(names):
     network = Network()

@@ -85,7 +85,7 @@ def drawings(draw: st.DrawFn) -> tuple[list[Shape], list[Line]]:
     return shapes, [Line(*sender, *receiver) for sender, receiver in joined]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(drawings())
 def test_boxes_never_touch_and_lines_join_ports_without_passing_through_boxes(drawing):
     shapes, lines = drawing

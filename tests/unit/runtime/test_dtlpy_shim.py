@@ -59,6 +59,7 @@ def test_what_only_dtlpy_has_is_dtlpys():
     assert run(code, real=True) == ["dtlpy.entities.annotation_definitions.box", "dtlpy.entities.prompt_item"]
 
 
+@pytest.mark.slow
 def test_modules_of_dtlpy_are_the_real_ones_and_run_once():
     code = """
         import dtlpy as dl
@@ -74,6 +75,7 @@ def test_modules_of_dtlpy_are_the_real_ones_and_run_once():
     assert run(code, real=True) == ["dtlpy.entities.annotation", "dtlpy.repositories.items"]
 
 
+@pytest.mark.slow
 def test_dtlpys_own_late_imports_see_the_real_dtlpy():
     code = """
         import dtlpy as dl
@@ -107,6 +109,7 @@ def test_without_dtlpy_a_missing_name_says_what_to_do():
     assert run(code, real=False) == ["fine"]
 
 
+@pytest.mark.slow
 def test_a_name_that_nobody_has_is_refused_with_dtlpy_too():
     code = """
         import dtlpy as dl
@@ -118,6 +121,7 @@ def test_a_name_that_nobody_has_is_refused_with_dtlpy_too():
     assert run(code, real=True) == ["True"]
 
 
+@pytest.mark.slow
 def test_an_import_of_a_submodule_does_not_hide_what_the_package_has_under_its_name():
     code = """
         import dtlpy as dl

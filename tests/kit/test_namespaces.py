@@ -80,7 +80,7 @@ class TestOfAClass:
     def test_what_was_made_for_a_class_is_there(self, client, of_a_class):
         assert "of a class" in names(client)
 
-    def test_and_is_there_for_all_of_it(self, client):
+    def test_and_is_there_for_all_of_it(self, client, of_a_class):
         assert "of a class" in names(client)
 
 

@@ -31,6 +31,11 @@ def injected() -> bool:
     return bool(g.get("injected"))
 
 
+def awaits_strike() -> bool:
+    """Whether the answer to the current request will be struck, and so has to be given by it."""
+    return "struck" in g
+
+
 def install(app: Flask, platform: Platform) -> None:
     """Strike requests, if the platform was started so. To be installed after the guard."""
     if not platform.settings.faults:

@@ -86,6 +86,11 @@ class Hub:
                 for woken in self._waiters.get(key, ()):
                     woken.set()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is to wait any more."""
+        return self._closed
+
     def close(self) -> None:
         """Lets every waiter go at once, with what there is."""
         with self._lock:

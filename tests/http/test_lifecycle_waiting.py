@@ -5,16 +5,22 @@ Nothing here measures time. A request that is held is seen in the hub; others ar
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from werkzeug.test import TestResponse
 
 from dtlpipe.model import times
 from dtlpipe.model.enums import CommandStatus
+from mock_server.api.dataloop import holding
+from mock_server.app import create_app
 from mock_server.store.base import ExecutionRow, Kind
 from mock_server.store.ids import new_id
 from mock_server.testing import LocalPlatform
@@ -54,10 +60,10 @@ def ask(few: LocalPlatform) -> Iterator[Callable[..., Future[requests.Response]]
 
 
 def held(platform: LocalPlatform, key: str, count: int = 1) -> None:
-    """Returns as soon as so many requests wait for the key."""
+    """Returns as soon as so many requests wait for the key; 0: none any more."""
     seen = threading.Event()
     hub = platform.platform.hub
-    while len(hub._waiters.get(key, ())) < count:
+    while (waiting := len(hub._waiters.get(key, ()))) < count or (waiting and not count):
         seen.wait(0.005)
 
 
@@ -92,15 +98,48 @@ def test_a_time_that_is_none_is_refused(command, ask, wait):
     assert ask(f"/commands/{command}?wait={wait}").result(20).status_code == 400
 
 
-def test_more_waiters_than_places_do_not_starve_the_others(few, command, ask):
+def test_more_waiters_than_threads_do_not_starve_the_others(few, command, ask):
+    """They take no thread: all are held, and whoever does not wait is answered meanwhile."""
+    with ThreadPoolExecutor(20) as pool:
+        url = f"{few.url}{API}/commands/{command}?wait=30"
+        waiting = [pool.submit(requests.get, url, timeout=60) for _ in range(20)]
+        held(few, command, 20)
+        assert ask("/users/me").result(20).status_code == 200
+        end(few, command)
+        answers = [each.result(20) for each in waiting]
+    assert {(each.json()["status"], each.headers["x-dtlpipe-waited"]) for each in answers} == {("success", "1")}
+
+
+def test_who_hangs_up_is_waited_for_no_more(few, command):
+    with closing(socket.create_connection((urlsplit(few.url).hostname, urlsplit(few.url).port))) as connection:
+        connection.sendall(f"GET {API}/commands/{command}?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        held(few, command)
+    held(few, command, 0)
+
+
+def test_what_is_deleted_while_it_is_waited_for_is_not_there_any_more(few, command, ask):
+    answer = ask(f"/commands/{command}?wait=30")
+    held(few, command)
+    few.store.write(lambda tx: tx.delete(Kind.COMMAND, command))
+    few.platform.hub.notify(command)
+    assert answer.result(20).status_code == 404
+
+
+def test_a_server_that_cannot_let_go_of_a_thread_keeps_places_for_others(few, command):
     """Whoever finds no place is answered at once, and not told that it waited, so that it pauses."""
-    waiting = [ask(f"/commands/{command}?wait=30") for _ in range(2)]
-    held(few, command, 2)
-    third = ask(f"/commands/{command}?wait=30").result(20)
-    assert (third.status_code, "x-dtlpipe-waited" in third.headers) == (200, False)
-    assert ask("/users/me").result(20).status_code == 200
-    end(few, command)
-    assert [each.result(20).json()["status"] for each in waiting] == ["success", "success"]
+    app = create_app(few.platform)
+    path = f"{API}/commands/{command}?wait=30"
+
+    def get() -> TestResponse:
+        return app.test_client().get(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(get) for _ in range(2)]
+        held(few, command, 2)
+        third = get()
+        assert (third.status_code, "x-dtlpipe-waited" in third.headers) == (200, False)
+        end(few, command)
+        assert [each.result(20).get_json()["status"] for each in waiting] == ["success", "success"]
 
 
 def test_an_unchanged_dtlpy_is_held_from_its_first_look_at_a_command(few, command, ask):
@@ -110,15 +149,20 @@ def test_an_unchanged_dtlpy_is_held_from_its_first_look_at_a_command(few, comman
     assert answer.result(20).json()["status"] == "success"
 
 
+def began(platform: LocalPlatform, creator: str, age: float = 0.0) -> str:
+    """A service's execution that nobody runs, so many seconds old."""
+    at = times.now() - timedelta(seconds=age)
+    row = ExecutionRow(
+        id=new_id(), function_name="run", status="in-progress", creator=creator, created_at=at, updated_at=at
+    )
+    platform.store.write(lambda tx: tx.insert_executions([row]))
+    return row.id
+
+
 @pytest.fixture
 def execution(few: LocalPlatform) -> str:
-    """A service's execution that nobody runs."""
-    at = times.now()
-    row = ExecutionRow(
-        id=new_id(), function_name="run", status="in-progress", creator="me", created_at=at, updated_at=at
-    )
-    few.store.write(lambda tx: tx.insert_executions([row]))
-    return row.id
+    """One that somebody else began."""
+    return began(few, "somebody@example.org")
 
 
 def finish(platform: LocalPlatform, execution_id: str) -> None:
@@ -134,6 +178,36 @@ def test_an_unchanged_dtlpy_is_held_from_its_second_look_at_an_execution(few, ex
     held(few, execution)
     finish(few, execution)
     assert second.result(20).json()["latestStatus"]["status"] == "success"
+
+
+@pytest.fixture
+def long_youth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What began a minute ago is young still, so that no test depends on how quick it is."""
+    monkeypatch.setattr(holding, "YOUNG", 60.0)
+
+
+@pytest.mark.usefixtures("long_youth")
+def test_an_unchanged_dtlpy_is_held_from_its_first_look_at_what_it_has_just_begun(few, ask):
+    execution = began(few, few.settings.email)
+    first = ask(f"/executions/{execution}", **DTLPY)
+    held(few, execution)
+    finish(few, execution)
+    assert first.result(20).json()["latestStatus"]["status"] == "success"
+
+
+@pytest.mark.usefixtures("long_youth")
+def test_that_first_look_is_answered_when_what_it_sees_is_no_longer_young(few, ask):
+    execution = began(few, few.settings.email, age=59.9)
+    assert ask(f"/executions/{execution}", **DTLPY).result(20).json()["latestStatus"]["status"] == "in-progress"
+    finish(few, execution)
+
+
+@pytest.mark.usefixtures("long_youth")
+@pytest.mark.parametrize(("creator", "headers"), [("local@dtlpipe.dev", {}), ("somebody@example.org", DTLPY)])
+def test_a_look_at_what_others_began_or_of_others_than_dtlpy_is_a_look(few, ask, creator, headers):
+    execution = began(few, creator)
+    assert ask(f"/executions/{execution}", **headers).result(20).json()["latestStatus"]["status"] == "in-progress"
+    finish(few, execution)
 
 
 def test_the_first_look_of_another_caller_is_not_held(few, execution, ask):

@@ -2,30 +2,48 @@
 
 Who asks by `?wait=<seconds>` gets it, and reads `x-dtlpipe-waited: 1` in the answer; an answer without that header came
 at once (there was no place to wait), and the client should pause before it asks again.
+
 The field's own SDK cannot ask: it polls, at intervals that double. Recognised by its User-Agent, it is held too, but
-only where it polls: for a command from the first look, for anything else from the second look of the same caller at the
-same id, as a first look may be no more than a look.
+only where it polls, as a look may be no more than a look:
+
+- for a command, from the first look: it is looked at by nobody but those who wait for it;
+- for a run or an execution, from the second look of the same caller at the same id;
+- for one that the same user began less than `YOUNG` seconds ago, from the first look, until it is as old as that. The
+  SDK's `wait()` sends this look as soon as it has begun something, and sleeps for two seconds after it.
+
+Held answers are given later, without a thread, where the server can do that (see `api/later`).
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 from flask import Flask, Response, after_this_request, current_app, request
 
+from dtlpipe.model import times
+from mock_server.api import faulting, watch
+from mock_server.api.dataloop import errors
 from mock_server.api.dataloop.validation import seconds
 from mock_server.api.guard import caller
+from mock_server.api.later import Found, Look, later
+from mock_server.api.relay import DEFER
+from mock_server.api.wire import dumps, request_id
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Mapping[str, Any])
 WAITED = "x-dtlpipe-waited"
+#: Seconds in which what has begun is young.
+YOUNG = 1.0
+
+log = logging.getLogger("dtlpipe.platform")
 
 
 @attrs.define
@@ -65,13 +83,13 @@ def hold(
     *,
     at_once: bool = False,
     over: Callable[[], bool] | None = None,
-) -> T:
+) -> T | Response:
     """What `look` sees, waited for as the request asks or deserves until `done` holds for it.
 
     Args:
         platform: whose hub is notified of `id`.
         id: of the run, execution or command that is looked at.
-        look: reads it; raises NotFound if it is not there.
+        look: reads it; raises NotFound if it is not there. It is called on other threads, too.
         done: whether there is nothing left to wait for.
         over: whether `look` would see something that is done, if that can be told for less.
         at_once: it is looked at only by those who wait for it, so that even the first look is held.
@@ -79,21 +97,91 @@ def hold(
     settings = platform.settings
     wait = seconds("wait")
     if wait is not None:
-        began = time.monotonic()
-        wait = min(wait, settings.max_wait)
-        seen = _waited_for(platform, id, look, done, wait, over)
-        if done(seen) or time.monotonic() - began >= wait / 2:
-            after_this_request(waited)
-        return seen
+        if over is None or over():
+            seen = look()
+            if done(seen):
+                after_this_request(waited)
+                return seen
+        return _held(platform, id, look, done, min(wait, settings.max_wait), over=over, tell=True)
     seen = look()
     if not settings.hold_dtlpy or not request.headers.get("User-Agent", "").startswith("dtlpy/"):
         return seen
     pair, memory = (caller().token, id), _seen_by(current_app)
-    if not done(seen) and (memory.again(pair) or at_once):
-        seen = _waited_for(platform, id, look, done, settings.hold_timeout, over)
     if done(seen):
         memory.forget(pair)
+        return seen
+    patience = settings.hold_timeout if memory.again(pair) or at_once else _until_grown(seen, caller().email)
+    if patience <= 0:
+        return seen
+    return _held(platform, id, look, done, patience, over=over, ended=lambda: memory.forget(pair))
+
+
+def _until_grown(seen: Mapping[str, Any], user: str) -> float:
+    """Seconds for which something that this user began is young; 0 for what is not, or was begun by somebody else."""
+    if seen.get("creator") != user:
+        return 0.0
+    began = [each for each in (seen.get("createdAt"), *(one["at"] for one in seen.get("reruns") or ())) if each]
+    age = (times.now() - times.from_wire(max(began))).total_seconds() if began else YOUNG
+    return YOUNG - age if age >= 0 else 0.0
+
+
+def _held(
+    platform: Platform,
+    id: str,
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    timeout: float,
+    *,
+    over: Callable[[], bool] | None,
+    tell: bool = False,
+    ended: Callable[[], None] | None = None,
+) -> T | Response:
+    """What is seen in the end. `tell`: that it was waited for; `ended` is called if it is done by then."""
+    defer = request.environ.get(DEFER)
+    if defer is None or timeout <= 0 or faulting.awaits_strike():
+        seen, in_vain = _waited_for(platform, id, look, done, timeout, over)
+        if tell and not in_vain:
+            after_this_request(waited)
+    else:
+        headers = [("Content-Type", "application/json"), *([(WAITED, "1")] if tell else [])]
+        finder = _finder(look, done, over, headers, ended)
+        count = watch.counted_later(platform)
+        later(current_app, platform.hub).answer(id, finder, timeout, defer(), count)
+        return Response()
+    if ended is not None and done(seen):
+        ended()
     return seen
+
+
+def _finder(
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    over: Callable[[], bool] | None,
+    headers: list[tuple[str, str]],
+    ended: Callable[[], None] | None,
+) -> Look:
+    """What looks for the answer to the current request once that is over."""
+    name, method, path = request_id(), request.method, request.path
+
+    def find(last: bool) -> Found | None:  # noqa: FBT001 - one who looks is told nothing else
+        try:
+            if over is not None and not last and not over():
+                return None
+            seen = look()
+            is_done = done(seen)
+            if not is_done and not last:
+                return None
+            if is_done and ended is not None:
+                ended()
+            return Found(200, headers, dumps(seen))
+        except Exception as error:  # whatever it is, it is the answer
+            translated = errors.translate(error, method, path)
+            status = errors.status(translated)
+            if status >= 500:
+                log.exception("%s %s failed [%s]", method, path, name)
+            return Found(status, headers, dumps(errors.body(translated, name)))
+
+    return find
 
 
 def _waited_for(
@@ -103,11 +191,15 @@ def _waited_for(
     done: Callable[[T], bool],
     timeout: float,
     over: Callable[[], bool] | None,
-) -> T:
+) -> tuple[T, bool]:
+    """What is seen, waited for by this thread; and whether there was no place to wait."""
+    began = time.monotonic()
     if over is None:
-        return platform.hub.wait(id, look, done, timeout)
-    platform.hub.wait(id, over, bool, timeout)
-    return look()
+        seen = platform.hub.wait(id, look, done, timeout)
+    else:
+        platform.hub.wait(id, over, bool, timeout)
+        seen = look()
+    return seen, not done(seen) and time.monotonic() - began < timeout / 2
 
 
 def waited(response: Response) -> Response:

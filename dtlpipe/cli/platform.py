@@ -11,9 +11,8 @@ import json
 import os
 import re
 import shlex
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -25,6 +24,8 @@ from dtlpipe.cli.doctor import doctor
 from dtlpipe.cli.refusals import data_option as _data
 from dtlpipe.cli.refusals import folder_of as _folder
 from dtlpipe.cli.refusals import refusals as _refusals
+from dtlpipe.cli.refusals import secret_of as _secret_of
+from dtlpipe.cli.signals import on_end
 
 if TYPE_CHECKING:
     from mock_server.config import Settings
@@ -117,7 +118,8 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
 
         local = Local(_settings(**options))
         local.open()
-        stop = _on_signals()
+        stop = threading.Event()
+        on_end(stop.set)
         local.failed = stop.set
         with _uncollected():
             local.start()
@@ -230,24 +232,14 @@ def _settings(
 
     options |= {
         "data_dir": data_dir,
-        "password": _secret(password_env),
-        "jwt_secret": _secret(jwt_secret_env),
+        "password": _secret_of(password_env),
+        "jwt_secret": _secret_of(jwt_secret_env),
         "allowed_hosts": allow_host,
         "allowed_origins": allow_origin,
         "max_upload": max_upload and max_upload * MIB,
         "node_memory_limit": node_memory and node_memory * MIB,
     }
     return Settings(**{key: value for key, value in options.items() if value is not None})
-
-
-def _secret(variable: str | None) -> str | None:
-    """Secrets come by variables: an argument could be read in the list of processes."""
-    if variable is None:
-        return None
-    value = os.environ.get(variable)
-    if not value:
-        raise click.ClickException(f"the environment variable {variable} is not set, or empty")
-    return value
 
 
 def _banner(settings: Settings, url: str, run_service_url: str) -> str:
@@ -264,21 +256,6 @@ def _banner(settings: Settings, url: str, run_service_url: str) -> str:
     if not settings.exposed:
         lines.append("To let other machines in: dtlpipe platform start --host 0.0.0.0 --password-env DTLPIPE_PASSWORD")
     return "\n".join(lines)
-
-
-def _on_signals() -> threading.Event:
-    """Set by the first Ctrl-C, SIGTERM or SIGHUP; after that they do what they always do."""
-    stop = threading.Event()
-
-    def handle(*_: object) -> None:
-        stop.set()
-        for each in before:
-            signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
-
-    before: dict[signal.Signals, Callable[..., Any] | int | None] = {}
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        before[each] = signal.signal(each, handle)
-    return stop
 
 
 def _state(data_dir: Path | None) -> State | None:

@@ -1,7 +1,8 @@
-"""What commands of a platform have in common: which folder is meant, and how they refuse."""
+"""What commands of a platform have in common: which folder is meant, where secrets are, and how they refuse."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,16 @@ def folder_of(data_dir: Path | None) -> Path:
         from mock_server.config import Settings
 
         return (Settings() if data_dir is None else Settings(data_dir=data_dir)).data_dir
+
+
+def secret_of(variable: str | None) -> str | None:
+    """Secrets come by variables: an argument could be read in the list of processes."""
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if not value:
+        raise click.ClickException(f"the environment variable {variable} is not set, or empty")
+    return value
 
 
 @contextmanager

@@ -67,14 +67,19 @@ def run(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. It is a whole platform, on hayhooks' port."""
     import logging
+    import threading
 
-    from dtlpipe.cli.platform import _on_signals, _secret
-    from dtlpipe.cli.refusals import refusals
+    from dtlpipe.cli.refusals import refusals, secret_of
+    from dtlpipe.cli.signals import on_end
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if pipelines_dir is None and Path("pipelines").is_dir():
         pipelines_dir = Path("pipelines")
-    options: dict[str, Any] = {"data_dir": data_dir, "pipelines_dir": pipelines_dir, "password": _secret(password_env)}
+    options: dict[str, Any] = {
+        "data_dir": data_dir,
+        "pipelines_dir": pipelines_dir,
+        "password": secret_of(password_env),
+    }
     with refusals():
         from mock_server.config import Settings
         from mock_server.local import Local
@@ -92,7 +97,8 @@ def run(
             )
         )
         local.open()
-        stop = _on_signals()
+        stop = threading.Event()
+        on_end(stop.set)
         local.start()
     try:
         click.echo(f"serving {pipelines_dir or 'what is deployed'} at {local.url} (documents: {local.url}/docs)")
@@ -271,16 +277,13 @@ def _param(text: str) -> tuple[str, Any]:
 
 @contextmanager
 def _asking(context: click.Context) -> Iterator[Client]:
-    """A client; its errors become one message and exit status 1."""
-    from dtlpipe.errors import DtlpipeError
+    """A client of what is served. hayhooks knows one exit status for whatever goes wrong, and so do these commands."""
+    from dtlpipe.cli.refusals import refusals
     from dtlpipe.serving import Client
 
     url = context.obj["url"] or os.environ.get("DTLPIPE_URL") or _of_hayhooks()
-    try:
-        with Client(url, timeout=context.obj["timeout"], retries=0) as client:
-            yield client
-    except DtlpipeError as error:
-        raise click.ClickException(str(error)) from None
+    with refusals(), Client(url, timeout=context.obj["timeout"], retries=0) as client:
+        yield client
 
 
 def _of_hayhooks() -> str:

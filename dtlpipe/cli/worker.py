@@ -5,11 +5,12 @@ Exit statuses: 0 when it was asked to end and has given back what it had, 1 if t
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from dtlpipe.cli.signals import on_end
 
 if TYPE_CHECKING:
     from mock_server.remote.worker import RemoteWorker
@@ -91,13 +92,7 @@ def worker(
 
 
 def _run(found: RemoteWorker, url: str) -> None:
-    def drain(*_: object) -> None:
-        found.drain()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, drain)
+    on_end(found.drain)
     found.start()
     has = f", labels {', '.join(found.labels)}" if found.labels else ""
     click.echo(f"worker {found.name} ({found.id}) for {url}: {found.slots} executions at a time{has}")

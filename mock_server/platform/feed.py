@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _PAGE = 200  # events read for one subscriber that is behind
 _TAIL = 1000  # events read for all
 _ENDED = "run.ended"
+_CALL_ENDED = "execution.ended"
 _RETRY = b"retry: 1000\n\n"  # milliseconds until a client that was cut off comes back
 
 
@@ -42,18 +43,27 @@ class Sink(Protocol):
 
 @attrs.frozen
 class Selection:
-    """Which events: those of one run, of a pipeline's or a project's, or all."""
+    """Which events: those of one run, of a pipeline's or a project's, or all; of these, all or only ends.
+
+    Ends are those of runs, and of calls of services; what a run's nodes do is none.
+    """
 
     run_id: str | None = None
     pipeline_id: str | None = None
     project_id: str | None = None
+    ends: bool = False
 
     def takes(self, event: Happening) -> bool:
         return (
             self.run_id in (None, event.run_id)
             and self.pipeline_id in (None, event.pipeline_id)
             and self.project_id in (None, event.project_id)
+            and (not self.ends or event.kind == _ENDED or (event.kind == _CALL_ENDED and event.run_id is None))
         )
+
+    def place(self) -> dict[str, str | None]:
+        """What the events are of."""
+        return {"run_id": self.run_id, "pipeline_id": self.pipeline_id, "project_id": self.project_id}
 
 
 @attrs.define(eq=False)
@@ -118,8 +128,8 @@ class Feed:
         return self._store.inspection.last_event()
 
     def page(self, selection: Selection, after: int, limit: int) -> list[Happening]:
-        """Events in order, with ids above `after`."""
-        return self._store.inspection.happenings(after, limit, **attrs.asdict(selection))
+        """Events in order, with ids above `after`: of the selection's place, whether it takes them or not."""
+        return self._store.inspection.happenings(after, limit, **selection.place())
 
     def behind(self, subscriber: Subscriber) -> None:
         """There is room for what it has not been given yet."""
@@ -189,8 +199,11 @@ class Feed:
 
     def _catch_up(self, subscriber: Subscriber) -> None:
         page = self.page(subscriber.selection, subscriber.cursor, _PAGE)
-        if not all(subscriber.give(event, rendered(event)) for event in page):
-            return  # it says when it can take more
+        for event in page:
+            if not subscriber.selection.takes(event):
+                subscriber.cursor = event.id
+            elif not subscriber.give(event, rendered(event)):
+                return  # it says when it can take more
         if len(page) == _PAGE:
             self._behind.append(subscriber)
         elif page and page[-1].kind == _ENDED and subscriber.selection.run_id is not None:
@@ -220,7 +233,10 @@ class Feed:
             return
         data = rendered(event)
         for each in listening:
-            if event.id <= each.cursor or not each.selection.takes(event):
+            if event.id <= each.cursor:
+                continue
+            if not each.selection.takes(event):
+                each.cursor = event.id
                 continue
             taken = each.give(event, data)
             over = taken and event.kind == _ENDED and each.selection.run_id is not None

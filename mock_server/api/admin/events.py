@@ -1,11 +1,12 @@
 """What happened, as pages or as it happens: the log of events of a run, of a pipeline, of a project, or of all.
 
     GET /api/v1/platform/runs/{id}/events
-    GET /api/v1/platform/events?run=&pipeline=&project=
+    GET /api/v1/platform/events?run=&pipeline=&project=&ends=
 
 A page is JSON: `?after=<id>&limit=<n>`. With `Accept: text/event-stream` it is a stream of server-sent events, whose
 `id` is the event's and whose `data` is its JSON. A stream resumes after `Last-Event-ID` (or `?after=`); without either,
 that of a run has all of it, any other what is to come. That of a run ends with the run; 204 says: there is no more.
+With `ends=1` there are only the ends of runs and of calls of services: what those listen to who wait for many of them.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def register(admin: Blueprint, platform: Platform) -> None:
         given = {key: request.args.get(key) for key in ("run", "pipeline", "project")}
         if given["run"] is not None:
             return events_of_run(given["run"])
-        return _answer(platform, Selection(pipeline_id=given["pipeline"], project_id=given["project"]))
+        ends = request.args.get("ends", "").lower() in ("1", "true")
+        return _answer(platform, Selection(pipeline_id=given["pipeline"], project_id=given["project"], ends=ends))
 
 
 def _answer(platform: Platform, selection: Selection) -> Response:
@@ -52,7 +54,8 @@ def _answer(platform: Platform, selection: Selection) -> Response:
     limit = min(_number("limit", request.args.get("limit")) or _LIMIT, _LIMIT)
     found = platform.feed.page(selection, after or 0, limit)
     more = len(found) == limit
-    return json_response({"items": shown_all(found), "hasNext": more, "next": found[-1].id if found else after or 0})
+    shown = shown_all(filter(selection.takes, found))
+    return json_response({"items": shown, "hasNext": more, "next": found[-1].id if found else after or 0})
 
 
 def _stream(platform: Platform, selection: Selection, after: int | None) -> Response:

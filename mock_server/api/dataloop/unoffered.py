@@ -15,7 +15,7 @@ from dtlpipe.errors import NotFound, NotSupported
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-#: First steps of paths, and what lives there.
+#: First steps of paths, and what lives there, beside what other modules serve of it.
 FEATURES = {
     "models": "models",
     "ml": "models",
@@ -23,8 +23,8 @@ FEATURES = {
     "settings": "settings",
     "orgs": "organizations",
     "trigger-resource-information": "list of what triggers may listen to",
-    "annotationtasks": "annotation tasks",
-    "assignments": "assignments",
+    "annotationtasks": "way to make or change annotation tasks: they come with the task nodes of pipelines",
+    "assignments": "assignments of tasks to people: anybody may say how items of a task are",
     "webhooks": "webhooks",
     "drivers": "storage drivers",
     "integrations": "integrations",

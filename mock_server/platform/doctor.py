@@ -29,7 +29,7 @@ import attrs
 from mock_server.platform import lifecycle
 from mock_server.platform.actions.progress import driven_elsewhere
 from mock_server.platform.tokens import FILE as SECRET_FILE
-from mock_server.store import schema
+from mock_server.store import shapes
 from mock_server.store.base import ExecutionRow, Query, Reads, RunRow, Where
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def orphans(inspection: Inspection, blobs: Path) -> list[Path]:
 
 def _schema(inspection: Inspection) -> Finding:
     version = inspection.schema_version()
-    if version == schema.HEAD:
+    if version == shapes.HEAD:
         return Finding("schema", "ok", f"version {version}")
-    if version in schema.REVISIONS:
+    if version in shapes.REVISIONS:
         return Finding(
             "schema", "warning", f"version {version}", hint="it becomes the newest when a platform is started"
         )

@@ -225,6 +225,12 @@ class Reads(Protocol):
     def find(self, kind: Kind, query: Query = ..., *, where: Where | None = None) -> Page:
         """The page of matches. Raises BadRequest for a query that is none."""
 
+    def with_prefix(self, kind: Kind, prefix: str, most: int) -> list[Document]:
+        """The first documents, by id, whose ids begin so; cheaper than `find`."""
+
+    def with_key(self, kind: Kind, key: str, values: Iterable[str]) -> list[Document]:
+        """The documents that have one of the values at a promoted key; cheaper than `find`."""
+
     def get_run(self, id: str) -> RunRow | None: ...
 
     def get_execution(self, id: str) -> ExecutionRow | None: ...

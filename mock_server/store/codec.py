@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 import orjson
-import sqlalchemy as sa
 
 from dtlpipe.errors import BadRequest
 from dtlpipe.model import times
 from dtlpipe.model.enums import ExecutionStatus
 from mock_server.store.base import Event, ExecutionRow, LogLine, RunRow
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 Row = TypeVar("Row", bound=RunRow | ExecutionRow | Event | LogLine)
 Codec = Callable[[Any], Any]
@@ -88,35 +91,47 @@ _OVER = frozenset(status.value for status in ExecutionStatus if status.is_termin
 
 
 class RowCodec(Generic[Row]):
-    """Rows of one class in one table.
+    """Rows of one class in one table, `name`.
 
-    Fields and columns have the same names and go in the order of the columns; after them may come `over`, which says
-    whether the status is a terminal one, and is no field.
+    Columns have the names of the fields, and are given in their order; where there is a status, one more comes after
+    them, `over`, which says whether that is a terminal one, and is no field.
     """
 
-    def __init__(self, cls: type[Row], table: sa.Table) -> None:
+    def __init__(self, cls: type[Row], name: str) -> None:
         self.cls = cls
-        self.table = table
-        fields = {each.name: each.name for each in attrs.fields(cls)}
-        columns = [column.name for column in table.c]
-        self._has_over = columns[-1] == "over"
-        if self._has_over:
-            columns.pop()
-        if set(columns) != set(fields):
-            raise TypeError(f"{table.name}: columns and fields differ in {sorted(set(columns) ^ set(fields))}")
-        #: Plain texts, since SQLAlchemy's own names hash and compare slowly.
-        self.names: tuple[str, ...] = tuple(fields[name] for name in columns)
+        self.name = name
+        self.names: tuple[str, ...] = tuple(each.name for each in attrs.fields(cls))
+        self._has_over = "status" in self.names
+        #: All columns.
+        self.columns = (*self.names, "over") if self._has_over else self.names
         #: Where each column is in what `encode` gives.
-        self.places = {name: index for index, name in enumerate((*self.names, "over"))}
-        self.select = sa.select(*(table.c[name] for name in columns))
+        self.places = {name: index for index, name in enumerate(self.columns)}
         self._get = attrgetter(*self.names)
         self._write: dict[str, Codec | None] = {name: _FIELDS.get(name, _AS_IS)[0] for name in self.names}
         self._encoders = tuple((index, encode) for index, encode in enumerate(self._write.values()) if encode)
         decoders = (_FIELDS.get(name, _AS_IS)[1] for name in self.names)
         self._decoders = tuple((index, decode) for index, decode in enumerate(decoders) if decode)
 
+    @cached_property
+    def table(self) -> sa.Table:
+        """As SQLAlchemy has it. Raises TypeError if its columns are others."""
+        from mock_server.store.schema import metadata
+
+        table = metadata.tables[self.name]
+        columns = {column.name for column in table.c}
+        if columns != set(self.columns):
+            raise TypeError(f"{self.name}: columns and fields differ in {sorted(columns ^ set(self.columns))}")
+        return table
+
+    @cached_property
+    def select(self) -> sa.Select[Any]:
+        """All rows, their fields in order."""
+        import sqlalchemy as sa
+
+        return sa.select(*(self.table.c[name] for name in self.names))
+
     def encode(self, row: Row) -> list[Any]:
-        """The values of the table's columns, in their order, as the driver takes them."""
+        """The values of `columns`, as the driver takes them."""
         values = list(self._get(row))
         for index, encode in self._encoders:
             if values[index] is not None:

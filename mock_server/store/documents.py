@@ -11,7 +11,7 @@ from typing import Any
 from dtlpipe.errors import BadRequest
 from mock_server.store.base import Document, Kind
 from mock_server.store.codec import dumps, is_storable, loads
-from mock_server.store.schema import PROMOTED, SHAPES, Promoted
+from mock_server.store.shapes import PROMOTED, SHAPES, Promoted
 
 
 def to_row(kind: Kind, doc: Document) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mock_server.store.codec import is_storable, loads
 from mock_server.store.dialect import Dialect
 from mock_server.store.find import equals
 from mock_server.store.migrate import current_version
-from mock_server.store.reads import EVENTS
+from mock_server.store.rows import EVENTS
 from mock_server.store.schema import DOCUMENTS, events, executions, metadata, runs
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Inspection:
     def schema_version(self) -> str | None:
         """The revision of the schema that the database has."""
         with self._reads() as reads:
-            return current_version(reads.db)
+            return current_version(reads.db, self._dialect)
 
     def blob_names(self) -> Iterator[tuple[Kind, str, str]]:
         """Which document names which blob: kind, id and the blob's name."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from dtlpipe.errors import ConfigurationError
-from mock_server.store import schema
+from mock_server.store import shapes
 from mock_server.store.dialect import Db, Dialect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -22,11 +20,11 @@ def bring_up_to_date(db: Db, dialect: Dialect, *, versions: Path | None = None) 
 
     `versions`: another folder of revisions than the package's own.
     """
-    if current_version(db) == schema.HEAD:
+    if current_version(db, dialect) == shapes.HEAD:
         return
     db.raw.execute(dialect.begin_write)
     try:
-        _change(db, versions)
+        _change(db, dialect, versions)
     except BaseException:
         if dialect.in_transaction(db.raw):
             db.raw.execute("ROLLBACK")
@@ -34,23 +32,27 @@ def bring_up_to_date(db: Db, dialect: Dialect, *, versions: Path | None = None) 
     db.raw.execute("COMMIT")
 
 
-def check_version(db: Db) -> None:
+def check_version(db: Db, dialect: Dialect) -> None:
     """Raises ConfigurationError unless the schema is this version's: somebody newer may have migrated it meanwhile."""
-    current = current_version(db)
-    if current != schema.HEAD:
+    current = current_version(db, dialect)
+    if current != shapes.HEAD:
         raise _newer(current)
 
 
 def _newer(current: str | None) -> ConfigurationError:
     return ConfigurationError(
-        f"the data was written by a newer dtlpipe (its schema is {current!r}, this one knows {schema.HEAD!r})",
+        f"the data was written by a newer dtlpipe (its schema is {current!r}, this one knows {shapes.HEAD!r})",
         hint="install that dtlpipe or a later one, or choose another data folder",
     )
 
 
-def _change(db: Db, versions: Path | None) -> None:
-    current = current_version(db)
+def _change(db: Db, dialect: Dialect, versions: Path | None) -> None:
+    current = current_version(db, dialect)
     if current is None:
+        import sqlalchemy as sa
+
+        from mock_server.store import schema
+
         tables = sa.inspect(db.core).get_table_names()
         if tables:
             raise ConfigurationError(
@@ -58,24 +60,27 @@ def _change(db: Db, versions: Path | None) -> None:
                 hint="choose another data folder",
             )
         schema.metadata.create_all(db.core, checkfirst=False)
-        db.core.execute(schema.version.insert().values(version_num=schema.HEAD))
-    elif current in schema.REVISIONS:
+        db.core.execute(schema.version.insert().values(version_num=shapes.HEAD))
+    elif current in shapes.REVISIONS:
         _upgrade(db, versions)
     else:
         raise _newer(current)
 
 
-def current_version(db: Db) -> str | None:
+def current_version(db: Db, dialect: Dialect) -> str | None:
     """The revision that the database bears; None for one that is empty."""
-    if not sa.inspect(db.core).has_table(schema.version.name):
+    if db.raw.execute(dialect.has_version).fetchone() is None:
         return None
-    return db.core.execute(sa.select(schema.version.c.version_num)).scalar_one_or_none()
+    found = db.raw.execute(f"SELECT version_num FROM {shapes.VERSION}").fetchone()  # noqa: S608 - a constant
+    return None if found is None else str(found[0])
 
 
 def _upgrade(db: Db, versions: Path | None) -> None:
     from alembic import command  # 1.3 s: only who has an old database waits for it
     from alembic.config import Config
 
+    if not db.core.in_transaction():
+        db.core.begin()  # else alembic would begin one, and end ours
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")

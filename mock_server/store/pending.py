@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mock_server.store.codec import RowCodec
-from mock_server.store.dialect import Db, Statements
-from mock_server.store.schema import events, log_lines
-from mock_server.store.sources import EXECUTIONS
+from mock_server.store.dialect import Db
+from mock_server.store.rows import EVENTS, EXECUTIONS, LOG_LINES
+from mock_server.store.statements import Statements
 
 _Columns = dict[str, Any]
 
@@ -69,17 +69,21 @@ class Pending:
 
         Nothing is left then. Raises what a statement raises.
         """
+
+        def insert(codec: RowCodec[Any]) -> str:
+            return statements.insert(codec.name, codec.columns)
+
         if self._executions or self._updates:
             updates = self._merged()
             if self._executions:
-                db.many_later(statements.insert(EXECUTIONS.table), self._executions, spared=spared)
+                db.many_later(insert(EXECUTIONS), self._executions, spared=spared)
             for (codec, names), rows in updates.items():
-                update = statements.update(codec.table, names)
+                update = statements.update(codec.name, names)
                 db.many_later(update.text, [update.bind(values) for values in rows], spared=spared)
         if self._events:
-            db.many_later(statements.insert(events), self._events, spared=spared)
+            db.many_later(insert(EVENTS), self._events, spared=spared)
         if self._lines:
-            db.many_later(statements.insert(log_lines), self._lines, spared=spared)
+            db.many_later(insert(LOG_LINES), self._lines, spared=spared)
         self._executions, self._updates, self._events, self._lines = [], [], [], []
 
     def _merged(self) -> dict[tuple[RowCodec[Any], tuple[str, ...]], list[_Columns]]:
@@ -92,9 +96,9 @@ class Pending:
                 for name, value in columns.items():
                     values[codec.places[name]] = value
                 continue
-            found = merged.get((codec.table.name, id))
+            found = merged.get((codec.name, id))
             if found is None:
-                merged[codec.table.name, id] = codec, {**columns, "w_id": id}
+                merged[codec.name, id] = codec, {**columns, "w_id": id}
             else:
                 found[1].update(columns)
         by_columns: dict[tuple[RowCodec[Any], tuple[str, ...]], list[_Columns]] = {}

@@ -43,6 +43,9 @@ class PipelinedRaw:
         self._queue += [_Queued(sql, each) for each in parameters]
         return self._go()
 
+    def close(self) -> None:
+        self.connection.close()
+
     def put_off(self, queued: _Queued) -> None:
         self._queue.append(queued)
 
@@ -74,8 +77,9 @@ class PipelinedDb(Db):
     """A connection that puts off what can be."""
 
     def __init__(self, core: sa.Connection, raw: PipelinedRaw) -> None:
-        super().__init__(core, raw)
+        super().__init__(raw, lambda: core)
         self._raw = raw
+        self._wrapper = core
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -84,7 +88,7 @@ class PipelinedDb(Db):
     @property
     def core(self) -> sa.Connection:
         self._raw.flush()
-        return self._core
+        return self._wrapper
 
     def later(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self._raw.put_off(_Queued(sql, parameters or None))
@@ -110,5 +114,5 @@ class PipelinedDb(Db):
 
     def close(self) -> None:
         self._raw.drop(all_=True)
-        self._core.invalidate()  # at once: without the rollback of a tidy end, which a lost connection cannot do
-        self._core.close()
+        self._wrapper.invalidate()  # at once: without the rollback of a tidy end, which a lost connection cannot do
+        self._wrapper.close()

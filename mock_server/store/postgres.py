@@ -14,7 +14,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -22,15 +22,14 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.dml import Insert
 
 from dtlpipe.errors import ConfigurationError
 from mock_server.store import schema
 from mock_server.store.base import LEADER, Document, Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
 from mock_server.store.pipelined import PipelinedDb, PipelinedRaw
+from mock_server.store.shapes import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +70,16 @@ class LeaderElsewhere(StoreError):
 class Postgres:
     """One database, or one schema of it (by `options=-csearch_path=...` in the URL)."""
 
+    mark = "%s"
+    is_open = '"over" IS false'
     begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     max_readers = 16
     size = "SELECT pg_database_size(current_database())"
+    has_version = (
+        "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+        f"WHERE nspname = current_schema() AND relname = '{VERSION}'"  # noqa: S608 - a constant
+    )
     integrity = None  # what it checks of itself (checksums) it checks when it reads
 
     def __init__(self, url: str, *, relaxed: bool = False) -> None:
@@ -244,14 +249,6 @@ class Postgres:
 
     def alone(self, db: Db) -> AbstractContextManager[None]:
         return self._savepoint(db)
-
-    def insert_or_nothing(self, table: sa.Table) -> Insert:
-        return postgresql.insert(table).on_conflict_do_nothing()
-
-    def upsert(self, table: sa.Table, columns: Sequence[str]) -> Insert:
-        insert = postgresql.insert(table)
-        new = {name: insert.excluded[name] for name in columns}
-        return insert.on_conflict_do_update(index_elements=["id"], set_=new)
 
     def in_transaction(self, raw: Raw) -> bool:
         return cast("PipelinedRaw", raw).connection.pgconn.transaction_status in _IN_TRANSACTION

@@ -11,11 +11,12 @@ from threading import Lock
 import attrs
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.store.dialect import Dialect, Statements
+from mock_server.store.dialect import Dialect
 from mock_server.store.folder import BLOBS, DATABASE, MARKER
 from mock_server.store.inspection import Inspection
 from mock_server.store.reads import SqlReads
 from mock_server.store.sqlite import Sqlite
+from mock_server.store.statements import Statements
 
 
 class _LookedAt(Sqlite):

@@ -1,27 +1,24 @@
-"""The tables. The law: a document's body is its truth; a column beside it exists to find it, and holds the same value.
+"""The tables, as SQLAlchemy has them: for searching, for questions that are seldom, for migrations.
+
+The law: a document's body is its truth; a column beside it (see `shapes`) exists to find it, and holds the same value.
 
 Every kind of document is one table: `id`, its promoted fields, `body` (JSON text) and `private` (JSON text of the keys
 that begin with `_`). Runs, executions, events and log lines are rows with columns of their own.
 Times are text as on the wire: of fixed width, so that their order as text is their order in time. Text compares by code
 point in every database (PostgreSQL needs to be told so), as it does in Python.
 
-Changing anything here takes a new revision under `migrations/versions`, and its name at the end of `REVISIONS`.
+Whoever imports this waits for SQLAlchemy, half a second: a start does without it. What to do beside changing anything
+here is said in `shapes`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any
 
-import attrs
 import sqlalchemy as sa
 
-from mock_server.store.base import Document, Kind
-
-#: Every schema there has been, oldest first; a database that bears another name was made by a newer platform.
-REVISIONS = ("0001", "0002")
-HEAD = REVISIONS[-1]
+from mock_server.store.base import Kind
+from mock_server.store.shapes import ALWAYS, SHAPES, VERSION, Shape
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"})
 
@@ -29,110 +26,16 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TYPES: dict[type, sa.types.TypeEngine[Any]] = {str: TEXT, bool: sa.Boolean(), int: _BIG, float: sa.Double()}
 
-version = sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+version = sa.Table(VERSION, metadata, sa.Column("version_num", sa.String(32), primary_key=True))
 
 
-@attrs.frozen
-class Promoted:
-    """A wire key with a column of its own.
-
-    `source`: where its value comes from, if it is not simply `doc[key]`; such a column serves `where`, not filters.
-    """
-
-    key: str
-    type: type = str
-    source: Callable[[Document], Any] | None = None
-
-    @property
-    def column(self) -> str:
-        return re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), self.key).removeprefix("_")
-
-    def read(self, doc: Document) -> Any:
-        return doc.get(self.key) if self.source is None else self.source(doc)
-
-
-@attrs.frozen
-class _Shape:
-    """What is promoted for a kind, which keys are unique together, and which are looked up together."""
-
-    promoted: tuple[Promoted, ...]
-    unique: tuple[str, ...] = ()
-    indexes: tuple[tuple[str, ...], ...] = ()
-
-
-def _first_project(doc: Document) -> Any:
-    projects = doc.get("projects")
-    return projects[0] if isinstance(projects, list) and projects else None
-
-
-def _operation(key: str, *names: str) -> Callable[[Document], Any]:
-    """What a trigger starts: under its own key, or in `spec.operation`, where the wire has it."""
-
-    def read(doc: Document) -> Any:
-        if key in doc:
-            return doc[key]
-        spec = doc.get("spec")
-        operation = spec.get("operation") if isinstance(spec, dict) else None
-        if not isinstance(operation, dict) or (names[0] == "id" and operation.get("type") != "pipeline"):
-            return None
-        return operation.get(names[0])
-
-    return read
-
-
-def _texts(*keys: str) -> tuple[Promoted, ...]:
-    return tuple(Promoted(key) for key in keys)
-
-
-_ALWAYS = _texts("id", "createdAt", "updatedAt")
-_HIDDEN = Promoted("hidden", bool)
-
-SHAPES: dict[Kind, _Shape] = {
-    Kind.PROJECT: _Shape(_texts("name"), indexes=(("name",),)),
-    Kind.DATASET: _Shape(
-        (Promoted("projectId", source=_first_project), *_texts("name"), _HIDDEN), indexes=(("projectId", "name"),)
-    ),
-    Kind.ITEM: _Shape(
-        (*_texts("datasetId", "projectId", "filename", "dir", "name", "type", "_blob"), _HIDDEN),
-        unique=("datasetId", "filename"),
-        indexes=(("datasetId", "id"), ("_blob",)),
-    ),
-    Kind.ANNOTATION: _Shape(_texts("itemId", "datasetId"), indexes=(("itemId",), ("datasetId", "id"))),
-    Kind.RECIPE: _Shape(()),
-    Kind.ONTOLOGY: _Shape(()),
-    Kind.PIPELINE: _Shape(_texts("projectId", "name", "status"), indexes=(("projectId", "name"), ("name",))),
-    Kind.REVISION: _Shape((*_texts("pipelineId"), Promoted("number", int)), indexes=(("pipelineId", "number"),)),
-    Kind.PACKAGE: _Shape(_texts("projectId", "name"), indexes=(("projectId", "name"), ("name",))),
-    Kind.SERVICE: _Shape(
-        _texts("projectId", "packageId", "name", "pipelineId"), unique=("name",), indexes=(("pipelineId",),)
-    ),
-    Kind.COMMAND: _Shape(_texts("type", "status"), indexes=(("status",),)),
-    Kind.TRIGGER: _Shape(
-        (
-            *_texts("projectId"),
-            Promoted("pipelineId", source=_operation("pipelineId", "id")),
-            Promoted("serviceId", source=_operation("serviceId", "serviceId")),
-        ),
-        indexes=(("projectId",), ("pipelineId",), ("serviceId",)),
-    ),
-    Kind.USER: _Shape(()),
-    Kind.SETTING: _Shape(()),
-    Kind.DEPLOYMENT: _Shape(_texts("name", "projectId"), unique=("name",)),
-    Kind.FILE: _Shape(_texts("purpose", "_blob"), indexes=(("_blob",),)),
-    Kind.RESPONSE: _Shape(_texts("status", "runId")),
-    Kind.WORKER: _Shape(_texts("name", "status")),
-    Kind.ACTION: _Shape((*_texts("runId", "name"), Promoted("index", int)), indexes=(("runId", "index"),)),
-    Kind.CHECKPOINT: _Shape(_texts("runId", "actionName"), indexes=(("runId", "id"),)),
-}
-
-
-def _table(kind: Kind, shape: _Shape) -> sa.Table:
-    columns = {each.key: each.column for each in (*_ALWAYS, *shape.promoted)}
+def _table(kind: Kind, shape: Shape) -> sa.Table:
+    columns = {each.key: each.column for each in (*ALWAYS, *shape.promoted)}
     table = sa.Table(
         kind.value,
         metadata,
         sa.Column("id", TEXT, primary_key=True),
-        *(sa.Column(each.column, _TYPES[each.type]) for each in (*_ALWAYS[1:], *shape.promoted)),
+        *(sa.Column(each.column, _TYPES[each.type]) for each in (*ALWAYS[1:], *shape.promoted)),
         sa.Column("body", TEXT, nullable=False),
         sa.Column("private", TEXT),
     )
@@ -144,10 +47,7 @@ def _table(kind: Kind, shape: _Shape) -> sa.Table:
     return table
 
 
-#: For each kind its promoted fields by wire key, and its table.
-PROMOTED: dict[Kind, dict[str, Promoted]] = {
-    kind: {each.key: each for each in (*_ALWAYS, *shape.promoted)} for kind, shape in SHAPES.items()
-}
+#: For each kind its table.
 DOCUMENTS: dict[Kind, sa.Table] = {kind: _table(kind, shape) for kind, shape in SHAPES.items()}
 
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mock_server.store.base import Document, ExecutionRow, Kind, RunRow
+from mock_server.store.base import Document, Kind
 from mock_server.store.codec import RowCodec, loads
 from mock_server.store.find import Source, Values
 from mock_server.store.pushdown import Field
-from mock_server.store.schema import DOCUMENTS, PROMOTED, executions, runs
-
-RUNS = RowCodec(RunRow, runs)
-EXECUTIONS = RowCodec(ExecutionRow, executions)
+from mock_server.store.rows import EXECUTIONS, RUNS
+from mock_server.store.schema import DOCUMENTS
+from mock_server.store.shapes import PROMOTED, paths_of
 
 
 def _body(row: Values) -> Document:
@@ -26,10 +25,7 @@ def _documents(kind: Kind) -> Source:
     table = DOCUMENTS[kind]
     wheres = {key: Field(table.c[each.column], each.type) for key, each in PROMOTED[kind].items()}
     fields = {key: wheres[key] for key, each in PROMOTED[kind].items() if each.source is None and key[0] != "_"}
-    paths: dict[str, str] = {key: key for key in ("datasetId", "projectId") if key in fields}
-    if kind is Kind.DATASET:
-        paths["projectId"] = "projects"
-    return Source(f"{kind}s", table, ("id", "body"), fields, wheres, paths, _body)
+    return Source(f"{kind}s", table, ("id", "body"), fields, wheres, paths_of(kind), _body)
 
 
 #: Wire paths of a run's columns.

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any, Self
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any, Self
 
 from dtlpipe.errors import ConfigurationError
 from mock_server.store import ids
@@ -36,17 +35,20 @@ from mock_server.store.base import (
     Where,
 )
 from mock_server.store.blobs import BlobStore
-from mock_server.store.dialect import Db, Dialect, Statements
-from mock_server.store.find import Search
+from mock_server.store.dialect import Db, Dialect
 from mock_server.store.folder import DataFolder
-from mock_server.store.inspection import Inspection
 from mock_server.store.lasting import LASTING, Lasting
 from mock_server.store.migrate import bring_up_to_date, check_version
 from mock_server.store.reads import CHUNK, SqlReads
-from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
+from mock_server.store.rows import EVENTS, EXECUTIONS, LOG_LINES, RUNS
+from mock_server.store.statements import Statements
 from mock_server.store.totals import Totals
 from mock_server.store.tx import SqlTx
 from mock_server.store.writer import Probe, Writer
+
+if TYPE_CHECKING:
+    from mock_server.store.find import Search
+    from mock_server.store.inspection import Inspection
 
 logger = logging.getLogger(__name__)
 
@@ -59,21 +61,26 @@ _PATIENCE = 30.0  # seconds to wait for a reader's place
 class _Numbers:
     """Ids of events and log lines, counted by the one writer: a lost batch leaves a gap, never a repetition."""
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, statements: Statements) -> None:
+        self._statements = statements
         self.read(db)
 
     def read(self, db: Db) -> None:
         """Go on after what is there, whoever wrote it."""
-        self.next_event: Callable[[], int] = count((_last(db, events) or 0) + 1).__next__
-        self.next_log_line: Callable[[], int] = count((_last(db, log_lines) or 0) + 1).__next__
-        for table in (runs, executions, DOCUMENTS[Kind.ITEM]):
-            ids.start_after(_last(db, table) or "")
+        self.next_event: Callable[[], int] = count((self._last(db, EVENTS.name) or 0) + 1).__next__
+        self.next_log_line: Callable[[], int] = count((self._last(db, LOG_LINES.name) or 0) + 1).__next__
+        for table in (RUNS.name, EXECUTIONS.name, Kind.ITEM.value):
+            ids.start_after(self._last(db, table) or "")
 
     def go_on(self, db: Db) -> None:
         """Others have put rows in: go on after these, and after what was given."""
         event, line = self.next_event(), self.next_log_line()
-        self.next_event = count(max(event, (_last(db, events) or 0) + 1)).__next__
-        self.next_log_line = count(max(line, (_last(db, log_lines) or 0) + 1)).__next__
+        self.next_event = count(max(event, (self._last(db, EVENTS.name) or 0) + 1)).__next__
+        self.next_log_line = count(max(line, (self._last(db, LOG_LINES.name) or 0) + 1)).__next__
+
+    def _last(self, db: Db, table: str) -> Any:
+        """The greatest id; None for an empty table."""
+        return db.raw.execute(self._statements.last(table)).fetchone()[0]
 
 
 class SqlStore:
@@ -90,11 +97,10 @@ class SqlStore:
         self._totals = Totals()
         self._lasting = Lasting()
         self.blobs = blobs
-        self.inspection = Inspection(self._reads, dialect)
         self._places = None if dialect.max_readers is None else BoundedSemaphore(dialect.max_readers)
         try:
             bring_up_to_date(db, dialect)
-            self._numbers = _Numbers(db)
+            self._numbers = _Numbers(db, self._statements)
         except BaseException:
             db.close()
             raise
@@ -142,7 +148,7 @@ class SqlStore:
         """The writer's connection, after the last one was lost. Others may have written since."""
         db = self._dialect.connect(writer=True)
         try:
-            check_version(db)
+            check_version(db, self._dialect)
             self._numbers.read(db)
         except BaseException as error:
             db.close()
@@ -177,6 +183,12 @@ class SqlStore:
 
     def on_commit(self, fn: Callable[[int, float], None]) -> None:
         self._writer.on_commit(fn)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        from mock_server.store.inspection import Inspection
+
+        return Inspection(self._reads, self._dialect)
 
     @property
     def queued(self) -> int:
@@ -295,6 +307,14 @@ class SqlStore:
         moment = self._totals.now()
         with self._reads(snapshot=True) as reads:
             return reads.find(kind, query, where=where, moment=moment)
+
+    def with_prefix(self, kind: Kind, prefix: str, most: int) -> list[Document]:
+        with self._reads() as reads:
+            return reads.with_prefix(kind, prefix, most)
+
+    def with_key(self, kind: Kind, key: str, values: Iterable[str]) -> list[Document]:
+        with self._reads() as reads:
+            return reads.with_key(kind, key, values)
 
     def iterate(
         self,
@@ -437,8 +457,3 @@ def _belong_together(store: SqlStore, folder: DataFolder) -> None:
             f"{folder.root} {whose}",
             hint="give the folder that the database was first used with (--data), or a database of its own (--store)",
         )
-
-
-def _last(db: Db, table: sa.Table) -> Any:
-    """The greatest id; None for an empty table."""
-    return db.core.execute(sa.select(sa.func.max(table.c.id))).scalar_one()

@@ -7,19 +7,19 @@ cut; `relaxed` sets NORMAL, which may lose the last commits then, and never anyt
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
-
-import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.dml import Insert
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
 
 from dtlpipe.errors import ConfigurationError
 from mock_server.store.base import Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
+from mock_server.store.shapes import VERSION
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 _MINIMUM = (3, 35, 0)  # ON CONFLICT clauses, RETURNING
 _LOCK_WAIT = 15.0  # seconds to wait for somebody else's lock, such as a backup's, before a change is refused
@@ -31,10 +31,13 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 class Sqlite:
     """One database file."""
 
+    mark = "?"
+    is_open = "over IS 0"
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
     max_readers = None
     size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    has_version = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{VERSION}'"  # noqa: S608 - a constant
     integrity = "PRAGMA integrity_check"
 
     def __init__(self, path: Path, *, relaxed: bool = False) -> None:
@@ -43,13 +46,22 @@ class Sqlite:
             raise ConfigurationError(f"this Python has SQLite {sqlite3.sqlite_version}; {minimum} or later is needed")
         self.path = path
         self._synchronous = "NORMAL" if relaxed else "FULL"
-        self._engine = sa.create_engine(
-            "sqlite://",
-            creator=self._open,
-            poolclass=sa.NullPool,
-            isolation_level="AUTOCOMMIT",
-            paramstyle="qmark",
-        )
+        self._wrapping = Lock()
+        self._wrapped: sqlite3.Connection | None = None
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        """Of connections that are there already, maybe within a transaction, which must stay as it is.
+
+        So the engine sets no level of isolation, which sqlite3 would take for the end of the transaction; and what it
+        looks at and rolls back with its first connection is one of no use to anybody.
+        """
+        import sqlalchemy as sa
+
+        engine = sa.create_engine("sqlite://", creator=lambda: self._wrapped, poolclass=sa.NullPool, paramstyle="qmark")
+        self._wrapped = sqlite3.connect(":memory:")
+        engine.connect().close()
+        return engine
 
     @property
     def sql(self) -> sa.Dialect:
@@ -60,11 +72,27 @@ class Sqlite:
         return sqlite3.connect(self.path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False)
 
     def connect(self, *, writer: bool) -> Db:
-        core = self._engine.connect()
-        raw = cast("sqlite3.Connection", core.connection.dbapi_connection)
-        for pragma in self._pragmas(writer=writer):
-            raw.execute(f"PRAGMA {pragma}").fetchall()
-        return Db(core, raw)
+        raw = self._open()
+        try:
+            for pragma in self._pragmas(writer=writer):
+                raw.execute(f"PRAGMA {pragma}").fetchall()
+        except BaseException:
+            raw.close()
+            raise
+        return Db(raw, partial(self._wrap, raw))
+
+    def _wrap(self, raw: sqlite3.Connection) -> sa.Connection:
+        """SQLAlchemy's handle of a connection that is there, which is then taught the words of searching."""
+        from mock_server.store.patterns import teach
+
+        teach(raw)
+        with self._wrapping:
+            engine = self._engine
+            self._wrapped = raw
+            try:
+                return engine.connect()
+            finally:
+                self._wrapped = None
 
     def _pragmas(self, *, writer: bool) -> list[str]:
         if not writer:
@@ -76,14 +104,6 @@ class Sqlite:
             "cache_size=-8000",  # KiB: what a batch touches; more only looks like a leak
             "temp_store=MEMORY",
         ]
-
-    def insert_or_nothing(self, table: sa.Table) -> Insert:
-        return sqlite.insert(table).on_conflict_do_nothing()
-
-    def upsert(self, table: sa.Table, columns: Sequence[str]) -> Insert:
-        insert = sqlite.insert(table)
-        new = {name: insert.excluded[name] for name in columns}
-        return insert.on_conflict_do_update(index_elements=["id"], set_=new)
 
     def stand_by(self, standby: Standby | None = None) -> Db:
         return self.connect(writer=True)  # the folder's lock has decided that already
@@ -122,8 +142,9 @@ class Sqlite:
         return StoreError(f"the disk or the file failed under {self.path}: {original}", retry_after=1.0)
 
     def dispose(self) -> None:
-        self._engine.dispose()
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
 
 
 def _original(error: BaseException) -> Any:
-    return error.orig if isinstance(error, DBAPIError) else error
+    return getattr(error, "orig", error)  # SQLAlchemy's errors have the driver's in them

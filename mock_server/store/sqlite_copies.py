@@ -29,7 +29,7 @@ import attrs
 
 from dtlpipe.errors import ConfigurationError
 from dtlpipe.model import times
-from mock_server.store import schema
+from mock_server.store import shapes
 from mock_server.store.folder import BLOBS, DATABASE, MARKER, DataFolder
 
 MANIFEST = "manifest.json"
@@ -236,9 +236,9 @@ def _check(folder: Path, manifest: Manifest) -> None:
             raise ConfigurationError(f"the copy is damaged: {'; '.join(wrong[:3])}")
         version = _version(connection)
         lost = [name for name in _blobs_of(connection) if not (folder / BLOBS / name[:2] / name[2:]).is_file()]
-    if version not in schema.REVISIONS:
+    if version not in shapes.REVISIONS:
         raise ConfigurationError(
-            f"the copy was made by a newer dtlpipe (its schema is {version!r}, this one knows {schema.HEAD!r})",
+            f"the copy was made by a newer dtlpipe (its schema is {version!r}, this one knows {shapes.HEAD!r})",
             hint="install that dtlpipe or a later one",
         )
     if lost:

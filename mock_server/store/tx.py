@@ -15,12 +15,13 @@ from dtlpipe.errors import BadRequest, Conflict
 from dtlpipe.model import times
 from mock_server.store.base import Document, ExecutionRow, Kind, LogLine, Page, Query, RunRow, Where
 from mock_server.store.codec import RowCodec, dumps, is_storable, loads, time_text
-from mock_server.store.dialect import Db, Dialect, Statements
+from mock_server.store.dialect import Db, Dialect
 from mock_server.store.documents import conflict, private_part, to_row
 from mock_server.store.pending import Pending, Unwritten
-from mock_server.store.reads import LOG_LINES, SqlReads
-from mock_server.store.schema import DOCUMENTS, SHAPES, events, executions, log_lines
-from mock_server.store.sources import EXECUTIONS, RUNS
+from mock_server.store.reads import SqlReads
+from mock_server.store.rows import EVENTS, EXECUTIONS, LOG_LINES, RUNS
+from mock_server.store.shapes import SHAPES, columns_of
+from mock_server.store.statements import Statements
 from mock_server.store.totals import Moment
 
 _PRIVATE = ("private", "blob")
@@ -137,8 +138,8 @@ class SqlTx(SqlReads):
     # -- documents
 
     def put(self, kind: Kind, doc: Document) -> None:
-        row, table = to_row(kind, doc), DOCUMENTS[kind]
-        keep = [name for name in _PRIVATE if name in table.c]
+        row, columns = to_row(kind, doc), columns_of(kind)
+        keep = [name for name in _PRIVATE if name in columns]
         if row["private"] is not None:
             private = {**self._private(kind, row["id"]), **private_part(doc)}
             public = {key: value for key, value in doc.items() if key not in private}
@@ -146,7 +147,7 @@ class SqlTx(SqlReads):
             keep = []
         try:
             self._touched.add(kind)
-            db, upsert = self._begin(), self._statements.upsert(table, keep=keep)
+            db, upsert = self._begin(), self._statements.upsert(kind.value, columns, keep=keep)
             if SHAPES[kind].unique:
                 with self._dialect.alone(db):
                     db.raw.execute(upsert.text, upsert.bind(row))
@@ -158,13 +159,13 @@ class SqlTx(SqlReads):
             raise
 
     def _private(self, kind: Kind, id: str) -> Document:
-        sql = self._statements.by_id(DOCUMENTS[kind], ("private",))
+        sql = self._statements.by_key(kind.value, ("private",))
         row = self._db.raw.execute(sql, (id,)).fetchone()
         return loads(row[0]) if row and row[0] else {}
 
     def insert(self, kind: Kind, doc: Document) -> None:
         self._touched.add(kind)
-        insert = self._statements.insert_or_nothing(DOCUMENTS[kind])
+        insert = self._statements.insert_or_nothing(kind.value, columns_of(kind))
         if self._begin().raw.execute(insert.text, insert.bind(to_row(kind, doc))).rowcount == 0:
             raise Conflict(conflict(kind, doc))
 
@@ -172,7 +173,7 @@ class SqlTx(SqlReads):
         self._touched.add(kind)
         if not is_storable(id):
             return False
-        return self._begin().raw.execute(self._statements.delete(DOCUMENTS[kind]), (id,)).rowcount > 0
+        return self._begin().raw.execute(self._statements.delete(kind.value), (id,)).rowcount > 0
 
     def find(
         self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None, moment: Moment | None = None
@@ -194,7 +195,7 @@ class SqlTx(SqlReads):
             return
         refusal = partial(Conflict, f"one of {len(encoded)} {noun}s has an id that exists already")
         try:
-            self._begin().insert_later(self._statements.insert(codec.table), encoded, refusal)
+            self._begin().insert_later(self._statements.insert(codec.name, codec.columns), encoded, refusal)
         except Exception as error:
             if self._dialect.is_conflict(error):
                 raise refusal() from error
@@ -210,9 +211,9 @@ class SqlTx(SqlReads):
         if not is_storable(id):
             return False
         db = self._settled()
-        for table in (log_lines, events, executions):
-            db.later(self._statements.delete(table, key="run_id"), (id,))
-        return db.raw.execute(self._statements.delete(RUNS.table), (id,)).rowcount > 0
+        for codec in (LOG_LINES, EVENTS, EXECUTIONS):
+            db.later(self._statements.delete(codec.name, key="run_id"), (id,))
+        return db.raw.execute(self._statements.delete(RUNS.name), (id,)).rowcount > 0
 
     def set_run(self, id: str, **columns: Any) -> None:
         self._set(RUNS, id, columns)
@@ -229,7 +230,7 @@ class SqlTx(SqlReads):
         if not columns:
             raise TypeError("an update needs at least one field to set")
         values = codec.encode_columns(columns)
-        update = self._statements.update(codec.table, tuple(values))
+        update = self._statements.update(codec.name, tuple(values))
         return update.text, update.bind(values | {"w_id": id})
 
     def update_execution(
@@ -249,7 +250,7 @@ class SqlTx(SqlReads):
             return False
         values = EXECUTIONS.encode_columns(columns)
         update = self._statements.update(
-            executions, tuple(values), fence=fence is not None, expect=0 if expect is None else len(expect)
+            EXECUTIONS.name, tuple(values), fence=fence is not None, expect=0 if expect is None else len(expect)
         )
         values["w_id"], values["w_fence"] = id, fence
         for n, status in enumerate(expect or ()):

@@ -28,8 +28,9 @@ from typing import Any
 import attrs
 
 from mock_server.store.base import StoreError, T, Tx
-from mock_server.store.dialect import Db, Dialect, Statements
+from mock_server.store.dialect import Db, Dialect
 from mock_server.store.pending import Pending, Unwritten
+from mock_server.store.statements import Statements
 from mock_server.store.tx import SqlTx
 
 logger = logging.getLogger(__name__)

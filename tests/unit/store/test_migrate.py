@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.store import migrate, open_store, schema
+from mock_server.store import migrate, open_store, schema, shapes
 from mock_server.store.base import Kind
 from mock_server.store.migrate import bring_up_to_date
 from mock_server.store.sqlite import Sqlite
@@ -56,7 +56,7 @@ def test_migrating_from_nothing_and_creating_at_once_make_the_same_tables(tmp_pa
 
 def test_the_newest_revision_of_the_folder_is_the_one_that_the_code_names():
     versions = sorted(path.stem.split("_")[0] for path in (migrate.MIGRATIONS / "versions").glob("[0-9]*.py"))
-    assert tuple(versions) == schema.REVISIONS
+    assert tuple(versions) == shapes.REVISIONS
 
 
 def test_a_fresh_store_is_opened_without_alembic(tmp_path):
@@ -95,9 +95,9 @@ def next_version(monkeypatch, tmp_path):
         versions.mkdir(exist_ok=True)
         for released in (migrate.MIGRATIONS / "versions").glob("[0-9]*.py"):
             (versions / released.name).write_text(released.read_text())
-        (versions / "9000_next.py").write_text(_NEXT.format(more=more, head=schema.REVISIONS[-1]))
-        monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9000"))
-        monkeypatch.setattr(schema, "HEAD", "9000")
+        (versions / "9000_next.py").write_text(_NEXT.format(more=more, head=shapes.REVISIONS[-1]))
+        monkeypatch.setattr(shapes, "REVISIONS", (*shapes.REVISIONS, "9000"))
+        monkeypatch.setattr(shapes, "HEAD", "9000")
         return versions
 
     return make
@@ -115,7 +115,7 @@ def test_an_older_database_is_migrated_and_keeps_its_data(fresh, next_version):
 def test_a_migration_that_fails_leaves_the_database_as_it_was(fresh, next_version):
     dialect, db = fresh
     bring_up_to_date(db, dialect)
-    before = schema.HEAD
+    before = shapes.HEAD
     with pytest.raises(ValueError, match="on purpose"):
         bring_up_to_date(db, dialect, versions=next_version(more="raise ValueError('on purpose')"))
     assert "colour" not in {column["name"] for column in sa.inspect(db.core).get_columns("project")}
@@ -147,7 +147,7 @@ def test_a_database_of_something_else_is_refused(fresh):
 
 def test_tables_are_created_all_or_none(fresh, monkeypatch):
     dialect, db = fresh
-    monkeypatch.setattr(schema, "HEAD", object())  # the last statement cannot be bound
+    monkeypatch.setattr(shapes, "HEAD", object())  # the last statement cannot be bound
     with pytest.raises(sa.exc.SQLAlchemyError):
         bring_up_to_date(db, dialect)
     assert sa.inspect(db.core).get_table_names() == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_server.store import schema
+from mock_server.store import shapes
 from mock_server.store.base import Kind
 from mock_server.store.folder import MARKER
 from mock_server.testing import LocalPlatform
@@ -20,10 +20,10 @@ BLOB = "5ad711b64936b248bf48e8dcdfa463d9b9b6eb0439ce92fbe2a1b2db26634b95"
 
 
 def test_every_schema_but_the_newest_has_a_store_that_was_left_by_its_release():
-    assert sorted(path.stem for path in RELEASED.glob("*.sql")) == list(schema.REVISIONS[:-1])
+    assert sorted(path.stem for path in RELEASED.glob("*.sql")) == list(shapes.REVISIONS[:-1])
 
 
-@pytest.fixture(params=schema.REVISIONS[:-1])
+@pytest.fixture(params=shapes.REVISIONS[:-1])
 def folder(request, tmp_path):
     """A data folder as that release left it when it was killed."""
     data = tmp_path / "data"
@@ -39,7 +39,7 @@ def folder(request, tmp_path):
 def test_a_store_of_an_earlier_release_has_all_its_data_and_its_open_runs_finish(folder):
     with LocalPlatform(folder, durability="relaxed") as platform:
         store, verbs = platform.store, platform.platform
-        assert store.inspection.schema_version() == schema.HEAD
+        assert store.inspection.schema_version() == shapes.HEAD
         assert store.inspection.integrity() == []
         pipelines = {each["name"]: each["id"] for each in store.find(Kind.PIPELINE).items}
         assert set(pipelines) == {"chain", "bad"}

@@ -148,7 +148,7 @@ class Forwarding:
         start_response(f"{answer.status_code} {answer.reason_phrase or 'OK'}", headers)
         streams = answer.headers.get("content-type", "").startswith("text/event-stream")
         if streams and method == "GET" and HOLD in environ:
-            environ[HOLD](PassedOn(answer))
+            environ[HOLD](PassedOn(answer, chunked=environ.get("SERVER_PROTOCOL") == "HTTP/1.1"))
             return ()
         return _Body(answer)
 

@@ -107,6 +107,31 @@ def test_more_streams_come_through_a_follower_than_it_has_threads_and_end_with_t
         client.delete_run(run["id"])
 
 
+@contextmanager
+def listening(platform, run_id):
+    """What a bare reader of a run's progress hears."""
+    parts = urlsplit(platform.run_service_url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    try:
+        connection.request("GET", f"{parts.path}/api/v1/runs/{run_id}/progress/stream")
+        with connection.getresponse() as answer:
+            assert (answer.status, answer.getheader("Transfer-Encoding")) == (200, "chunked")
+            yield answer
+    finally:
+        connection.close()
+
+
+def test_a_stream_that_is_over_has_its_end_for_whoever_listens_to_a_follower(pair):
+    _, follower = pair
+    with PipelineServiceClient(follower.run_service_url) as client:
+        run = client.create_run(client.create_pipeline("over", [{"name": "a", "entrypoint": "elsewhere.A"}])["id"])
+        with listening(follower, run["id"]) as answer:
+            client.update_run(run["id"], status="completed")
+            told = answer.read()  # to the last chunk: without it, this raises
+        assert told.count(b"event: completed") == 1
+        client.delete_run(run["id"])
+
+
 def test_remote_workers_may_come_through_a_follower(pair, stack, tmp_path):
     leader, follower = pair
     with working(follower.url, tmp_path, labels=("far",)) as worker:
@@ -199,9 +224,12 @@ def play(leader, follower, stack, tmp_path):
     progress = runs.stream_progress(watched["id"])
     stack.callback(progress.close)
     assert next(progress).status == "pending"
+    bare = stack.enter_context(listening(follower, watched["id"]))
     runs.report_progress(watched["id"], status="running")
 
     leader.stop()
+    with pytest.raises(http.client.IncompleteRead):  # it broke off, and does not look as if it were over
+        bare.read()
     until(lambda: role(follower) == "leader")
     runs.report_progress(watched["id"], error="hm")
     runs.report_progress(watched["id"], status="failed")

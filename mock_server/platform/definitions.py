@@ -36,6 +36,7 @@ SERVER_KEYS = frozenset(
         "compositionId",
         "url",
         "revisions",
+        "surface",
     }
 )
 #: Keys that every definition has, with the list that stands for none.

@@ -284,6 +284,7 @@ class Pipelines:
             if seen["status"] == TERMINATING:
                 raise _deleted(seen)
             wanted = edit({key: value for key, value in seen.items() if not key.startswith("_")})
+            wanted = self._platform.actions.pipelines.followed(wanted, doing)
             self._check(seen, wanted, doing)
             project = self._platform.store.get(Kind.PROJECT, wanted.get("projectId") or "") or {}
             at = now()
@@ -315,7 +316,7 @@ class Pipelines:
 
     def _check(self, seen: Document, wanted: Document, doing: str) -> None:
         if wanted["status"] != INSTALLED:
-            refuse(draft_problems(wanted, PYTHON), doing)
+            refuse(self._draft_problems(wanted), doing)
             return
         refuse(self._problems(wanted), doing)
         if seen["status"] == INSTALLED:
@@ -329,7 +330,15 @@ class Pipelines:
 
     def _problems(self, pipeline: Document) -> list[Problem]:
         """All that keeps the pipeline from running."""
-        return draft_problems(pipeline, PYTHON) or install_problems(pipeline, self._surroundings())
+        if self._platform.actions.pipelines.has(pipeline):
+            return self._draft_problems(pipeline)
+        return self._draft_problems(pipeline) or install_problems(pipeline, self._surroundings())
+
+    def _draft_problems(self, pipeline: Document) -> list[Problem]:
+        """All that can never be right; nodes that are actions have rules of their own, which were asked before."""
+        if self._platform.actions.pipelines.has(pipeline):
+            pipeline = {**pipeline, "nodes": [], "connections": [], "startNodes": []}
+        return draft_problems(pipeline, PYTHON)
 
 
 def refuse_idle(pipeline: Mapping[str, Any], *, test_mode: bool) -> None:

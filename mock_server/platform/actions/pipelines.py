@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.model import times
-from mock_server.platform.actions.progress import SURFACE, naive, node_id
+from mock_server.platform.actions import composition
+from mock_server.platform.actions.composition import PROJECT_ID
+from mock_server.platform.actions.progress import SURFACE, naive
 from mock_server.platform.actions.records import clock, read_pipeline, window
-from mock_server.platform.definitions import completed
+from mock_server.platform.definitions import LISTS, completed
 from mock_server.platform.documents import now
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
@@ -26,7 +27,6 @@ from mock_server.store.ids import new_id
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
-PROJECT_ID = "9f0ad7f6-5f1c-4c58-9f57-0f6b1c1d5a10"
 PROJECT_NAME = "Action pipelines"
 
 
@@ -91,14 +91,27 @@ class ActionPipelines:
                 known["creator"],
                 now(),
             )
-            made["updatedBy"] = editor
-            if made["actions"] == known["actions"]:
-                made["_revisionId"] = known.get("_revisionId")
+            told = {key: value for key, value in known.items() if not key.startswith("_")}  # some in another vocabulary
+            made = {**told, **made, "updatedBy": editor, "status": known["status"]}
+            if made["actions"] == known["actions"]:  # and what else another vocabulary has said of them
+                made |= {key: known[key] for key in (*LISTS, "_revisionId") if key in known}
             made = revise(tx, made)
             tx.put(Kind.PIPELINE, made)
             return made
 
         return shown(self._store.write(intent))
+
+    @staticmethod
+    def has(pipeline: Mapping[str, Any]) -> bool:
+        """Whether the pipeline, which may be one of another vocabulary, is one of actions."""
+        return pipeline.get("surface") == SURFACE
+
+    def followed(self, pipeline: Document, doing: str) -> Document:
+        """A pipeline as another vocabulary would have it: if it is one of actions, with those that its nodes are then.
+
+        Raises BadRequest if they are none any more; `doing` is what failed in that case.
+        """
+        return composition.as_nodes_say(pipeline, doing) if self.has(pipeline) else pipeline
 
     def delete(self, pipeline_id: str) -> None:
         """With its runs, their checkpoints and logs; what runs is ended. Raises NotFound."""
@@ -126,23 +139,13 @@ class ActionPipelines:
         creator: str,
         at: str,
     ) -> Document:
-        nodes = [_node(index, dict(each)) for index, each in enumerate(actions)]
         made: Document = {
             "id": known["id"],
             "name": name,
             "description": description,
             "surface": SURFACE,
             "actions": [dict(each) for each in actions],
-            "nodes": nodes,
-            "connections": [
-                {
-                    "src": {"nodeId": before["id"], "portId": before["outputs"][0]["portId"]},
-                    "tgt": {"nodeId": after["id"], "portId": after["inputs"][0]["portId"]},
-                }
-                for before, after in pairwise(nodes)
-            ],
-            "startNodes": [{"nodeId": nodes[0]["id"], "type": "root"}] if nodes else [],
-            "variables": [],
+            **composition.graph(actions),
             "projectId": PROJECT_ID,
             "orgId": "local",
             "compositionId": known.get("compositionId") or new_id(),
@@ -152,29 +155,6 @@ class ActionPipelines:
             "updatedAt": at,
         }
         return completed(made)
-
-
-def _node(index: int, action: Document) -> Document:
-    id = node_id(index)
-    config = {
-        key: value
-        for key, value in (("executionTimeout", action.get("timeout")), ("maxAttempts", action.get("max_attempts")))
-        if value is not None
-    }
-    if action.get("memory_limit") is not None:
-        config["runtime"] = {"memoryLimit": action["memory_limit"]}
-    outputs = ("params", "result", "artifacts_path")
-    return {
-        "id": id,
-        "name": action.get("name") or f"action_{index}",
-        "type": "action",
-        "projectId": PROJECT_ID,
-        "inputs": [{"portId": f"{id}-in", "name": "params", "type": "Json", "io": "input"}],
-        "outputs": [{"portId": f"{id}-{each}", "name": each, "type": "Json", "io": "output"} for each in outputs],
-        "namespace": {"functionName": action.get("name") or f"action_{index}", "packageName": action.get("entrypoint")},
-        "metadata": {"serviceConfig": config} if config else {},
-        "config": {"action": {**action, "index": index}},
-    }
 
 
 def _provide_project(tx: Tx, creator: str) -> None:

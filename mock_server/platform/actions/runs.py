@@ -42,7 +42,7 @@ from mock_server.platform.actions.records import (
 from mock_server.platform.actions.taking import may_begin
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
-from mock_server.platform.pipelines import TERMINATING
+from mock_server.platform.pipelines import INSTALLED, TERMINATING
 from mock_server.store.base import Document, Event, Kind, RunRow, Tx
 
 if TYPE_CHECKING:
@@ -175,6 +175,8 @@ class ActionRuns:
             current = read_pipeline(tx, run.row.pipeline_id, private=True)
             if current["status"] == TERMINATING:
                 raise NotFound(NO_PIPELINE)
+            if current["status"] != INSTALLED:  # where pipelines can be paused
+                raise Conflict(f"Pipeline {current['id']} is paused: install it before it is run")
             run.row.revision_id = current.get("_revisionId") or run.row.revision_id
             if current["actions"] != pipeline["actions"]:
                 raise Conflict(f"Pipeline {current['id']} was changed meanwhile: begin the run again")

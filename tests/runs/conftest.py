@@ -1,7 +1,11 @@
-"""A platform with a folder of real actions, and its client. The actions download from loopback, convert, and train."""
+"""A platform with real actions (those of examples/training, and odd ones), and its client.
+
+The actions download from loopback, convert, and train on measures of flowers.
+"""
 
 from __future__ import annotations
 
+import functools
 import http.server
 import threading
 from collections.abc import Iterator
@@ -14,37 +18,35 @@ from dtlpipe.runs import PipelineServiceClient
 from mock_server.testing import LocalPlatform
 
 HERE = Path(__file__).parent
-PLUGIN = HERE / "plugin_code"
+TRAINING = HERE.parents[1] / "examples" / "training"
+ODD = HERE / "plugin_code"
+#: The number of the data set of the guide's complete example.
+DATASET = 123
+PORT_OF_THE_GUIDE = 8100
 
 
-class _Data(http.server.BaseHTTPRequestHandler):
-    """Serves a small regression problem as CSV: y = 3a - 2b + 1."""
-
-    def do_GET(self) -> None:
-        rows = [(a / 7, b / 5) for a in range(-7, 8) for b in range(-5, 6)]
-        body = "a,b,y\n" + "".join(f"{a},{b},{3 * a - 2 * b + 1}\n" for a, b in rows)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
+class _Data(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody wants to read it."""
 
 
 @pytest.fixture(scope="session")
-def data_url() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Data) as server:
+def datasets_url() -> Iterator[str]:
+    """Where the tables of examples/training/datasets are."""
+    handler = functools.partial(_Data, directory=str(TRAINING / "datasets"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/data.csv"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DATASETS_URL", f"http://127.0.0.1:{server.server_port}")
+            yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
 
 
 @pytest.fixture(scope="session")
-def platform() -> Iterator[LocalPlatform]:
-    with LocalPlatform(synapse_port=0, code_roots=(PLUGIN,), workers=2, grace=1) as found:
+def platform(datasets_url: str) -> Iterator[LocalPlatform]:
+    with LocalPlatform(synapse_port=0, code_roots=(TRAINING, ODD), workers=2, grace=1) as found:
         yield found
 
 

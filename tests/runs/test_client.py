@@ -131,14 +131,18 @@ async def test_the_async_client_has_the_same_verbs(platform):
             await client.get_run(run["id"])
 
 
-def test_names_are_where_the_original_has_them():
-    script = (
-        "import dtlpipe.runs.synapse_sdk as shim; assert shim.install()\n"
+def test_names_are_where_the_original_has_them_for_a_script_that_is_not_changed(tmp_path):
+    (tmp_path / "beside.py").write_text("URL = 'http://localhost:8100/'\n")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from beside import URL\n"
         "from synapse_sdk.clients.pipeline import PipelineServiceClient\n"
         "from synapse_sdk.plugins.models.logger import ActionProgress, LogEntry, LogLevel, PipelineProgress\n"
         "from synapse_sdk.plugins.models.pipeline import ActionStatus, RunStatus\n"
         "from synapse_sdk.plugins.action import BaseAction\n"
-        "print(PipelineServiceClient('http://localhost:8100/'))"
+        "print(__name__, sys.argv[1:], PipelineServiceClient(URL))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "PipelineServiceClient('http://localhost:8100')", done.stderr
+    command = [sys.executable, "-m", "dtlpipe.runs.synapse_sdk", str(script), "an argument"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "__main__ ['an argument'] PipelineServiceClient('http://localhost:8100')\n", done.stderr

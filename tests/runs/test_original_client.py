@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from dtlpipe.runs.models import PipelineProgress
-from tests.runs.conftest import actions
+from tests.runs.conftest import DATASET, actions
 
 FOLDER = os.environ.get("DTLPIPE_TEST_SYNAPSE_SDK")
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="DTLPIPE_TEST_SYNAPSE_SDK is not set")
@@ -83,10 +83,10 @@ def test_every_method_of_the_original_client_works(original, theirs):
     theirs.delete_pipeline(pipeline["id"])
 
 
-async def test_the_original_client_follows_a_run_that_the_platform_executes(theirs, data_url):
+async def test_the_original_client_follows_a_run_that_the_platform_executes(theirs):
     pipeline = theirs.create_pipeline("theirs", actions("download", "convert", "train"))
     for stream in ("stream_progress", "stream_progress_async"):
-        run = theirs.create_run(pipeline["id"], params={"url": data_url})
+        run = theirs.create_run(pipeline["id"], params={"dataset": DATASET})
         if stream == "stream_progress":
             seen = list(theirs.stream_progress(run["id"]))
         else:

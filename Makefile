@@ -10,7 +10,8 @@ TYPED := dtlpipe mock_server tests/typing
 # PYTEST_ARGS=... reaches pytest, e.g. make test PYTEST_ARGS="tests/unit -x"
 PYTEST_ARGS ?=
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+# A file stays in one process: what its fixtures start is then started once.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test cover test-ray faults simulate oldest lint lint-style lint-types lint-laws format check bench clean
@@ -67,7 +68,7 @@ oldest:
 	uv venv --quiet --clear --python $(PYTHON) .venv-oldest
 	uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct \
 	    --config-settings editable_mode=compat -e '.[dev]'
-	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider $(PYTEST_ARGS)
 
 # Each may run beside the others: make -j lint.
 lint: lint-style lint-types lint-laws

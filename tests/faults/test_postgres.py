@@ -19,8 +19,7 @@ from tests.faults.submitter import Submitter
 from tests.postgres import Server
 from tests.wire import Proxy
 
-#: Two servers of one's own would cost each worker of the test run a start: all of this on one.
-pytestmark = [pytest.mark.xdist_group("postgres faults"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def leads(platform):

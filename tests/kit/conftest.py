@@ -9,13 +9,6 @@ import pytest
 import dtlpipe as dl
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder share one platform, so they run in one process."""
-    for item in items:
-        if item.path.parent.name == "kit":
-            item.add_marker(pytest.mark.xdist_group("kit"))
-
-
 def answer(n: int) -> int:
     return n + 1
 

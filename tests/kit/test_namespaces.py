@@ -73,9 +73,8 @@ def of_a_class(platform):
         return client.projects.create(project_name="of a class").id
 
 
-@pytest.mark.xdist_group("of a class")
 class TestOfAClass:
-    """Their fixture is over when they are. In one process, which has it."""
+    """Their fixture is over when they are."""
 
     def test_what_was_made_for_a_class_is_there(self, client, of_a_class):
         assert "of a class" in names(client)

@@ -73,7 +73,7 @@ class Pool(Protocol):
 
 
 class Host:
-    """One process. `loaded` resolves to what it offers, or to HostFailed."""
+    """One process. `loaded` resolves to what it offers, to HostFailed, or to HostGone where that was not its doing."""
 
     def __init__(self, pool: Pool, spec: HostSpec) -> None:
         self.spec = spec
@@ -203,14 +203,14 @@ class Host:
         if receive is not None:
             _tell(receive, frame)
 
-    def died(self, how: str) -> None:
-        """The process is gone. On the pool's thread."""
+    def died(self, how: str, *, ours: bool = False) -> None:
+        """The process is gone; `ours`: not by what its wrapper did. On the pool's thread."""
         with self._lock:
             self._gone, self.death = True, how
             calls, self._calls = list(self._calls.values()), {}
             self._idle.notify_all()
         if not self.loaded.done():
-            self.loaded.set_exception(HostFailed({"message": how}))
+            self.loaded.set_exception(HostGone(how) if ours else HostFailed({"message": how}))
         for receive in calls:
             _tell(receive, ({"kind": "died", "reason": how}, b""))
         self.ended.set()

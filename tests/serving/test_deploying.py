@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dtlpipe.errors import ConfigurationError
+from mock_server.executors.hosts import HostGone, HostSpec
 from mock_server.testing import LocalPlatform
 from tests.serving.conftest import PIPELINES, Http
 
@@ -169,3 +170,47 @@ def test_a_folder_that_is_not_there_is_refused_at_the_start(tmp_path: Path):
     with pytest.raises(ConfigurationError, match="nowhere"):
         platform.start()
     platform.close()
+
+
+def test_one_that_was_found_before_it_was_replaced_is_not_brought_back(
+    served: LocalPlatform, http: Http, wrapper: Any, monkeypatch: pytest.MonkeyPatch
+):
+    deployments = served.platform.serving.deployments
+
+    def deploy(body: str) -> None:
+        files = wrapper(body, takes="", returns="str")
+        answer = http.post("/deploy_files", json={"name": "replaced", "files": files, "overwrite": True})
+        assert answer.status_code == 200, answer.text
+
+    deploy("return 'old'")
+    old = deployments.find("replaced")
+    deploy("return 'new'")
+    while old.host is not None:  # it is ended beside the requests
+        pass
+    found = [old]
+    find = deployments.find
+    monkeypatch.setattr(deployments, "find", lambda name: found.pop() if found else find(name))
+    with deployments.call("replaced", {"call": "run", "headers": {}, "form": None}, b"{}") as call:
+        answer = call.answer(60)
+    assert answer is not None
+    assert answer.body == b'{"result":"new"}'
+    assert (found, old.host) == ([], None)
+    http.post("/undeploy/replaced")
+
+
+def test_pipelines_are_served_again_after_their_pool_was_lost(
+    served: LocalPlatform, http: Http, monkeypatch: pytest.MonkeyPatch
+):
+    deployments = served.platform.serving.deployments
+    pool = deployments._pool
+    assert pool is not None
+
+    def fail() -> None:
+        raise LookupError("on purpose")
+
+    monkeypatch.setattr(pool, "_end_the_late", fail)
+    while not pool.lost:
+        http.post("/shout/run", json={"text": "a"})
+    with pytest.raises(HostGone, match="not heard any more"):
+        pool.open(HostSpec("shout", PIPELINES / "shout"))
+    assert http.post("/shout/run", json={"text": "a"}).json() == {"result": "A"}

@@ -22,7 +22,7 @@ from mock_server.executors.hosts import Event, Host, HostBusy, HostFailed, HostG
 from mock_server.platform.documents import now
 from mock_server.platform.serving import sources
 from mock_server.platform.serving.calls import Call, Places
-from mock_server.platform.serving.served import Deployment, LoadRefused, shown
+from mock_server.platform.serving.served import Deployment, LoadRefused, Retired, shown
 from mock_server.store.base import Document, Kind
 from mock_server.store.ids import new_id
 
@@ -52,6 +52,7 @@ class Deployments:
         self._lock = threading.Lock()
         self._served: dict[str, Deployment] = {}
         self._pool: HostPool | None = None
+        self._pool_lock = threading.Lock()
         self._make_pool: Callable[[], HostPool] | None = None
         self._failed: dict[str, dict[str, Any]] = {}
         self._paths: tuple[str, ...] = ()
@@ -112,6 +113,8 @@ class Deployments:
     def _warm(self, deployment: Deployment) -> None:
         try:
             self._host(deployment)
+        except Retired:
+            pass  # what replaced it is loaded already
         except PlatformException as error:
             log.warning("%s is not served: %s", deployment.name, error.message)
         except Exception:
@@ -119,8 +122,9 @@ class Deployments:
 
     def close(self) -> None:
         """End all hosts."""
-        self._closed = True
-        pool = self._pool
+        with self._pool_lock:
+            self._closed = True
+            pool = self._pool
         if pool is not None:
             pool.close()
         if self._warming is not None:
@@ -215,14 +219,15 @@ class Deployments:
 
     def _retire(self, deployment: Deployment) -> None:
         """End the process of what was replaced once its calls are over; nobody waits for that."""
-        host, document = deployment.host, deployment.document
-        deployment.host = None
+        deployment.retired = True
 
         def end() -> None:
+            with deployment.lock:  # one that is being started for it just now is ended, too
+                host, deployment.host = deployment.host, None
             if host is not None:
                 host.close(_DRAIN)
                 host.ended.wait(_DRAIN)
-            self._remove_folder(document)
+            self._remove_folder(deployment.document)
 
         threading.Thread(target=end, name=f"retiring-{deployment.name}", daemon=True).start()
 
@@ -252,6 +257,8 @@ class Deployments:
             host = deployment.host
             if host is not None and host.alive and deployment.description is not None:
                 return host
+            if deployment.retired:
+                raise Retired(f"pipeline '{deployment.name}' was replaced just now", retry_after=1.0)
             if host is not None:
                 deployment.crashes += 1
                 log.warning("%s: %s; it is started again", deployment.name, host.death or "its process ended")
@@ -270,17 +277,18 @@ class Deployments:
             path=self._paths,
             preload=sources.imports(deployment.files),
         )
+        host: Host | None = None
         try:
             host = pool.open(spec)
-        except HostGone as error:
-            raise Unavailable(str(error)) from None
-        try:
             deployment.description = host.loaded.result(_LOAD)
+        except HostGone as error:
+            raise Unavailable(f"pipeline '{deployment.name}': {error}", retry_after=1.0) from None
         except HostFailed as error:
             deployment.error, deployment.failed_at = error.detail, time.monotonic()
             raise LoadRefused(error.detail) from None
         except TimeoutError:
-            host.close()
+            if host is not None:
+                host.close()
             deployment.error = {"message": f"the wrapper was not set up within {_LOAD:g} s", "file": None, "line": None}
             deployment.failed_at = time.monotonic()
             raise LoadRefused(deployment.error) from None
@@ -288,11 +296,12 @@ class Deployments:
         return host
 
     def _hosts(self) -> HostPool:
-        if self._closed or self._make_pool is None:
-            raise Unavailable("this platform serves no pipelines now")
-        if self._pool is None:
-            self._pool = self._make_pool()
-        return self._pool
+        with self._pool_lock:
+            if self._closed or self._make_pool is None:
+                raise Unavailable("this platform serves no pipelines now")
+            if self._pool is None or self._pool.lost:
+                self._pool = self._make_pool()
+            return self._pool
 
     # --- calling ------------------------------------------------------------------------------------------------------
 
@@ -322,16 +331,24 @@ class Deployments:
         return found if host is not None and host.alive and found is not None and found.description else None
 
     def _with_host(self, name: str, ask: Callable[[Host], Answer]) -> Answer:
-        deployment = self.find(name)
         for _ in range(2):
-            host = self._host(deployment)
+            _, host = self._ready(name)
             try:
                 return ask(host)
             except HostGone:
-                deployment = self.find(name)
+                continue
             except HostBusy as error:
                 raise Unavailable(f"pipeline '{name}': {error}", retry_after=1.0) from None
         raise Unavailable(f"pipeline '{name}' takes no calls now", retry_after=1.0)
+
+    def _ready(self, name: str) -> tuple[Deployment, Host]:
+        """The one of that name with its process, loaded. Raises NotFound, LoadRefused, Unavailable."""
+        while True:
+            deployment = self.find(name)
+            try:
+                return deployment, self._host(deployment)
+            except Retired:
+                continue
 
     def source(self, name: str, known: str | None = None) -> Document | None:
         """Its revision and its files, as base64; None if that is the revision that is known. Raises NotFound."""
@@ -347,8 +364,7 @@ class Deployments:
 
     def described(self, name: str) -> dict[str, Any]:
         """What its wrapper offers, having waited for it to be loaded. Raises as `call`."""
-        deployment = self.find(name)
-        self._host(deployment)
+        deployment, _ = self._ready(name)
         return deployment.description or {}
 
     def get(self, name: str) -> Document:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from dtlpipe.errors import UnprocessableEntity
+from dtlpipe.errors import Unavailable, UnprocessableEntity
 from mock_server.executors.hosts import Host
 from mock_server.store.base import Document
 
@@ -22,9 +22,16 @@ class LoadRefused(UnprocessableEntity):
         self.detail = dict(detail)
 
 
+class Retired(Unavailable):
+    """What was found a moment ago has been replaced or undeployed meanwhile: find it again."""
+
+
 @attrs.define(eq=False)
 class Deployment:
-    """One that is served. `host` is its process, if there is one now; `error` why there is none."""
+    """One that is served. `host` is its process, if there is one now; `error` why there is none.
+
+    One that is `retired` is given no process any more: it is another one that is served now, or none.
+    """
 
     document: Document
     files: dict[str, bytes] = attrs.field(repr=False)
@@ -34,6 +41,7 @@ class Deployment:
     lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
     failed_at: float = 0.0
     crashes: int = 0
+    retired: bool = False
 
     @property
     def name(self) -> str:

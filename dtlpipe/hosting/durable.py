@@ -12,6 +12,7 @@ import contextlib
 import inspect
 import math
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -24,6 +25,7 @@ from dtlpipe.hosting import chunks
 Say = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """Tells the platform a verb and its content; what it answers. Raises what refuses it."""
 
+_OF_HAYHOOKS: Final = "hayhooks.durable.context"
 _CHUNKS: Final = 1000
 """Chunks that may be on their way; beyond that, the newest are dropped."""
 
@@ -42,6 +44,16 @@ class DurableSuspended(Exception):
 
 class DurableExecutionCancelledError(Exception):
     """The execution is to end."""
+
+
+def cancelled(message: str) -> DurableExecutionCancelledError:
+    """The error; also one of the real hayhooks' class, where a wrapper has it loaded and may wait for that."""
+    theirs = getattr(sys.modules.get(_OF_HAYHOOKS), "DurableExecutionCancelledError", DurableExecutionCancelledError)
+    if issubclass(theirs, DurableExecutionCancelledError):
+        return DurableExecutionCancelledError(message)
+    both = (DurableExecutionCancelledError, theirs)
+    made: DurableExecutionCancelledError = type(DurableExecutionCancelledError.__name__, both, {})(message)
+    return made
 
 
 _active: ContextVar[DurableContext | None] = ContextVar("durable_context", default=None)
@@ -90,7 +102,7 @@ class DurableContext:
     def check_cancelled_sync(self) -> None:
         """Raise DurableExecutionCancelledError if the execution is to end."""
         if self._say("look", {})["cancelled"]:
-            raise DurableExecutionCancelledError("the execution was cancelled")
+            raise cancelled("the execution was cancelled")
 
     def retry_sync(self, message: str, *, delay: float | None = None) -> None:
         """End this attempt and begin another one, `delay` seconds from now. Always raises."""
@@ -222,10 +234,14 @@ class DurableContext:
     def running(self) -> Iterator[None]:
         """Have it be the current one."""
         token = _active.set(self)
+        theirs = getattr(sys.modules.get(_OF_HAYHOOKS), "_active_context", None)  # where the real hayhooks looks
+        their_token = theirs.set(self) if theirs is not None else None
         try:
             yield
         finally:
             _active.reset(token)
+            if theirs is not None:
+                theirs.reset(their_token)
             self.close()
 
 

@@ -19,9 +19,9 @@ from dtlpipe.hosting import chunks, results, shims
 from dtlpipe.hosting.deployed import Deployed
 from dtlpipe.hosting.durable import (
     DurableContext,
-    DurableExecutionCancelledError,
     DurableSuspended,
     RetriesExhausted,
+    cancelled,
     request_model,
 )
 from dtlpipe.hosting.loading import LoadError
@@ -84,7 +84,7 @@ def _durable(job: Mapping[str, Any], deployed: Deployed, id: str) -> Any:
         def say(verb: str, content: Mapping[str, Any]) -> dict[str, Any]:
             answer = http.post(f"/deployments/{job['name']}/executions/{id}/{verb}", json={**fence, **content})
             if answer.status_code == 409:
-                raise DurableExecutionCancelledError("this process is not the one that does the execution any more")
+                raise cancelled("this process is not the one that does the execution any more")
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()
             return found

@@ -1,4 +1,4 @@
-"""Connections to served pipelines: pooled, for requests whose answers may be streams."""
+"""Connections to served pipelines, and to models: pooled, for requests whose answers may be streams."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ UNSENT: tuple[type[Exception], ...] = (httpx.ConnectError, httpx.ConnectTimeout,
 FAILED: tuple[type[Exception], ...] = (httpx.TransportError,)
 
 
-def connect(url: str, headers: Mapping[str, str], timeout: float | None, connections: int) -> Any:
-    """A pool of connections for threads."""
-    return httpx.Client(base_url=url, headers=headers, timeout=timeout, limits=_limits(connections), trust_env=False)
+def connect(
+    url: str, headers: Mapping[str, str], timeout: float | None, connections: int, *, proxies: bool = False
+) -> Any:
+    """A pool of connections for threads; with `proxies`, by those that the environment names."""
+    return httpx.Client(base_url=url, headers=headers, timeout=timeout, limits=_limits(connections), trust_env=proxies)
 
 
-def connect_async(url: str, headers: Mapping[str, str], timeout: float | None, connections: int) -> Any:
-    """A pool of connections for a loop."""
+def connect_async(
+    url: str, headers: Mapping[str, str], timeout: float | None, connections: int, *, proxies: bool = False
+) -> Any:
+    """A pool of connections for a loop; with `proxies`, by those that the environment names."""
     return httpx.AsyncClient(
-        base_url=url, headers=headers, timeout=timeout, limits=_limits(connections), trust_env=False
+        base_url=url, headers=headers, timeout=timeout, limits=_limits(connections), trust_env=proxies
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Final
@@ -18,7 +19,7 @@ _HERE: Final = "dtlpipe.hosting.shims"
 
 #: For each name that may be imported, the modules of ours whose public names it has. None of them: an empty package.
 STAND_INS: Final[dict[str, tuple[str, ...]]] = {
-    "hayhooks": ("hayhooks_names", "haystack_pipelines", "messages", "streaming", "events", "durable_names"),
+    "hayhooks": ("hayhooks_names", "messages", "streaming", "events", "durable_names"),
     "hayhooks.durable": ("durable_names",),
     "hayhooks.durable.context": ("durable_names",),
     "hayhooks.callbacks": ("events",),
@@ -40,8 +41,31 @@ STAND_INS: Final[dict[str, tuple[str, ...]]] = {
     "haystack": ("haystack_names",),
     "haystack.components": ("haystack_names",),
     "haystack.components.builders": ("haystack_names",),
-    "haystack.dataclasses": ("haystack_names",),
+    "haystack.components.builders.prompt_builder": ("haystack_names",),
+    "haystack.components.generators": (),
+    "haystack.components.generators.chat": (),
+    "haystack.components.generators.chat.openai": (),
+    "haystack.core": (),
+    "haystack.core.component": ("haystack_names",),
+    "haystack.core.pipeline": ("haystack_names",),
+    "haystack.dataclasses": ("chat_messages",),
+    "haystack.dataclasses.chat_message": ("chat_messages",),
+    "haystack.dataclasses.streaming_chunk": ("chat_messages",),
+    "haystack.tools": ("chat_tools",),
+    "haystack.utils": ("secret_names",),
+    "haystack.utils.auth": ("secret_names",),
 }
+
+
+#: Names that are had from a module of ours only once somebody asks for them, as it loads much more than itself.
+LATER: Final[dict[str, dict[str, str]]] = {
+    "hayhooks": {"Pipeline": "haystack_pipelines", "AsyncPipeline": "haystack_pipelines"},
+    "haystack.components": {"OpenAIChatGenerator": "chat_generators"},
+    "haystack.components.generators.chat": {"OpenAIChatGenerator": "chat_generators"},
+    "haystack.components.generators.chat.openai": {"OpenAIChatGenerator": "chat_generators"},
+}
+#: What is loaded with a stand-in, as others look for it among the modules that are.
+_WITH: Final = {"haystack": "haystack.dataclasses.chat_message"}
 
 
 class _Loader(importlib.abc.Loader):
@@ -54,6 +78,20 @@ class _Loader(importlib.abc.Loader):
             source = import_module(f"{_HERE}.{name}")
             for public in source.__all__:
                 setattr(module, public, getattr(source, public))
+        later = LATER.get(module.__name__)
+        if later:
+            module.__dict__["__getattr__"] = partial(_had_later, module, later)
+            module.__dict__["__all__"] = [*(name for name in vars(module) if not name.startswith("_")), *later]
+        if module.__name__ in _WITH:
+            import_module(_WITH[module.__name__])
+
+
+def _had_later(module: ModuleType, later: Mapping[str, str], name: str) -> object:
+    if name not in later:
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{_HERE}.{later[name]}"), name)
+    setattr(module, name, found)
+    return found
 
 
 class _Finder(importlib.abc.MetaPathFinder):

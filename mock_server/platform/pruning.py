@@ -111,10 +111,9 @@ class Pruning:
 
     def _drop_notes(self, prefix: str, cutoff: datetime, stopped: Callable[[], bool]) -> int:
         """Deletes the settings whose ids begin so and that were not changed since."""
-        wanted = {"id": {"$gte": prefix, "$lt": f"{prefix}\uffff"}, "updatedAt": {"$lt": times.to_wire(cutoff)}}
         gone = 0
         while not stopped():
-            found = self._platform.store.find(Kind.SETTING, {"filter": wanted, "pageSize": BATCH}).items
+            found = self._platform.store.with_prefix(Kind.SETTING, prefix, BATCH, changed_before=cutoff)
             if not found:
                 break
             ids = [each["id"] for each in found]

@@ -225,7 +225,9 @@ class Reads(Protocol):
     def find(self, kind: Kind, query: Query = ..., *, where: Where | None = None) -> Page:
         """The page of matches. Raises BadRequest for a query that is none."""
 
-    def with_prefix(self, kind: Kind, prefix: str, most: int) -> list[Document]:
+    def with_prefix(
+        self, kind: Kind, prefix: str, most: int, *, changed_before: datetime | None = None
+    ) -> list[Document]:
         """The first documents, by id, whose ids begin so; cheaper than `find`."""
 
     def with_key(self, kind: Kind, key: str, values: Iterable[str]) -> list[Document]:
@@ -238,8 +240,8 @@ class Reads(Protocol):
     def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
         """For each run its executions, oldest first; a run without any has an empty list."""
 
-    def open_runs(self) -> list[RunRow]:
-        """Runs that are not over, oldest first."""
+    def open_runs(self, surface: str | None = None) -> list[RunRow]:
+        """Runs that are not over, oldest first; of one vocabulary alone, if it is named."""
 
     def open_executions(self) -> list[ExecutionRow]:
         """Executions that are not over, oldest first."""

@@ -76,10 +76,7 @@ class Postgres:
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     max_readers = 16
     size = "SELECT pg_database_size(current_database())"
-    has_version = (
-        "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
-        f"WHERE nspname = current_schema() AND relname = '{VERSION}'"  # noqa: S608 - a constant
-    )
+    has_version = f"SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = '{VERSION}'"  # noqa: S608
     integrity = None  # what it checks of itself (checksums) it checks when it reads
 
     def __init__(self, url: str, *, relaxed: bool = False) -> None:

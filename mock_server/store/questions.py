@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
-from mock_server.store.base import Event, ExecutionRow, Kind, LogLine, Query, RunRow, Where
+from mock_server.store.base import Event, ExecutionRow, Happening, Kind, LogLine, Query, RunRow, Where
 from mock_server.store.codec import time_text
 from mock_server.store.dialect import Db
 from mock_server.store.find import Found, Search, Source, at_path, equalities, equals
 from mock_server.store.request import Join
 from mock_server.store.rows import EVENTS, EXECUTIONS, LOG_LINES, RUNS
-from mock_server.store.schema import events, executions, log_lines, runs
+from mock_server.store.schema import events, executions, log_lines, metadata, runs
 from mock_server.store.sources import EXECUTION_SOURCE, RUN_SOURCE, SOURCES
 
+_PROJECT = sa.func.coalesce(executions.c.project_id, runs.c.project_id)
+_PIPELINE = sa.func.coalesce(executions.c.pipeline_id, runs.c.pipeline_id)
+_HAPPENINGS = (
+    EVENTS.select.add_columns(_PROJECT, _PIPELINE, executions.c.node_id, executions.c.service_id)
+    .select_from(
+        events.outerjoin(executions, executions.c.id == events.c.execution_id).outerjoin(
+            runs, runs.c.id == events.c.run_id
+        )
+    )
+    .order_by(events.c.id)
+)
+_ENDED = sa.case((events.c.kind.like("%.ended") | (events.c.kind == "run.called_off"), events.c.body), else_="{}")
 CHUNK = 500  # rows fetched at a time
 _SEVERITY = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50, "fatal": 50}
 
@@ -142,3 +156,30 @@ def events_of(db: Db, run_id: str | None, after_id: int, limit: int) -> list[Eve
     if run_id is not None:
         select = select.where(equals(events.c.run_id, run_id))
     return EVENTS.decode_all(db.core.execute(select))
+
+
+@cache
+def _of(*wanted: str) -> sa.Select[Any]:
+    """The question for events of what is named. Made once, as it is asked after each change while anybody listens."""
+    columns = {"run": events.c.run_id, "pipeline": _PIPELINE, "project": _PROJECT}
+    named = [columns[key] == sa.bindparam(key) for key in wanted]
+    return _HAPPENINGS.where(events.c.id > sa.bindparam("after"), *named).limit(sa.bindparam("most"))
+
+
+def happenings(db: Db, after_id: int, limit: int, given: Mapping[str, str]) -> list[Happening]:
+    """See `Inspection.happenings`."""
+    rows = db.core.execute(_of(*given), {"after": after_id, "most": limit, **given}).all()
+    names = ("project_id", "pipeline_id", "node_id", "service_id")
+    return [Happening(**EVENTS.fields(row[:-4]), **dict(zip(names, row[-4:], strict=True))) for row in rows]
+
+
+def history(db: Db, run_ids: list[str]) -> Iterable[Any]:
+    """For each event of the runs, in order: run, execution, kind, and what an end tells."""
+    select = sa.select(events.c.run_id, events.c.execution_id, events.c.kind, _ENDED).order_by(events.c.id)
+    return db.core.execute(select.where(equals(events.c.run_id, run_ids)))
+
+
+def read_all(db: Db) -> None:
+    """Read each table from its beginning to its end."""
+    for table in metadata.sorted_tables:
+        db.core.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()

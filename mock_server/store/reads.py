@@ -22,10 +22,10 @@ from mock_server.store.base import (
     RunRow,
     Where,
 )
-from mock_server.store.codec import RowCodec, is_storable
+from mock_server.store.codec import RowCodec, is_storable, time_text
 from mock_server.store.dialect import Db
 from mock_server.store.documents import from_row
-from mock_server.store.request import read
+from mock_server.store.request import Request, read
 from mock_server.store.rows import EXECUTIONS, RUNS
 from mock_server.store.shapes import PROMOTED, paths_of
 from mock_server.store.statements import Statements
@@ -76,26 +76,33 @@ class SqlReads:
     def get_many(self, kind: Kind, ids: Iterable[str]) -> dict[str, Document]:
         return {row[0]: from_row(row[1]) for row in self._by_keys(kind.value, _BODY, list(dict.fromkeys(ids)))}
 
-    def with_prefix(self, kind: Kind, prefix: str, most: int) -> list[Document]:
+    def with_prefix(
+        self, kind: Kind, prefix: str, most: int, *, changed_before: datetime | None = None
+    ) -> list[Document]:
         """See `base.Reads`."""
-        sql = self._statements.by_prefix(kind.value, _BODY)
-        return [from_row(row[1]) for row in self._db.raw.execute(sql, (prefix, f"{prefix}\uffff", most)).fetchall()]
+        sql = self._statements.by_prefix(kind.value, _BODY, before=changed_before is not None)
+        times = () if changed_before is None else (time_text(changed_before),)
+        rows = self._db.raw.execute(sql, (prefix, f"{prefix}\uffff", *times, most)).fetchall()
+        return [from_row(row[1]) for row in rows]
 
     def with_key(self, kind: Kind, key: str, values: Iterable[str]) -> list[Document]:
         """See `base.Reads`."""
         wanted = list(dict.fromkeys(values))
         return [from_row(row[1]) for row in self._by_keys(kind.value, _BODY, wanted, key=PROMOTED[kind][key].column)]
 
-    def _is_empty(self, kind: Kind) -> bool:
-        return self._db.raw.execute(self._statements.any(kind.value)).fetchone() is None
+    def of_nothing(self, kind: Kind, query: Query) -> Request | None:
+        """What is asked of a kind of which there is nothing, which needs no search; None if there is one to be made."""
+        if self._db.raw.execute(self._statements.any(kind.value)).fetchone() is not None:
+            return None
+        asked = read(query, page_size=MAX_PAGE_SIZE, keyset=True, paths=paths_of(kind))
+        return asked if asked.join is None else None
 
     def find(
         self, kind: Kind, query: Query = _EVERYTHING, *, where: Where | None = None, moment: Moment | None = None
     ) -> Page:
-        if self._is_empty(kind):  # which needs no search
-            asked = read(query, page_size=MAX_PAGE_SIZE, keyset=True, paths=paths_of(kind))
-            if asked.join is None:
-                return Page([], 0, asked.page, asked.page_size)
+        asked = self.of_nothing(kind, query)
+        if asked is not None:
+            return Page([], 0, asked.page, asked.page_size)
         found = self.search(kind, query, where).run(self._db, moment)
         documents = [from_row(row[1]) for row in found.rows]
         return Page(documents, found.total, found.request.page, found.request.page_size, found.offset)
@@ -154,8 +161,11 @@ class SqlReads:
             found[execution.run_id or ""].append(execution)
         return found
 
-    def open_runs(self) -> list[RunRow]:
-        return self._all(RUNS, self._statements.is_open)
+    def open_runs(self, surface: str | None = None) -> list[RunRow]:
+        if surface is None:
+            return self._all(RUNS, self._statements.is_open)
+        found = self._all(RUNS, f"{self._statements.is_open} AND surface IS NOT NULL")
+        return [row for row in found if row.surface == surface]
 
     def open_executions(self) -> list[ExecutionRow]:
         return self._all(EXECUTIONS, self._statements.is_open)

@@ -308,9 +308,11 @@ class SqlStore:
         with self._reads(snapshot=True) as reads:
             return reads.find(kind, query, where=where, moment=moment)
 
-    def with_prefix(self, kind: Kind, prefix: str, most: int) -> list[Document]:
+    def with_prefix(
+        self, kind: Kind, prefix: str, most: int, *, changed_before: datetime | None = None
+    ) -> list[Document]:
         with self._reads() as reads:
-            return reads.with_prefix(kind, prefix, most)
+            return reads.with_prefix(kind, prefix, most, changed_before=changed_before)
 
     def with_key(self, kind: Kind, key: str, values: Iterable[str]) -> list[Document]:
         with self._reads() as reads:
@@ -325,6 +327,8 @@ class SqlStore:
         private: bool = False,
     ) -> Iterator[Document]:
         with self._reads(snapshot=True) as reads:
+            if reads.of_nothing(kind, query) is not None:
+                return iter(())
             search = reads.search(kind, query, where)  # what is wrong with the query is said at once
         return self._chunks(search, kind, private=private)
 
@@ -361,9 +365,9 @@ class SqlStore:
         with self._reads(snapshot=len(run_ids) > CHUNK) as reads:
             return reads.executions_of(run_ids)
 
-    def open_runs(self) -> list[RunRow]:
+    def open_runs(self, surface: str | None = None) -> list[RunRow]:
         with self._reads() as reads:
-            return reads.open_runs()
+            return reads.open_runs(surface)
 
     def open_executions(self) -> list[ExecutionRow]:
         with self._reads() as reads:

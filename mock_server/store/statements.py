@@ -91,14 +91,16 @@ class Statements:
 
         return self._statement(("by key", table, tuple(columns), count, key), make).text
 
-    def by_prefix(self, table: str, columns: Sequence[str]) -> str:
-        """Takes the least id and the one at which to end, and how many rows at most; ordered by id."""
+    def by_prefix(self, table: str, columns: Sequence[str], *, before: bool) -> str:
+        """Takes the least id and the one at which to end, a time before which it was changed, and the most rows."""
 
         def make() -> Statement:
-            where = f"id >= {self._mark} AND id < {self._mark} ORDER BY id LIMIT {self._mark}"
-            return Statement(f"SELECT {_names(columns)} FROM {quoted(table)} WHERE {where}", ())  # noqa: S608
+            where = f"id >= {self._mark} AND id < {self._mark}"
+            where += f" AND updated_at < {self._mark}" if before else ""
+            order = f"ORDER BY id LIMIT {self._mark}"
+            return Statement(f"SELECT {_names(columns)} FROM {quoted(table)} WHERE {where} {order}", ())  # noqa: S608
 
-        return self._statement(("by prefix", table, tuple(columns)), make).text
+        return self._statement(("by prefix", table, tuple(columns), before), make).text
 
     def select(self, table: str, columns: Sequence[str], where: str) -> str:
         """Rows of a condition without parameters, in SQL, ordered by id."""

@@ -31,7 +31,7 @@ class Blueprints:
             if len(self._compiled) >= BLUEPRINTS:
                 self._compiled.clear()
             names = [(node.get("namespace") or {}).get("serviceName") for node in revision.get("nodes") or ()]
-            named = reads.find(Kind.SERVICE, {"pageSize": 1000}, where={"name": [each for each in names if each]})
-            services = {each["name"]: each["id"] for each in named.items}
+            named = reads.with_key(Kind.SERVICE, "name", [each for each in names if each])
+            services = {each["name"]: each["id"] for each in named}
             found = self._compiled[revision_id] = compile_revision(revision, services)
         return found

@@ -11,6 +11,8 @@ from dtlpipe.model import times
 from mock_server.store.base import Kind, Tx
 
 PREFIX = "bucket:"
+#: Notes that are read; those that nobody touched for long are pruned.
+MOST = 100_000
 
 
 def keep(tx: Tx, key: str, tokens: float, at: datetime) -> None:
@@ -20,9 +22,6 @@ def keep(tx: Tx, key: str, tokens: float, at: datetime) -> None:
 
 
 def kept(tx: Tx) -> dict[str, tuple[float, datetime]]:
-    """What was noted, by key. What was not looked at for long is full by now, and need not be among it."""
-    query = {"filter": {"id": {"$gte": PREFIX, "$lt": f"{PREFIX}\uffff"}}, "sort": {"updatedAt": "descending"}}
-    page = tx.find(Kind.SETTING, {**query, "pageSize": 1000})
-    return {
-        each["id"].removeprefix(PREFIX): (each["tokens"], times.from_wire(each["updatedAt"])) for each in page.items
-    }
+    """What was noted, by key."""
+    found = tx.with_prefix(Kind.SETTING, PREFIX, MOST)
+    return {each["id"].removeprefix(PREFIX): (each["tokens"], times.from_wire(each["updatedAt"])) for each in found}

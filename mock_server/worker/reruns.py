@@ -81,8 +81,7 @@ class Reruns:
     def restore(self, tx: Tx) -> None:
         """Takes up what is left of orders that were under way; their runs are known to the core again."""
         self._left, self._posted = {}, False
-        noted = {"filter": {"id": {"$gte": _key(""), "$lt": _key("~")}}, "pageSize": 1000}
-        for note in tx.find(Kind.SETTING, noted).items:
+        for note in tx.with_prefix(Kind.SETTING, _key(""), 1000):
             command_id = note["id"].removeprefix(_key(""))
             self._left[command_id] = deque(each for each in note["runs"] if each in self.core().again)
         tx.after_commit(self._pump)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import PlatformException
 from mock_server.platform import lifecycle
-from mock_server.platform.actions.progress import PLATFORM, SURFACE, ActionRun, fresh_details, is_ours
+from mock_server.platform.actions.progress import PLATFORM, SURFACE, ActionRun, fresh_details
 from mock_server.platform.actions.records import moment, read_run, save
 from mock_server.store.base import Kind, RunRow, Tx
 
@@ -43,8 +43,8 @@ class Taking:
         """Takes up what waits for code that is at hand now."""
         if self._platform.scheduler is None:
             return
-        for row in self._store.open_runs():
-            if not is_ours(row) or not may_begin(ActionRun(row, row.extra or {})):
+        for row in self._store.open_runs(SURFACE):
+            if not may_begin(ActionRun(row, row.extra or {})):
                 continue
             pipeline = self._store.get(Kind.PIPELINE, row.pipeline_id)
             if pipeline is not None and not self._platform.actions.roots.unresolved(pipeline["actions"]):

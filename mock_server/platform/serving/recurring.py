@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 PREFIX: Final = "serving:schedule:"
+MOST: Final = 100_000  # schedules that there can be
 
 
 class Recurring:
@@ -77,8 +78,7 @@ class Recurring:
         return found
 
     def _all(self) -> Iterator[Document]:
-        query = {"filter": {"id": {"$gte": PREFIX, "$lt": PREFIX + "\uffff"}}}
-        yield from self._platform.store.iterate(Kind.SETTING, query)
+        yield from self._platform.store.with_prefix(Kind.SETTING, PREFIX, MOST)
 
     def list(self, name: str) -> list[Document]:
         """Those of a deployment. Raises NotFound."""

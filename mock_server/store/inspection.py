@@ -23,7 +23,7 @@ _LAST = "SELECT max(id) FROM event"
 #: What ended tells its status; of all else the kind is enough.
 _TOLD = "CASE WHEN kind LIKE '%.ended' OR kind = 'run.called_off' THEN body ELSE '{}' END"
 _COUNTS = f"""SELECT kind, told, count(*) FROM
-    (SELECT kind, {_TOLD} AS told FROM event WHERE id > ? AND id <= ?) AS some GROUP BY kind, told"""  # noqa: S608
+    (SELECT kind, {_TOLD} AS told FROM event WHERE id > ? AND id <= ?) AS counted GROUP BY kind, told"""  # noqa: S608
 
 
 class Inspection:

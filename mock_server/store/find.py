@@ -1,12 +1,14 @@
 """Finding: SQL narrows, the query language decides, and only the page is built.
 
-Where SQL can say the whole filter and the whole order, it also counts and pages. Otherwise its candidates are streamed
-through the predicate, and what is kept of them is the page (or, if SQL cannot sort, one sort key a match).
+Where SQL can say the whole filter and the whole order, it also counts and pages. Otherwise it says of each candidate
+whether it is sure; the others are streamed through the predicate. What is kept of them is the page (or, if SQL cannot
+sort, one sort key a match). Documents are looked at once: what a page has passed is not counted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -102,9 +104,10 @@ class Search:
 
         key = repr((request.filter, request.sort, request.join, where))
         if request.join is None:
-            return cls(source, request, Condition(sql, condition.exact), test, key)
+            sure = sql if condition.exact else sa.and_(condition.sure, *equalities(source, where))
+            return cls(source, request, Condition(sql, sure), test, key)
         values, among = joined(request.join), compile_join(request.join)
-        sql_of_join = Condition(sql, exact=False)
+        sql_of_join = Condition.roughly(sql)
         return cls(source, request, sql_of_join, lambda row: test(row) and among(document(row), values), key)
 
     @property
@@ -153,32 +156,56 @@ class Search:
         return Found(rows, total, request, start)
 
     def _streamed(self, db: Db, order: list[sa.ColumnElement[Any]], moment: Moment | None) -> Found:
-        request, source = self.request, self.source
-        start, total = request.page * request.page_size, 0
-        rows: list[Values] = []
-        select = source.select.where(self.condition.sql).order_by(*order)
-        cursor = request.cursor
-        known = moment.recall(self.tables, (self.key, cursor.id)) if moment and cursor else None
-        if known is not None and cursor is not None:
-            rows = [*islice(self._matches(db, select.where(_beyond(source, cursor))), request.page_size)]
-            start, total = known.before, known.total
+        request, source, cursor = self.request, self.source, self.request.cursor
+        start, size = request.page * request.page_size, request.page_size
+        beyond = None if cursor is None else _beyond(source, cursor)
+        known = moment.recall(self.tables, (self.key, cursor and cursor.id)) if moment else None
+        left = None if known is None else known.total - known.before
+        with closing(self._matches(db, order, beyond)) as matches:
+            some = islice(matches, left)  # what is behind the last one need not be looked at
+            passed = sum(1 for _ in islice(some, start))
+            rows = [*islice(some, size)]
+        if known is not None:
+            start, total = start + known.before, known.total
         else:
-            for row in self._matches(db, select):
-                total += 1
-                if cursor is not None and cursor.passed(row[source.at_id]):
-                    start += 1
-                elif total > start and len(rows) < request.page_size:
-                    rows.append(row)
-        if moment and rows and request.page == 0:
-            place = (self.key, rows[-1][source.at_id])
-            moment.remember(self.tables, place, Known(total, start + len(rows)))
+            if beyond is not None:
+                start = passed = self._count(db, sa.not_(beyond))
+            total = passed + len(rows)
+            if len(rows) == size:
+                total = self._total(db, total, rows[-1][source.at_id])
+        if moment:
+            if cursor is None:
+                moment.remember(self.tables, (self.key, None), Known(total, 0))
+            if rows and request.page == 0:
+                place = (self.key, rows[-1][source.at_id])
+                moment.remember(self.tables, place, Known(total, start + len(rows)))
         return Found(rows, total, request, start)
+
+    def _total(self, db: Db, passed: int, last: str) -> int:
+        """All matches, where so many end with this id."""
+        by, descending = self.request.sort[0] if self.request.sort else ("id", self.source.newest_first)
+        if by != "id":
+            return self._count(db)
+        return passed + self._count(db, _beyond(self.source, Cursor(last, descending)))
+
+    def _count(self, db: Db, *among: sa.ColumnElement[bool]) -> int:
+        """How many of these match."""
+        condition = self.condition
+        if condition.blind:
+            return sum(1 for _ in self._matches(db, [], *among))
+        sure = sa.func.count(sa.case((condition.sure, 1)))
+        select = sa.select(sa.func.count(), sure).select_from(self.source.table).where(condition.sql, *among)
+        all_, certain = db.core.execute(select).one()
+        if all_ == certain:
+            return int(certain)
+        doubtful = sa.not_(sa.func.coalesce(condition.sure, sa.false()))
+        return int(certain) + sum(1 for _ in self._matches(db, [], doubtful, *among))
 
     def _sorted_here(self, db: Db) -> Found:
         request, source = self.request, self.source
         start = request.page * request.page_size
         found: list[tuple[tuple[Any, ...], str]] = []
-        for row in self._matches(db, source.select.where(self.condition.sql).order_by(source.id)):
+        for row in self._matches(db, [source.id]):
             document = source.document(row)
             found.append((tuple(sort_key(document, path) for path, _ in request.sort), row[source.at_id]))
         sort_found(found, request.sort)
@@ -186,20 +213,31 @@ class Search:
         by_id = {row[source.at_id]: row for row in db.core.execute(source.select.where(source.id.in_(ids))).all()}
         return Found([by_id[each] for each in ids], len(found), request, start)
 
-    def _matches(self, db: Db, select: sa.Select[Any]) -> Iterator[Values]:
-        exact, test = self.condition.exact, self.test
+    def _matches(
+        self, db: Db, order: list[sa.ColumnElement[Any]], *among: sa.ColumnElement[bool] | None
+    ) -> Generator[Values, None, None]:
+        test = self.test
+        select = self._select(*(each for each in among if each is not None)).order_by(*order)
         with db.core.execute(select, execution_options={"yield_per": _STREAM}) as rows:
-            for row in rows:
-                if exact or test(row):
+            for *row, sure in rows:
+                if sure or test(row):
                     yield row
+
+    def _select(self, *among: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        """Candidates among these; the last column says whether it is sure."""
+        condition = self.condition
+        sure: sa.ColumnElement[Any] = sa.literal(1 if condition.exact else 0)
+        if not condition.exact and not condition.blind:
+            sure = sa.case((condition.sure, 1), else_=0)
+        return self.source.select.add_columns(sure).where(condition.sql, *among)
 
     def chunk(self, db: Db, after: str, size: int) -> tuple[list[Values], str | None]:
         """The matches among the next `size` candidates by id, and the id to go on from; None at the end."""
         source = self.source
-        select = source.select.where(self.condition.sql, source.id > after).order_by(source.id).limit(size)
-        rows: list[Values] = [*db.core.execute(select)]
+        select = self._select(source.id > after).order_by(source.id).limit(size)
+        rows = db.core.execute(select).all()
         last = rows[-1][source.at_id] if len(rows) == size else None
-        return (rows if self.condition.exact else [row for row in rows if self.test(row)]), last
+        return [row for *row, sure in rows if sure or self.test(row)], last
 
 
 def equalities(source: Source, where: Where | None) -> list[sa.ColumnElement[bool]]:

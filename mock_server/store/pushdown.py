@@ -1,25 +1,29 @@
 """A query's predicates as SQL, as far as SQL can say them.
 
-The law: the condition is true of every document that satisfies the query; if it is `exact`, of no other. What SQL says
-only roughly, or not at all, `dtlpipe.model.query` decides on the documents themselves: it alone defines what a query
-means, and this module must agree with it.
+The law: the condition is true of every document that satisfies the query; what is `sure` of it is true of no other.
+Documents between the two `dtlpipe.model.query` decides: it alone defines what a query means, and this module must
+agree with it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self, cast
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
 
+from mock_server.store import inner
 from mock_server.store.codec import dumps, is_storable
+from mock_server.store.inner import Inner, Matches, OfText, Question, Within
+from mock_server.store.patterns import glob_is_plain, required
 
 _MAX_TESTS = 500  # SQLite's parser refuses expressions deeper than 1000, and long ones gain nothing
 _MAX_VALUES = 30_000  # in all lists together; SQLite takes 32766 parameters in a statement
+_MAX_IN_BODY = 500  # the same, of what is asked of bodies: each is looked at for each of them
 _MAX_LIKE = 1000  # characters; SQLite takes 50000 bytes
+_COMPARED: dict[str, inner.Op] = {"$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -33,41 +37,42 @@ class Field:
 
 @attrs.frozen
 class Condition:
-    """A superset of the matches, and whether it is no more than that."""
+    """A superset of the matches, and a subset of them; the same expression for both, if it is `exact`."""
 
     sql: sa.ColumnElement[bool]
-    exact: bool = True
+    sure: sa.ColumnElement[bool]
+
+    @classmethod
+    def exactly(cls, sql: sa.ColumnElement[bool]) -> Self:
+        """Neither more nor less."""
+        return cls(sql, sql)
+
+    @classmethod
+    def roughly(cls, sql: sa.ColumnElement[bool]) -> Self:
+        """A superset, of which nothing is sure."""
+        return cls(sql, sa.false())
+
+    @property
+    def exact(self) -> bool:
+        return self.sure is self.sql
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing is sure."""
+        return isinstance(self.sure, sa.False_)
 
 
-_ALL = Condition(sa.true())
-_NONE = Condition(sa.false())
-_UNKNOWN = Condition(sa.true(), exact=False)
+_ALL = Condition.exactly(sa.true())
+_NONE = Condition.exactly(sa.false())
+_UNKNOWN = Condition.roughly(sa.true())
 
 
 def push(query: Mapping[str, Any], fields: Mapping[str, Field], body: sa.ColumnElement[Any] | None = None) -> Condition:
     """The condition for a query that `compile_query` has accepted; `body` has the whole document as its JSON text.
 
-    A document whose value at some path is a text has that text in its body, as JSON writes it: most others need not be
-    read at all.
+    Paths without a column are looked for in it.
     """
     return _Pusher(fields, body).query(query)
-
-
-class _Within(sa.sql.functions.FunctionElement[bool]):
-    """Whether the first text has the second one in it."""
-
-    inherit_cache: bool | None = True
-    type: sa.types.TypeEngine[bool] = sa.Boolean()
-
-
-@compiles(_Within)
-def _in_sqlite(element: _Within, compiler: Any, **options: Any) -> str:
-    return f"(instr({compiler.process(element.clauses, **options)}) > 0)"
-
-
-@compiles(_Within, "postgresql")
-def _in_postgres(element: _Within, compiler: Any, **options: Any) -> str:
-    return f"(strpos({compiler.process(element.clauses, **options)}) > 0)"
 
 
 class _Pusher:
@@ -92,20 +97,68 @@ class _Pusher:
         if self._tests > _MAX_TESTS:
             return _UNKNOWN
         if field is None:
-            return self._in_body(value)
+            return self._in_body(key, value)
         if isinstance(value, Mapping) and any(op.startswith("$") for op in value):
             return self._operators(field, value)
         return _equals(field, value)
 
-    def _in_body(self, value: Any) -> Condition:
-        """For a path without a column: what the body of a match must have in it."""
+    def _in_body(self, path: str, value: Any) -> Condition:
+        """For a path without a column: what the body says of it."""
+        if self._body is None or not inner.can_ask(path):
+            return self._mentioned(value)
+        if isinstance(value, Mapping) and any(op.startswith("$") for op in value):
+            return _and([self._asked(path, op, operand) for op, operand in value.items()])
+        return self._asked(path, "$eq", value)
+
+    def _asked(self, path: str, op: str, operand: Any) -> Condition:
+        self._tests += 1
+        if self._tests > _MAX_TESTS:
+            return _UNKNOWN
+        match op:
+            case "$ne" | "$not" if not isinstance(operand, Mapping):
+                return _not(self._asked(path, "$eq", operand))
+            case "$not":
+                return _not(_and([self._asked(path, inner_op, each) for inner_op, each in operand.items()]))
+            case "$nin":
+                return _not(self._asked(path, "$in", operand))
+            case "$in":
+                return self._in_body_any_of(path, operand)
+            case "$exists":
+                exists = self._ask(path, inner.Exists())
+                return exists if operand else _not(exists)
+        question = _question(op, operand)
+        if question is None:
+            return self._mentioned(operand) if op == "$eq" else _UNKNOWN
+        found = self._ask(path, question)
+        needed = _needed(question)
+        return found if needed is None else self._with(needed, found)
+
+    def _in_body_any_of(self, path: str, values: list[Any]) -> Condition:
+        texts = [each for each in values if isinstance(each, str) and "*" not in each and is_storable(each)]
+        self._values += len(texts)
+        if self._values > _MAX_IN_BODY:
+            return _UNKNOWN
+        others = [self._asked(path, "$eq", each) for each in values if each not in texts]
+        return _or([self._ask(path, inner.Is(tuple(texts))), *others]) if texts else _or(others)
+
+    def _ask(self, path: str, question: Question) -> Condition:
+        verdict = Inner(cast("sa.ColumnElement[Any]", self._body), path, question)
+        return Condition(verdict > 0, verdict == 1)
+
+    def _with(self, text: str, found: Condition) -> Condition:
+        """The condition of a match that has this text in it: most bodies then need not be read."""
+        # a body that begins with a space was written otherwise, as `codec.dumps` says
+        body = cast("sa.ColumnElement[Any]", self._body)
+        mentioned = sa.or_(Within(body, sa.literal(text)), body < "!")
+        return Condition(sa.and_(mentioned, found.sql), sa.and_(mentioned, found.sure))
+
+    def _mentioned(self, value: Any) -> Condition:
+        """A document whose value at some path is a text has that text in its body, as JSON writes it."""
         if isinstance(value, Mapping) and value.keys() == {"$eq"}:
             value = value["$eq"]
         if self._body is None or not isinstance(value, str) or "*" in value or not is_storable(value):
             return _UNKNOWN
-        # a body that begins with a space was written otherwise, as `codec.dumps` says
-        found = sa.or_(_Within(self._body, sa.literal(dumps(value).strip())), self._body < "!")
-        return Condition(found, exact=False)
+        return self._with(_written(value), _UNKNOWN)
 
     def _operators(self, field: Field, operators: Mapping[str, Any]) -> Condition:
         return _and([self._operator(field, op, operand) for op, operand in operators.items()])
@@ -125,6 +178,10 @@ class _Pusher:
                 return _not(self._any_of(field, operand))
             case "$glob":
                 return _glob(field, str(operand))
+            case "$match" | "$regex":
+                return _matches(field, Matches(operand, glob=False))
+            case "$exists":
+                return _exists(field) if operand else _not(_exists(field))
             case "$gt" | "$gte" | "$lt" | "$lte":
                 return _compare(field, op, operand)
             case "$not" if isinstance(operand, Mapping):
@@ -142,28 +199,89 @@ class _Pusher:
         if self._values > _MAX_VALUES or self._tests > _MAX_TESTS:
             return _UNKNOWN
         equal = [_equals(field, value) for value in others]
-        return _or([Condition(field.column.in_(plain)), *equal]) if plain else _or(equal)
+        return _or([Condition.exactly(field.column.in_(plain)), *equal]) if plain else _or(equal)
 
 
 def _and(conditions: list[Condition]) -> Condition:
     if len(conditions) == 1:
         return conditions[0]
-    return Condition(sa.and_(sa.true(), *(each.sql for each in conditions)), all(each.exact for each in conditions))
+    sql = sa.and_(sa.true(), *(each.sql for each in conditions))
+    if all(each.exact for each in conditions):
+        return Condition.exactly(sql)
+    return Condition(sql, sa.and_(sa.true(), *(each.sure for each in conditions)))
 
 
 def _or(conditions: list[Condition]) -> Condition:
-    return Condition(sa.or_(sa.false(), *(each.sql for each in conditions)), all(each.exact for each in conditions))
+    sql = sa.or_(sa.false(), *(each.sql for each in conditions))
+    if all(each.exact for each in conditions):
+        return Condition.exactly(sql)
+    return Condition(sql, sa.or_(sa.false(), *(each.sure for each in conditions)))
 
 
 def _not(condition: Condition) -> Condition:
-    if not condition.exact:
+    if condition.exact:
+        return Condition.exactly(_denied(condition.sql))
+    return Condition(_denied(condition.sure), _denied(condition.sql))
+
+
+def _denied(sql: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    if isinstance(sql, (sa.True_, sa.False_)):
+        return sa.not_(sql)
+    return sa.not_(sa.func.coalesce(sql, sa.false()))  # in SQL, not null is null
+
+
+def _question(op: str, operand: Any) -> Question | None:
+    """What to ask of a value in a body; None for what SQL cannot tell."""
+    text, compared = isinstance(operand, str), _COMPARED.get(op)
+    if text and not is_storable(operand):
+        return None
+    if op == "$glob" or (op == "$eq" and text and "*" in operand):
+        return Matches(str(operand), glob=True) if glob_is_plain(str(operand)) else None
+    if op in ("$match", "$regex"):
+        return Matches(operand, glob=False)
+    if compared is None:
+        return None
+    if text:
+        return inner.Is((operand,)) if compared == "=" else inner.Text(compared, operand)
+    if isinstance(operand, bool):
+        return inner.Truth(operand) if compared == "=" else None
+    if isinstance(operand, (int, float)):
+        return inner.Number(compared, operand) if _is_bindable(operand) else None
+    return inner.Nothing() if operand is None and compared == "=" else None
+
+
+def _needed(question: Question) -> str | None:
+    """What the body of a match has in it, whatever else."""
+    match question:
+        case inner.Is((text,)):
+            return _written(text)
+        case Matches(pattern, glob):
+            literal = required(pattern, glob=glob)
+            return _written(literal)[1:-1] if literal else None
+    return None
+
+
+def _written(text: str) -> str:
+    return dumps(text).strip()
+
+
+def _exists(field: Field) -> Condition:
+    """A column does not tell null from nothing."""
+    return Condition(sa.true(), field.column.is_not(None))
+
+
+def _matches(field: Field, question: Matches) -> Condition:
+    if field.type is not str:
+        return _NONE
+    if not is_storable(question.pattern):
         return _UNKNOWN
-    return Condition(sa.not_(sa.func.coalesce(condition.sql, sa.false())))  # in SQL, not null is null
+    verdict = OfText(field.column, question)
+    return Condition(verdict > 0, verdict == 1)
 
 
 def _equals(field: Field, value: Any) -> Condition:
     if value is None:
-        return Condition(field.column.is_(None))
+        return Condition.exactly(field.column.is_(None))
     if isinstance(value, str) and "*" in value:
         return _glob(field, value)
     if not _fits(field, value):
@@ -172,7 +290,7 @@ def _equals(field: Field, value: Any) -> Condition:
         return _NONE if isinstance(value, str) else _UNKNOWN
     if not _is_of_type(field, value):
         return _UNKNOWN
-    return Condition(field.column.is_(value) if isinstance(value, bool) else field.column == value)
+    return Condition.exactly(field.column.is_(value) if isinstance(value, bool) else field.column == value)
 
 
 def _is_plain(field: Field, value: Any) -> bool:
@@ -188,7 +306,7 @@ def _compare(field: Field, op: str, operand: Any) -> Condition:
         return _UNKNOWN
     column = field.column
     compared = {"$gt": column > operand, "$gte": column >= operand, "$lt": column < operand, "$lte": column <= operand}
-    return Condition(compared[op])
+    return Condition.exactly(compared[op])
 
 
 def _glob(field: Field, glob: str) -> Condition:
@@ -200,14 +318,17 @@ def _glob(field: Field, glob: str) -> Condition:
     if not is_storable(prefix):
         return _NONE
     if not star:
-        return Condition(field.column == prefix)
+        return Condition.exactly(field.column == prefix)
     starts = _starts_with(field.column, prefix)
     if rest == "**":
-        return Condition(starts)
+        return Condition.exactly(starts)
     if rest == "*" and len(prefix) < _MAX_LIKE:
         # LIKE may ignore case; after an exact prefix only the slash is left for it to decide
-        return Condition(sa.and_(starts, field.column.not_like(f"{_escape(prefix)}%/%", escape="\\")))
-    return Condition(starts, exact=False)
+        return Condition.exactly(sa.and_(starts, field.column.not_like(f"{_escape(prefix)}%/%", escape="\\")))
+    if not glob_is_plain(glob):
+        return Condition.roughly(starts)
+    found = _matches(field, Matches(glob, glob=True))
+    return Condition(sa.and_(starts, found.sql), sa.and_(starts, found.sure))
 
 
 def _starts_with(column: sa.ColumnElement[Any], prefix: str) -> sa.ColumnElement[bool]:

@@ -43,6 +43,89 @@ _anything = st.recursive(
 )
 _sometimes_text = st.one_of(st.none(), _text)
 
+#: Values that a body may have at some path, near each other and near what databases make of them.
+INNER: list[Any] = [None, True, False, 0, 1, -1, 0.0, 0.1, 0.5, 1.0, 1.5, 1e-320, 5e-324, 1e22, 1e23, 1e308, 10**23]
+INNER += [0.1 + 0.2, 0.3, 2**53, 2**53 + 1, float(2**53), 2**63 - 1, 2**63, -(2**63), 2**64 - 1, 2**64, {}, {"v": 1}]
+INNER += [
+    "",
+    "a",
+    "ab",
+    "aB",
+    "a/b",
+    "a\nb",
+    "ab\n",
+    "a\0b",
+    "\0",
+    "\x01",
+    "\ud800",
+    "é",
+    "e\u0301",
+    "\uffff",
+    "\U0001f600",
+]
+INNER += ["1", "true", "null", "[1]", "a.b", "a%b", "a_b", 'a"b', "a\\b", "x" * 300, "k7", "k77"]
+METADATA: list[Any] = [None, [], {}, {"user": None}, *({"user": {"v": value}} for value in INNER)]
+METADATA += [{"user": {"v": [value]}} for value in (1, "ab", None, [1], ["ab"], {"ab": 1}, "a\0b")]
+METADATA += [[{"user": {"v": 1}}, {"user": {"v": "ab"}}], {"user": [[{"v": 1}]]}]
+_COMPARED: list[Any] = [
+    0,
+    1,
+    0.1,
+    0.3,
+    0.5,
+    1.5,
+    1e22,
+    1e23,
+    10**23,
+    2**53,
+    2**53 + 1,
+    2**63 - 1,
+    2**63,
+    "",
+    "a",
+    "ab",
+    "é",
+    True,
+]
+_COMPARED += ["\uffff", "a\0b"]
+_PATTERNS = [
+    "a",
+    "^a",
+    "b$",
+    "^ab$",
+    "a.b",
+    "a\\.b",
+    "^k7",
+    "^k7*",
+    "k7+$",
+    "a|k",
+    "(?i)AB",
+    "[a-c]b",
+    "^$",
+    "\\d",
+    "x{2}",
+    "é",
+]
+_PATTERNS += ["a\n", "^.*$", "_"]
+INNER_QUESTIONS: list[Any] = [*INNER, [1], [], "a*", "*b", "**", "*", "k7*", "a**b", "é*", "a%*", "a_*"]
+INNER_QUESTIONS += [{op: value} for op in ("$gt", "$gte", "$lt", "$lte", "$eq", "$ne") for value in _COMPARED]
+INNER_QUESTIONS += [{op: text} for op in ("$regex", "$match") for text in _PATTERNS]
+INNER_QUESTIONS += [
+    {"$exists": True},
+    {"$exists": False},
+    {"$glob": "a*"},
+    {"$not": {"$gt": 0.3, "$lt": 2}},
+    {"$ne": None},
+]
+INNER_QUESTIONS += [
+    {"$in": []},
+    {"$in": ["a", "k7"]},
+    {"$in": ["a", None, 0.1, 1, "k*"]},
+    {"$nin": ["ab", 1]},
+    {"$in": [[1]]},
+]
+INNER_QUESTIONS += [{"$exists": True, "$nin": ["a"]}, {"$gt": 0, "$lt": 1}]
+
 
 def _keys(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=optional)

@@ -207,6 +207,19 @@ class QueryConformance(Suite):
                     wrong.append(query)
         assert wrong == []
 
+    @given(asked=st.sampled_from(generate.INNER_QUESTIONS), denied=st.booleans())
+    @_PROPERTY
+    def test_values_within_bodies_are_found_as_the_query_language_finds_them(
+        self, store: Store, asked: Any, *, denied: bool
+    ) -> None:
+        dataset, documents = self._fill(store, [{"metadata": value} for value in generate.METADATA])
+        query = {"metadata.user.v": asked}
+        sought = {"filter": {"$not": query} if denied else query, "pageSize": 7}
+        wanted = expected(documents, sought)
+        page = store.find(Kind.ITEM, sought, where={"datasetId": dataset})
+        assert [item["id"] for item in page.items] == wanted[:7]
+        assert page.total == len(wanted)
+
     def test_a_null_project_means_every_project(self, store: Store) -> None:
         store.write(lambda tx: tx.put(Kind.PIPELINE, {"id": "p1", "projectId": "a", "name": "x"}))
         store.write(lambda tx: tx.insert_runs([a_run()]))

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import Conflict, ConnectionFailed, FailedDependency, PlatformException, RunFailed, WaitTimeout
+from dtlpipe.errors import Conflict, FailedDependency, PlatformException, RunFailed, WaitTimeout
 from dtlpipe.model.enums import CommandStatus, CycleRerunMethod, ExecutionStatus
 from dtlpipe.resources.batch_results import (
     BatchResult,
@@ -31,10 +31,10 @@ from dtlpipe.resources.commands import Command
 from dtlpipe.resources.executions import OPEN, OVER, Execution
 from dtlpipe.resources.pipeline_executions import PipelineExecution, end_nodes
 from dtlpipe.resources.progress import Bar
-from dtlpipe.sansio.effects import Blocking, Gather, Now, Op, Request, Response, Sleep
+from dtlpipe.sansio.effects import Blocking, Gather, Now, Op, Request, Response
 from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operation
 from dtlpipe.sansio.pages import Pages
-from dtlpipe.sansio.waiting import HOLD, PATIENCE, wait_until
+from dtlpipe.sansio.waiting import HOLD, patient, wait_until
 
 if TYPE_CHECKING:
     from dtlpipe.resources.pipelines import Pipeline
@@ -254,7 +254,7 @@ class BatchRun(Bound[Colour]):
 
     def _look(self, bar: Bar) -> Op[tuple[int, str]]:
         """How many runs are open, and where to wait for that to change: at the command, or at one of the runs."""
-        response: Response = yield from _patient(Request("GET", self._command_address()))
+        response: Response = yield from patient(Request("GET", self._command_address()))
         counts = counts_told(response.json())
         if counts is not None:
             left = sum(count for status, count in counts.items() if status not in OVER)
@@ -295,7 +295,7 @@ class BatchRun(Bound[Colour]):
         if self._filter is None:
             self._filter = yield from self._chosen_filter()
         body = self._body(self._filter, predicate, size=size, page=page)
-        response: Response = yield from _patient(Request("POST", self._path, json=body, idempotent=True))
+        response: Response = yield from patient(Request("POST", self._path, json=body, idempotent=True))
         return cast("Mapping[str, Any]", response.json())
 
     def _body(
@@ -374,22 +374,6 @@ class _Runs(Pages[Any, Colour]):
         if self._choose is not None:
             self._query, self._choose = (yield from self._choose()), None
         yield from super().fetch()
-
-
-def _patient(request: Request) -> Op[Response]:
-    """Asks a platform that has answered before: it may be gone for a while, as in a restart."""
-    lost_at: float | None = None
-    while True:
-        try:
-            response: Response = yield request
-        except ConnectionFailed:
-            now: float = yield Now()
-            lost_at = now if lost_at is None else lost_at
-            if now - lost_at > PATIENCE:
-                raise
-            yield Sleep(PATIENCE / 50)
-        else:
-            return response
 
 
 def _ended(address: str) -> Op[int]:

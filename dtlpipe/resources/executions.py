@@ -24,7 +24,7 @@ from dtlpipe.resources.logs import LogLine, log_lines
 from dtlpipe.sansio.effects import Flow, Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, operation, streaming
 from dtlpipe.sansio.pages import Pages, listing, query_pages
-from dtlpipe.sansio.waiting import wait_until
+from dtlpipe.sansio.waiting import wait_over
 
 if TYPE_CHECKING:
     from dtlpipe.resources.batches import BatchRun
@@ -108,7 +108,9 @@ class Execution(Live[Colour], nouns.Execution):  # type: ignore[misc]  # entitie
         Raises:
             WaitTimeout: it is not over yet; it goes on.
         """
-        data = yield from wait_until(
+        data = yield from wait_over(
+            "call",
+            self.id,
             Request("GET", self._address()),
             lambda data: (data.get("latestStatus") or {}).get("status") in OVER,
             timeout=timeout,

@@ -33,7 +33,7 @@ from dtlpipe.resources.refusals import acting
 from dtlpipe.sansio.effects import Flow, Gather, Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, fetched, operation, streaming
 from dtlpipe.sansio.pages import Pages, listing, query_pages
-from dtlpipe.sansio.waiting import HOLD, wait_until
+from dtlpipe.sansio.waiting import HOLD, wait_over
 
 if TYPE_CHECKING:
     from dtlpipe.model.happening import Happening
@@ -117,7 +117,9 @@ class PipelineExecution(Live[Colour], nouns.PipelineExecution):  # type: ignore[
             WaitTimeout: it is not over yet; it goes on, and may be waited for again.
             RunFailed: with `raise_on_failure`: names the node, and has its traceback.
         """
-        data = yield from wait_until(
+        data = yield from wait_over(
+            "run",
+            self.id,
             Request("GET", self._address()),
             lambda data: data.get("status") in OVER,
             timeout=timeout,

@@ -10,6 +10,8 @@
 | `HangUp`   | None                                    |                                                         |
 | `Sleep`    | None                                    |                                                         |
 | `Now`      | seconds of a clock that never goes back |                                                         |
+| `Join`     | a `Seat`, for whoever waits for ends    |                                                         |
+| `Told`     | what is over by id; None: no news ever  |                                                         |
 | `Blocking` | what the function returns               | what it raises                                          |
 | `Gather`   | list of results and exceptions, in order|                                                         |
 | `Emit`     | None; the value reaches whoever iterates|                                                         |
@@ -172,6 +174,27 @@ class Now:
     __slots__ = ()
 
 
+@attrs.frozen
+class Join:
+    """Takes a seat among those of this client who wait for ends; see `ends`. It is given up with the operation.
+
+    `what` they are ("run" or "call") and their ids. One who waits alone for one thing waits best by holding a request,
+    and so gets a seat that is not live, unless it is to be `always`.
+    """
+
+    what: Any
+    ids: Sequence[str]
+    always: bool = False
+
+
+@attrs.frozen
+class Told:
+    """Waits until something of a seat's is over, for at most `timeout` seconds (None: for ever); {} if nothing is."""
+
+    seat: Any
+    timeout: float | None
+
+
 class Blocking:
     """Calls a function that touches local files or otherwise blocks; async programs run it beside the event loop."""
 
@@ -200,7 +223,7 @@ class Emit(Generic[T]):
     value: T
 
 
-Effect = Request | Upload | Download | Listen | Hear | HangUp | Sleep | Now | Blocking | Gather[Any]
+Effect = Request | Upload | Download | Listen | Hear | HangUp | Sleep | Now | Join | Told | Blocking | Gather[Any]
 
 #: An operation in progress: yields effects, receives their answers, returns T.
 Op = Generator[Effect, Any, T]

@@ -3,17 +3,20 @@
 The convention with our platform: a GET with the query `wait=<seconds>` may be held until the entity is terminal or
 that time is over, and its answer carries the header `x-dtlpipe-waited: 1`. Then the next GET follows at once.
 Without the header (any other platform) the operation sleeps between polls, from `interval` growing to `longest`.
+
+Who waits alone does that. Several who wait at once for runs or calls, in one client, do so by one stream (`wait_over`,
+and see `ends`) where there is one; elsewhere each of them as above.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from dtlpipe.errors import ConnectionFailed, WaitTimeout
-from dtlpipe.sansio.effects import Now, Op, Request, Response, Sleep
+from dtlpipe.sansio.effects import Join, Now, Op, Request, Response, Sleep, Told
 
 #: Seconds that one held request is asked to last: below the idle limits of proxies, and of clients' own timeouts.
 HOLD = 20.0
@@ -77,3 +80,43 @@ def wait_until(
             yield Sleep(pause if ends_at is None else min(pause, ends_at - now))
             pause = min(pause * 1.5, longest)
             now = yield Now()
+
+
+def wait_over(
+    kind: Literal["run", "call"],
+    id: str,
+    request: Request,
+    done: Callable[[Any], bool],
+    *,
+    timeout: float | None,
+    interval: float,
+    what: str,
+) -> Op[Any]:
+    """As `wait_until`, of a run or a call: by the stream of ends, if others of this client wait at the same time."""
+    began: float = yield Now()
+    seat = yield Join(kind, (id,))
+    if seat.live and (timeout is None or timeout >= 1):
+        told = yield Told(seat, timeout)
+        if told and told[id] is not None and done(told[id]):
+            return told[id]
+        if told == {}:
+            raise WaitTimeout(f"{what} was not done within {timeout:g} s; it goes on, and may be waited for again")
+    now: float = yield Now()
+    left = None if timeout is None else max(began + timeout - now, 0.0)
+    return (yield from wait_until(request, done, timeout=left, interval=interval, what=what))
+
+
+def patient(request: Request) -> Op[Response]:
+    """Asks a platform that has answered before: it may be gone for a while, as in a restart."""
+    lost_at: float | None = None
+    while True:
+        try:
+            response: Response = yield request
+        except ConnectionFailed:
+            now: float = yield Now()
+            lost_at = now if lost_at is None else lost_at
+            if now - lost_at > PATIENCE:
+                raise
+            yield Sleep(PATIENCE / 50)
+        else:
+            return response

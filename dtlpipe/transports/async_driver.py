@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, HangUp, Hear, Now, Op, Response, Sleep
+from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, HangUp, Hear, Join, Now, Op, Response, Sleep, Told
 from dtlpipe.sansio.exchange import Exchange
 from dtlpipe.sansio.operation import Async, Session
 from dtlpipe.sansio.wire import (
@@ -18,6 +18,9 @@ from dtlpipe.sansio.wire import (
     WireRequest,
     WireUpload,
 )
+
+if TYPE_CHECKING:
+    from dtlpipe.transports.async_ends import AsyncEnds
 
 T = TypeVar("T")
 
@@ -48,6 +51,7 @@ class AsyncSession(Session[Async]):
         self.settings = exchange.settings
         self._transport = transport
         self._bulk = bulk
+        self._made_ends: AsyncEnds | None = None
 
     def run(self, op: Op[T]) -> Coroutine[Any, Any, T]:
         return self._run(op)
@@ -56,6 +60,7 @@ class AsyncSession(Session[Async]):
         conversation = self.exchange.converse(op)
         answer: Any = None
         failure: Exception | None = None
+        seats: list[Any] = []
         try:
             while True:
                 try:
@@ -66,17 +71,22 @@ class AsyncSession(Session[Async]):
                 answer = failure = None
                 try:
                     answer = await self._perform(step)
+                    if isinstance(step, Join):
+                        seats.append(answer)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
             failure = None  # its traceback holds this frame, a circle
             conversation.close()
+            for each in seats:
+                await self._ends.leave(each)
 
     async def stream(self, flow: Flow[T]) -> AsyncIterator[T]:
         conversation = self.exchange.converse(flow)
         answer: Any = None
         failure: Exception | None = None
         heard: list[Any] = []
+        seats: list[Any] = []
         try:
             while True:
                 try:
@@ -91,6 +101,8 @@ class AsyncSession(Session[Async]):
                     answer = await self._perform(step)
                     if isinstance(step, WireListen) and not isinstance(answer, Response):
                         heard.append(answer)
+                    elif isinstance(step, Join):
+                        seats.append(answer)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
@@ -98,6 +110,8 @@ class AsyncSession(Session[Async]):
             conversation.close()
             for each in heard:
                 await each.aclose()
+            for each in seats:
+                await self._ends.leave(each)
 
     def listed(self, pages: Any) -> Any:
         return pages
@@ -106,6 +120,14 @@ class AsyncSession(Session[Async]):
         """Closes the connections; the next call opens new ones."""
         await self._transport.aclose()
         await asyncio.to_thread(self._bulk.close)
+
+    @property
+    def _ends(self) -> AsyncEnds:
+        if self._made_ends is None:
+            from dtlpipe.transports.async_ends import AsyncEnds
+
+            self._made_ends = AsyncEnds(self)
+        return self._made_ends
 
     async def _perform(self, step: Any) -> Any:  # noqa: PLR0911 - one return for each kind of step
         if isinstance(step, WireRequest):
@@ -128,6 +150,8 @@ class AsyncSession(Session[Async]):
             return await step.stream.aclose()
         if isinstance(step, Gather):
             return await self._gather(step)
+        if isinstance(step, Join | Told):
+            return await self._ends.perform(step)
         raise TypeError(f"an operation asked for {type(step).__name__}, which is no effect")
 
     async def _gather(self, gather: Gather[Any]) -> list[Any]:

@@ -9,13 +9,16 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dtlpipe.config import Settings
-from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, HangUp, Hear, Now, Op, Response, Sleep
+from dtlpipe.sansio.effects import Blocking, Emit, Flow, Gather, HangUp, Hear, Join, Now, Op, Response, Sleep, Told
 from dtlpipe.sansio.exchange import Exchange
 from dtlpipe.sansio.operation import Session, Sync
 from dtlpipe.sansio.wire import BulkTransport, Transport, WireDownload, WireListen, WireRequest, WireUpload
+
+if TYPE_CHECKING:
+    from dtlpipe.transports.ends import Ends
 
 T = TypeVar("T")
 
@@ -37,11 +40,14 @@ class SyncSession(Session[Sync]):
         self.settings = exchange.settings
         self._transport = transport
         self._bulk = bulk
+        self._made_ends: Ends | None = None
+        self._making = threading.Lock()
 
     def run(self, op: Op[T]) -> T:
         conversation = self.exchange.converse(op)
         answer: Any = None
         failure: Exception | None = None
+        seats: list[Any] = []
         try:
             while True:
                 try:
@@ -52,17 +58,22 @@ class SyncSession(Session[Sync]):
                 answer = failure = None
                 try:
                     answer = self._perform(step)
+                    if isinstance(step, Join):
+                        seats.append(answer)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
             failure = None  # its traceback holds this frame, a circle
             conversation.close()
+            for each in seats:
+                self._ends.leave(each)
 
     def stream(self, flow: Flow[T]) -> Iterator[T]:
         conversation = self.exchange.converse(flow)
         answer: Any = None
         failure: Exception | None = None
         heard: list[Any] = []
+        seats: list[Any] = []
         try:
             while True:
                 try:
@@ -77,6 +88,8 @@ class SyncSession(Session[Sync]):
                     answer = self._perform(step)
                     if isinstance(step, WireListen) and not isinstance(answer, Response):
                         heard.append(answer)
+                    elif isinstance(step, Join):
+                        seats.append(answer)
                 except Exception as error:  # noqa: BLE001 - thrown into the conversation, which decides
                     failure = error
         finally:
@@ -84,6 +97,8 @@ class SyncSession(Session[Sync]):
             conversation.close()
             for each in heard:
                 each.close()
+            for each in seats:
+                self._ends.leave(each)
 
     def listed(self, pages: Any) -> Any:
         self.run(pages.fetch())
@@ -93,6 +108,15 @@ class SyncSession(Session[Sync]):
         """Closes the connections; the next call opens new ones."""
         self._transport.close()
         self._bulk.close()
+
+    @property
+    def _ends(self) -> Ends:
+        with self._making:
+            if self._made_ends is None:
+                from dtlpipe.transports.ends import Ends
+
+                self._made_ends = Ends(self)
+            return self._made_ends
 
     def _perform(self, step: Any) -> Any:  # noqa: PLR0911 - one return for each kind of step
         if isinstance(step, WireRequest):
@@ -115,6 +139,8 @@ class SyncSession(Session[Sync]):
             return step.stream.close()
         if isinstance(step, Gather):
             return self._gather(step)
+        if isinstance(step, Join | Told):
+            return self._ends.perform(step)
         raise TypeError(f"an operation asked for {type(step).__name__}, which is no effect")
 
     def _gather(self, gather: Gather[Any]) -> list[Any]:

@@ -6,6 +6,8 @@ nobody, because loading the certificates takes 20 ms that they never need.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +126,14 @@ class HttpxStream:
             return next(self._chunks, b"")
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise failure(error) from error
+
+    def abort(self) -> None:
+        """Ends it for another thread, which reads and will then close it."""
+        found = self._answer.extensions.get("network_stream")
+        connection = found.get_extra_info("socket") if found is not None else None
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._answer.close()

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from threading import Event
 
 import pytest
 
 from dtlpipe.errors import from_status
-from dtlpipe.sansio.effects import Blocking, Emit, Gather, Now, Request, Response, Sleep
+from dtlpipe.sansio.effects import Blocking, Emit, Gather, Join, Now, Request, Response, Sleep
+from dtlpipe.sansio.ends import Seat
 from dtlpipe.sansio.operation import Async, Session, Sync
 
 
@@ -67,6 +69,8 @@ class Paper(Session[Sync]):
             return None
         if isinstance(effect, Blocking):
             return effect.function(*effect.args)
+        if isinstance(effect, Join):
+            return Seat(effect.what, frozenset(effect.ids), Event())  # alone
         assert isinstance(effect, Gather), effect
         results = []
         for op in effect.operations:

@@ -18,7 +18,7 @@ from mock_server.platform.documents import now, require
 from mock_server.platform.graph_rules import trigger_fault
 from mock_server.platform.links import shown, shown_page
 from mock_server.platform.packages import check_name, revised
-from mock_server.platform.service_config import config_errors, default_runtime
+from mock_server.platform.service_config import TAKEN_OVER, config_errors, default_runtime
 from mock_server.platform.shelves import Shelf
 from mock_server.store.base import Document, Kind, Tx
 
@@ -30,21 +30,7 @@ ACTIVE = "Installed"
 RESTING = "Uninstalled"
 
 #: What a service of a DPK, or its compute config, may say of how it runs.
-_CONFIG = (
-    "runtime",
-    "executionTimeout",
-    "drainTime",
-    "maxAttempts",
-    "onReset",
-    "runExecutionAsProcess",
-    "initParams",
-    "versions",
-    "driverId",
-    "secrets",
-    "integrations",
-    "botUserName",
-    "useUserJwt",
-)
+_CONFIG = ("runtime", *TAKEN_OVER, "botUserName", "useUserJwt")
 
 
 class Apps:

@@ -212,7 +212,7 @@ def service_document(name: str, package: Mapping[str, Any], creator: str, at: st
         "runExecutionAsProcess": False,
         "executionTimeout": 3600,
         "drainTime": 600,
-        "onReset": "failed",
+        "onReset": "rerun",
         "maxAttempts": 1,
         "type": "regular",
         "mode": {"type": "regular"},

@@ -19,9 +19,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mock_server.executors.base import Argument, Code, Job, Outcome
+from mock_server.executors.base import Job, Outcome
 from mock_server.runners import dataset, registered
 from mock_server.runners.blueprint import variable_of
+from mock_server.runners.uncoded import job_of
 
 if TYPE_CHECKING:
     from mock_server.runners.blueprint import NodeSpec
@@ -54,28 +55,19 @@ def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
     """The job of such a node's execution. Raises BadRequest, naming the node, for a dataset node without a dataset."""
     if spec.type == "storage":
         return dataset.node_job(setting, row, spec)
-    types = {port.name: port.type for port in spec.inputs}
-    shares = {port["portId"]: port.get("portPercentage") for port in spec.document.get("outputs") or ()}
-    return Job(
-        execution_id=row.id,
-        fence=row.fence,
-        code=Code(hash=spec.type, function_name=row.function_name),
-        arguments=tuple(Argument(name, types.get(name), value) for name, value in row.input.items()),
-        outputs=tuple((port.name, port.type) for port in spec.outputs),
-        node=spec.name,
-        context={
-            "type": spec.type,
-            "node_id": spec.id,
-            "run_id": row.run_id,
-            "pipeline_id": row.pipeline_id,
-            "project_id": row.project_id,
-            "attempt": row.attempt,
-            "creator": row.creator,
-            "metadata": dict(spec.document.get("metadata") or {}),
-            "variable": variable_of(spec.document),
-            "shares": [shares.get(port.id) for port in spec.outputs],
-            "actions": [action for port in spec.document.get("outputs") or () for action in port.get("actions") or ()],
-        },
+    ports = spec.document.get("outputs") or ()
+    shares = {port["portId"]: port.get("portPercentage") for port in ports}
+    return job_of(
+        row,
+        spec,
+        type=spec.type,
+        node_id=spec.id,
+        project_id=row.project_id,
+        creator=row.creator,
+        metadata=dict(spec.document.get("metadata") or {}),
+        variable=variable_of(spec.document),
+        shares=[shares.get(port.id) for port in spec.outputs],
+        actions=[action for port in ports for action in port.get("actions") or ()],
     )
 
 

@@ -19,6 +19,8 @@ DEFAULT_ATTEMPTS = 1
 POLICY_ATTEMPTS = 3
 #: The longest wait, in first waits, if a policy does not say.
 MAXIMUM_INTERVALS = 100.0
+#: Causes of failures that took the process away from under the code, which for Dataloop is a reset of its service.
+RESETS = frozenset({"timeout", "memory", "exit", "signal", "lost"})
 
 
 @attrs.frozen
@@ -100,11 +102,16 @@ class Limit:
 
 @attrs.frozen
 class Terms:
-    """All of it together; `attempts` is how many there are."""
+    """All of it together; `attempts` is how many there are.
+
+    `survives` is false by `onReset: failed`: an execution whose process, or whose platform, ended under it has failed
+    for good. Otherwise the end of the platform is no attempt, and that of the process one like any other.
+    """
 
     attempts: int = DEFAULT_ATTEMPTS
     retry: RetryPolicy | None = None
     limits: tuple[Limit, ...] = ()
+    survives: bool = True
 
     @classmethod
     def read(cls, config: Mapping[str, Any], name: str | None = None) -> Terms:
@@ -122,6 +129,7 @@ class Terms:
             int(attempts or (POLICY_ATTEMPTS if policy else DEFAULT_ATTEMPTS)),
             RetryPolicy.read(policy) if policy else None,
             tuple(limits),
+            config.get("onReset") != "failed",
         )
 
     def limits_of(self, inputs: Mapping[str, Any]) -> tuple[Limit, ...]:
@@ -130,7 +138,7 @@ class Terms:
 
     def may_retry(self, attempt: int, most: int, error: Mapping[str, Any]) -> bool:
         """Whether the failure of that attempt is followed by another."""
-        if attempt >= most:
+        if attempt >= most or (not self.survives and error.get("cause") in RESETS):
             return False
         if self.retry is not None:
             return self.retry.allows(error)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from mock_server.executors.base import Argument, Code, Job
+from mock_server.runners.uncoded import job_of
 
 if TYPE_CHECKING:
+    from mock_server.executors.base import Job
     from mock_server.runners.blueprint import NodeSpec
     from mock_server.store.base import ExecutionRow
 
@@ -81,22 +82,7 @@ def _installed(name: str) -> Runner | None:
 
 def node_job(row: ExecutionRow, spec: NodeSpec) -> Job:
     """The job of such a node's execution."""
-    types = {port.name: port.type for port in spec.inputs}
-    return Job(
-        execution_id=row.id,
-        fence=row.fence,
-        code=Code(hash=spec.type, function_name=row.function_name),
-        arguments=tuple(Argument(name, types.get(name), value) for name, value in row.input.items()),
-        outputs=tuple((port.name, port.type) for port in spec.outputs),
-        node=spec.name,
-        context={
-            "type": "registered",
-            "node": spec.document,
-            "attempt": row.attempt,
-            "run_id": row.run_id,
-            "pipeline_id": row.pipeline_id,
-        },
-    )
+    return job_of(row, spec, type="registered", node=spec.document)
 
 
 def run(job: Job) -> dict[str, Any]:

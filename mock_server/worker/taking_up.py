@@ -113,10 +113,21 @@ class TakingUp(Ending):
             self.line.hold(execution)
             self._effects.append(Hold(row.id, row.fence, row.worker))
             return
+        if row.status == lifecycle.RUNNING and not (execution.terms.survives or execution.waits):
+            self._reset(execution, at)
+            return
         if row.status == lifecycle.RUNNING:
             self._move(execution, at, lifecycle.CREATED, "the platform was stopped while this ran; it runs again")
             self._effects.append(Record(execution.row.run_id, execution.row.id, "execution.requeued", {}))
         self._wait(execution, at)
+
+    def _reset(self, execution: OpenExecution, at: datetime) -> None:
+        """Ends an execution that the platform's end cut short, and that is not to run again."""
+        said = "the platform was stopped while this ran, and by its onReset of 'failed' it does not run again"
+        error = {"type": "PlatformStopped", "message": said, "traceback": "", "cause": "lost"}
+        self._close(execution, at, lifecycle.FAILED, said, error=error)
+        if execution.run is not None:
+            self._fail_run(execution, execution.run, error)
 
 
 def _handed_out(run: OpenRun) -> dict[TaskKey, Task]:

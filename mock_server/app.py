@@ -130,7 +130,7 @@ def _answer(error: Exception) -> Response:
     ):
         # After any of these the field's SDK sends a POST again, and so would do its work twice.
         status = translated.status = 500
-    if status >= 500 and status != 503 and not faulting.injected():
+    if status >= 500 and status not in (501, 503) and not faulting.injected():
         log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
     headers = {}
     if translated.retry_after is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
-from mock_server.store.base import Document, ExecutionRow
+from mock_server.store.base import Document, ExecutionRow, Kind, Store
 
 
 def _output(row: ExecutionRow) -> Any:
@@ -53,10 +54,34 @@ def partial_execution(row: ExecutionRow) -> Document:
     }
 
 
-def execution(row: ExecutionRow, base: str, trigger_id: str | None = None) -> Document:
-    """An execution as the wire shows it, with the trigger that began it or its run."""
+#: What clients read and this platform has nothing to say of.
+_UNSAID = dict.fromkeys(("syncReplyTo", "feedbackQueue", "model", "app", "driverId"))
+_VERSIONS = dict.fromkeys(("packageId", "packageName", "packageRevision", "serviceVersion"))
+
+
+def versions_of(store: Store, service_ids: Iterable[str | None]) -> dict[str, Document]:
+    """What an execution says of the package and the version that its service has now, by the service's id."""
+    services = store.get_many(Kind.SERVICE, [id for id in service_ids if id])
+    packages = store.get_many(Kind.PACKAGE, [each.get("packageId") or "" for each in services.values()])
+    return {
+        id: {
+            "packageId": each.get("packageId"),
+            "packageName": packages.get(each.get("packageId") or "", {}).get("name"),
+            "packageRevision": each.get("packageRevision"),
+            "serviceVersion": each.get("version"),
+        }
+        for id, each in services.items()
+    }
+
+
+def execution(
+    row: ExecutionRow, base: str, trigger_id: str | None = None, versions: Document | None = None
+) -> Document:
+    """An execution as the wire shows it, with the trigger that began it or its run, and the versions of its service."""
     of_node = {"id": row.pipeline_id, "nodeId": row.node_id, "executionId": row.run_id} if row.run_id else None
     return {
+        **_UNSAID,
+        **(versions or _VERSIONS),
         **partial_execution(row),
         "creator": row.creator,
         "triggerId": trigger_id,

@@ -14,7 +14,7 @@ from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
 from mock_server.platform import ledger, lifecycle
 from mock_server.platform.documents import require
-from mock_server.platform.execution_views import execution
+from mock_server.platform.execution_views import execution, versions_of
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
@@ -222,8 +222,10 @@ class Executions:
         return self._render_all([row])[0]
 
     def _render_all(self, rows: Sequence[ExecutionRow]) -> list[Document]:
-        began = ledger.triggers_of(self._platform.store, rows)
-        return [execution(row, self._platform.api_url, began.get(row.id)) for row in rows]
+        store = self._platform.store
+        began, ran = ledger.triggers_of(store, rows), versions_of(store, {row.service_id for row in rows})
+        base = self._platform.api_url
+        return [execution(row, base, began.get(row.id), ran.get(row.service_id or "")) for row in rows]
 
     # --- changing -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import attrs
 from dtlpipe.errors import BadRequest, Unavailable
 from mock_server.platform.actions import Actions
 from mock_server.platform.apps import Apps
+from mock_server.platform.assignments import Assignments
 from mock_server.platform.attendance import Attendance
 from mock_server.platform.bulk import Bulk
 from mock_server.platform.commands import Commands
@@ -37,6 +38,7 @@ from mock_server.platform.revisions import Revisions
 from mock_server.platform.runs import Runs
 from mock_server.platform.services import Services
 from mock_server.platform.serving import Serving
+from mock_server.platform.task_making import TaskMaking
 from mock_server.platform.tasks import Tasks
 from mock_server.platform.tokens import Tokens
 from mock_server.platform.tracing import Tracing
@@ -129,6 +131,8 @@ class Platform:
     workers: Workers = attrs.field(init=False)
     faults: Faults = attrs.field(init=False, factory=Faults)
     tasks: Tasks = attrs.field(init=False)
+    task_making: TaskMaking = attrs.field(init=False)
+    assignments: Assignments = attrs.field(init=False)
     hands: Hands = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -157,6 +161,8 @@ class Platform:
         self.tracing = Tracing(self.feed)
         self.workers = Workers(self)
         self.tasks = Tasks(self)
+        self.task_making = TaskMaking(self)
+        self.assignments = Assignments(self)
         self.hands = Hands(self)
 
     @property

@@ -1,5 +1,7 @@
 """Tasks: items that people look at. A task node of a pipeline has one; each of its executions gives it an item.
 
+People make tasks of their own, too: `task_making`.
+
 Law: what people have said of an item is on disk before the execution that waits for it goes on, and the execution then
 reads it there. So neither a kill nor a second answer makes it go on twice.
 
@@ -17,6 +19,7 @@ from dtlpipe.errors import BadRequest, NotFound
 from mock_server.executors.base import Outcome
 from mock_server.platform import lifecycle
 from mock_server.platform.documents import now, require
+from mock_server.platform.listing import page_of
 from mock_server.runners.entities import reference_id
 from mock_server.runners.own import passed_on
 from mock_server.store.base import Document, Kind, Page, Query, Reads, Tx
@@ -30,6 +33,7 @@ TASK, ENTRY = "task:", "task-item:"
 #: What clients say of items, as actions of ports.
 ACTIONS = {"completed": "complete", "approved": "approve", "discarded": "discard"}
 DEFAULT_ACTIONS = ("complete", "discard")
+TASKS_PAGE = 500
 
 
 class Tasks:
@@ -41,15 +45,19 @@ class Tasks:
 
     def get(self, task_id: str) -> Document:
         """Raises NotFound."""
-        return _shown(self._store, _required(self._store, task_id))
+        return shown(self._store, required(self._store, task_id))
 
     def query(self, query: Query) -> Page:
-        """A page of tasks."""
-        wanted = {**query, "filter": {"$and": [_below(TASK), dict(query.get("filter") or {})]}}
-        page = self._store.find(Kind.SETTING, wanted)
-        return Page(
-            [_shown(self._store, each) for each in page.items], page.total, page.page, page.page_size, page.offset
-        )
+        """A page of tasks. Raises BadRequest for a query that is none."""
+        return page_of((shown(self._store, each) for each in self._every()), query, page_size=TASKS_PAGE)
+
+    def _every(self) -> Iterator[Document]:
+        number, more = 0, True
+        while more:
+            asked = {"filter": below(TASK), "pageSize": 1000, "page": number, "sort": {"id": "ascending"}}
+            page = self._store.find(Kind.SETTING, asked)
+            yield from page.items
+            number, more = number + 1, page.has_next
 
     # --- what nodes ask -----------------------------------------------------------------------------------------------
 
@@ -74,7 +82,7 @@ class Tasks:
             if entry is None:
                 entry = {"id": key, "executionId": job.execution_id, "status": None, "createdAt": at, "updatedAt": at}
                 tx.insert(Kind.SETTING, entry)
-                _refer(tx, item_id, task_id, None)
+                refer(tx, item_id, task_id, None)
             return entry
 
         entry = self._platform.write(intent)
@@ -90,22 +98,24 @@ class Tasks:
         Raises NotFound for the task, or if none of the items is in it, and BadRequest for a status that it does not
         have. An item whose execution has gone on keeps its new status, and nothing else follows from it.
         """
-        task = _required(self._store, task_id)
+        task = required(self._store, task_id)
         action = _action(task, status)
 
         def intent(tx: Tx) -> dict[str, str | None]:
             found: dict[str, str | None] = {}
             for item_id in dict.fromkeys(item_ids):
-                for entry in _entries(tx, task_id, item_id):
+                assignment = None
+                for entry in entries(tx, task_id, item_id):
                     said = None if clear else action
                     found[item_id] = said
+                    assignment = entry.get("assignmentId")
                     at = now()
                     tx.put(Kind.SETTING, {**entry, "status": said, "setBy": user, "setAt": at, "updatedAt": at})
-                    row = tx.get_execution(entry["executionId"])
+                    row = tx.get_execution(entry["executionId"] or "")
                     if not clear and row is not None and row.status == lifecycle.RUNNING:
                         self._platform.work.look_again(tx, row.id, row.fence)
                 if item_id in found:
-                    _refer(tx, item_id, task_id, found[item_id])
+                    refer(tx, item_id, task_id, found[item_id], assignment)
             return found
 
         found = self._platform.write(intent)
@@ -150,38 +160,59 @@ def _task_of(job: Job) -> Document:
     }
 
 
-def _below(prefix: str) -> Document:
+def below(prefix: str) -> Document:
     """The predicate of ids that begin so; prefixes end with a colon."""
     return {"id": {"$gte": prefix, "$lt": f"{prefix[:-1]};"}}
 
 
-def _required(reads: Reads, task_id: str) -> Document:
+def required(reads: Reads, task_id: str) -> Document:
+    """The task as it is kept. Raises NotFound."""
     found = reads.get(Kind.SETTING, f"{TASK}{task_id}")
     if found is None:
         raise NotFound(f"there is no task {task_id!r}", hint="a task is made when the first item reaches its node")
     return found
 
 
-def _entries(tx: Tx, task_id: str, item_id: str) -> Iterator[Document]:
-    found = {"filter": _below(f"{ENTRY}{task_id}:{item_id}:"), "pageSize": 1000}
+def entries(tx: Tx, task_id: str, item_id: str) -> Iterator[Document]:
+    """An item in a task: once for each execution that waits for it, or once if a person put it there."""
+    found = {"filter": below(f"{ENTRY}{task_id}:{item_id}:"), "pageSize": 1000}
     yield from tx.find(Kind.SETTING, found).items
 
 
-def _refer(tx: Tx, item_id: str, task_id: str, status: str | None) -> None:
-    """Notes in the item that it is in the task. Raises NotFound if it is gone."""
-    item = require(tx, Kind.ITEM, item_id)
+def refer(
+    tx: Tx,
+    item_id: str,
+    task_id: str,
+    status: str | None,
+    assignment_id: str | None = None,
+    *,
+    instead: str | None = None,
+) -> None:
+    """Notes in the item that it is in the task, and in the assignment (`instead` of another). Raises NotFound."""
+    said = {} if status is None else {"status": status}
+    mine = [("task", task_id), *([("assignment", assignment_id)] if assignment_id else [])]
+    own = [{"type": type, "id": id, "metadata": dict(said)} for type, id in mine]
+    _replace(tx, require(tx, Kind.ITEM, item_id), {task_id, assignment_id, instead}, own)
+
+
+def unrefer(tx: Tx, item_id: str, *ids: str | None) -> None:
+    """Takes such notes out of the item, if it is still there."""
+    item = tx.get(Kind.ITEM, item_id)
+    if item is not None:
+        _replace(tx, item, set(ids), [])
+
+
+def _replace(tx: Tx, item: Document, ids: set[str | None], own: list[Document]) -> None:
     metadata = dict(item.get("metadata") or {})
     system = dict(metadata.get("system") or {})
-    said = {} if status is None else {"status": status}
-    own = {"type": "task", "id": task_id, "metadata": said}
-    system["refs"] = [*(each for each in system.get("refs") or () if each.get("id") != task_id), own]
+    system["refs"] = [*(each for each in system.get("refs") or () if each.get("id") not in ids), *own]
     tx.put(Kind.ITEM, {**item, "metadata": {**metadata, "system": system}, "updatedAt": now()})
 
 
-def _shown(reads: Reads, task: Document) -> Document:
+def shown(reads: Reads, task: Document) -> Document:
     """With the numbers of its items."""
     id = task["id"].removeprefix(TASK)
-    entries = _below(f"{ENTRY}{id}:")
+    entries = below(f"{ENTRY}{id}:")
     total = reads.find(Kind.SETTING, {"filter": entries, "pageSize": 1}).total
     left = reads.find(Kind.SETTING, {"filter": {"$and": [entries, {"status": None}]}, "pageSize": 1}).total
     done = 100 * (total - left) // total if total else 0

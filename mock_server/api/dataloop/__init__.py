@@ -35,6 +35,7 @@ ROUTES = (
     "triggers",
     "commands",
     "tasks",
+    "assignments",
     "compositions",
     "faas",
     "openapi",

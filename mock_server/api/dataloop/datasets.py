@@ -86,20 +86,15 @@ def _register_bulk(api: Blueprint, platform: Platform) -> None:
     def split_dataset(dataset_id: str) -> Any:
         platform.datasets.get(dataset_id)
         body = validation.json_object()
-        shares = body.get("MLSplitList")
-        if not isinstance(shares, dict):
-            raise BadRequest("", errors=[{"path": ["MLSplitList"], "message": "an object is needed here"}])
-        return bulk.split(dataset_id, _filter_of(body.get("itemsQuery"), "itemsQuery"), shares, caller().email)
+        shares, query = validation.member(body, "MLSplitList"), validation.member(body, "itemsQuery")
+        return bulk.split(dataset_id, _filter_of(query), shares, caller().email)
 
     @api.post("/datasets/<dataset_id>/items/bulk-update-metadata")
     def tag_items(dataset_id: str) -> Any:
         platform.datasets.get(dataset_id)
         body = validation.json_object()
-        wanted = body.get("updateQuery")
-        if not isinstance(wanted, dict):
-            raise BadRequest("", errors=[{"path": ["updateQuery"], "message": "an object is needed here"}])
-        query = _filter_of(body.get("query"), "query")
-        return bulk.tag(dataset_id, query, _update_of(wanted), caller().email)
+        wanted, query = validation.member(body, "updateQuery"), validation.member(body, "query")
+        return bulk.tag(dataset_id, _filter_of(query), _update_of(wanted), caller().email)
 
     @api.put("/datasets/<dataset_id>/items/<folder_id>")
     def move_items(dataset_id: str, folder_id: str) -> Any:
@@ -107,10 +102,8 @@ def _register_bulk(api: Blueprint, platform: Platform) -> None:
         return bulk.move_into(dataset_id, folder_id, validation.json_list(), caller().email)
 
 
-def _filter_of(query: Any, key: str) -> dict[str, Any]:
+def _filter_of(query: dict[str, Any]) -> dict[str, Any]:
     """The filter of a query within a body, for all its pages."""
-    if not isinstance(query, dict):
-        raise BadRequest("", errors=[{"path": [key], "message": "a query is needed here"}])
     return {name: query[name] for name in ("filter", "join") if query.get(name)}
 
 

@@ -1,4 +1,4 @@
-"""/annotationtasks, and what people say of the items in them: /assignments/items/tasks/{id}/status."""
+"""/annotationtasks: items that people are to look at; what they say of them is at /assignments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
 
-from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import paging, render, validation
 from mock_server.api.guard import caller
 
@@ -17,27 +16,36 @@ if TYPE_CHECKING:
 
 def register(api: Blueprint, platform: Platform) -> None:
     """Adds the routes of tasks."""
+    tasks, making = platform.tasks, platform.task_making
 
-    @api.get("/annotationtasks/<task_id>")
-    def get_task(task_id: str) -> Any:
-        return _shown(platform.tasks.get(task_id))
+    @api.post("/annotationtasks")
+    def create_task() -> Any:
+        found = making.create(validation.json_object(), caller().email)
+        return _shown(found) if "name" in found else found
 
     @api.post("/annotationtasks/query")
     def query_tasks() -> Any:
-        page = platform.tasks.query(validation.json_object(empty=True))
-        return paging.cursor(page, _shown)
+        return paging.cursor(tasks.query(validation.query()), _shown)
 
-    @api.post("/assignments/items/tasks/<task_id>/status")
-    def set_status(task_id: str) -> Any:
-        body = validation.json_object()
-        said = body.get("statusPayload")
-        ids = body.get("itemIds")
-        if not isinstance(said, Mapping) or not isinstance(said.get("status"), str):
-            raise BadRequest("statusPayload: an object {'status', 'operation'} is wanted")
-        if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
-            raise BadRequest("itemIds: a list of ids of items is wanted")
-        clear = said.get("operation") == "delete"
-        return platform.tasks.set_status(task_id, ids, said["status"], caller().email, clear=clear)
+    @api.get("/annotationtasks/<task_id>")
+    def get_task(task_id: str) -> Any:
+        return _shown(tasks.get(task_id))
+
+    @api.patch("/annotationtasks/<task_id>")
+    def update_task(task_id: str) -> Any:
+        return _shown(making.update(task_id, validation.json_object()))
+
+    @api.delete("/annotationtasks/<task_id>")
+    def delete_task(task_id: str) -> Any:
+        return making.delete(task_id, caller().email)
+
+    @api.post("/annotationtasks/<task_id>/addToTask")
+    def add_to_task(task_id: str) -> Any:
+        return making.add_items(task_id, validation.json_object(), caller().email)
+
+    @api.post("/annotationtasks/<task_id>/removeFromTask")
+    def remove_from_task(task_id: str) -> Any:
+        return making.remove_items(task_id, validation.json_object(), caller().email)
 
 
 def _shown(task: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,14 +23,13 @@ FEATURES = {
     "settings": "settings",
     "orgs": "organizations",
     "trigger-resource-information": "list of what triggers may listen to",
-    "annotationtasks": "way to make or change annotation tasks: they come with the task nodes of pipelines",
-    "assignments": "assignments of tasks to people: anybody may say how items of a task are",
     "webhooks": "webhooks",
     "drivers": "storage drivers",
     "integrations": "integrations",
     "compute": "compute clusters",
     "features": "feature vectors",
     "projects/<id>/bots": "bots",
+    "datasets/<id>/imports": "storage drivers to import items from",
 }
 
 

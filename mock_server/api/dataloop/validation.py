@@ -92,6 +92,14 @@ def text(data: dict[str, Any], key: str, *, longest: int = 4096) -> str:
     return value
 
 
+def member(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object under the key, which must be there."""
+    value = data.get(key)
+    if not isinstance(value, dict):
+        raise BadRequest("", errors=[{"path": [key], "message": "an object is needed here"}])
+    return value
+
+
 def truth(data: Mapping[str, Any], key: str, *, default: bool = False) -> bool:
     """The truth value under the key; the default for null and for absence."""
     value = data.get(key)

@@ -135,13 +135,15 @@ class Pipelines:
         its structure or for what could not run.
         """
         refuse_types(NOT_A_PIPELINE, shape_errors(body))
+        return self._change(pipeline_id, _edit(pipeline_id, body, editor), editor, "Failed to update pipeline")
 
-        def edit(current: Document) -> Document:
-            pipeline = completed(edited(current, body))
-            pipeline["variables"] = completed_variables(pipeline["variables"], pipeline_id, editor, now())
-            return {**pipeline, "updatedBy": editor}
+    def replace(self, pipeline_id: str, structure: Mapping[str, Any], editor: str) -> Document:
+        """The pipeline with other nodes, connections, start nodes and variables, in one change; installed, if it is.
 
-        return self._change(pipeline_id, edit, editor, "Failed to update pipeline")
+        Open runs go on with the revisions that they began with. Raises NotFound, and BadRequest for what cannot run.
+        """
+        edit, doing = _edit(pipeline_id, structure, editor), "Failed to roll back pipeline"
+        return self._change(pipeline_id, edit, editor, doing, replacing=True)
 
     def update_variables(self, pipeline_id: str, body: Mapping[str, Any], editor: str) -> Document:
         """The pipeline with these variables: `{"variables": [...]}`."""
@@ -277,15 +279,19 @@ class Pipelines:
         doing: str,
         *,
         installing: bool = False,
+        replacing: bool = False,
     ) -> Document:
-        """What `edit` makes of the pipeline, checked and stored, with its services and triggers if it is installed."""
+        """What `edit` makes of the pipeline, checked and stored, with its services and triggers if it is installed.
+
+        With `replacing`, its structure may be another although it is.
+        """
         while True:
             seen = self._find(pipeline_id)
             if seen["status"] == TERMINATING:
                 raise _deleted(seen)
             wanted = edit({key: value for key, value in seen.items() if not key.startswith("_")})
             wanted = self._platform.actions.pipelines.followed(wanted, doing)
-            self._check(seen, wanted, doing)
+            self._check(seen, wanted, doing, replacing=replacing)
             project = self._platform.store.get(Kind.PROJECT, wanted.get("projectId") or "") or {}
             at = now()
 
@@ -314,12 +320,12 @@ class Pipelines:
             if changed is not None:
                 return self._shown(changed)
 
-    def _check(self, seen: Document, wanted: Document, doing: str) -> None:
+    def _check(self, seen: Document, wanted: Document, doing: str, *, replacing: bool) -> None:
         if wanted["status"] != INSTALLED:
             refuse(self._draft_problems(wanted), doing)
             return
         refuse(self._problems(wanted), doing)
-        if seen["status"] == INSTALLED:
+        if seen["status"] == INSTALLED and not replacing:
             was, is_ = structure(seen), structure(wanted)
             changed = [what for what in was if was[what] != is_[what]]
             if changed:
@@ -339,6 +345,15 @@ class Pipelines:
         if self._platform.actions.pipelines.has(pipeline):
             pipeline = {**pipeline, "nodes": [], "connections": [], "startNodes": []}
         return draft_problems(pipeline, PYTHON)
+
+
+def _edit(pipeline_id: str, body: Mapping[str, Any], editor: str) -> Callable[[Document], Document]:
+    def edit(current: Document) -> Document:
+        pipeline = completed(edited(current, body))
+        pipeline["variables"] = completed_variables(pipeline["variables"], pipeline_id, editor, now())
+        return {**pipeline, "updatedBy": editor}
+
+    return edit
 
 
 def refuse_idle(pipeline: Mapping[str, Any], *, test_mode: bool) -> None:

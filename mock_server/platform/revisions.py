@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from dtlpipe.errors import NotFound
 from mock_server.platform.definitions import LISTS
 from mock_server.platform.documents import require
-from mock_server.platform.pipelines import INSTALLED
 from mock_server.platform.shelves import narrowed
 from mock_server.store.base import Document, Kind
 
@@ -45,25 +44,14 @@ class Revisions:
         return self._shown(pipeline, self._numbered(pipeline, number))
 
     def rollback(self, pipeline_id: str, number: int, user: str) -> Document:
-        """The pipeline with that revision's nodes, connections, start nodes and variables; installed, if it was.
+        """The pipeline with that revision's nodes, connections, start nodes and variables, in one transaction.
 
-        Open runs go on with the revisions that they began with. Raises NotFound, and BadRequest for a revision that
-        can no longer run: then the pipeline is as it was.
+        It is installed if it was. Open runs go on with the revisions that they began with. Raises NotFound, and
+        BadRequest for a revision that can no longer run: then nothing has happened.
         """
         pipeline = require(self._store, Kind.PIPELINE, pipeline_id, private=True)
         revision = self._numbered(pipeline, number)
-        pipelines, wanted = self._platform.pipelines, {key: revision[key] for key in LISTS}
-        before = {key: pipeline[key] for key in LISTS}
-        if pipeline["status"] != INSTALLED:
-            return pipelines.update(pipeline_id, wanted, user)
-        pipelines.uninstall(pipeline_id, {"keepTriggersActive": True}, user)  # what happens meanwhile waits
-        try:
-            pipelines.update(pipeline_id, wanted, user)
-            return pipelines.install(pipeline_id, {}, user)
-        except Exception:
-            pipelines.update(pipeline_id, before, user)
-            pipelines.install(pipeline_id, {}, user)
-            raise
+        return self._platform.pipelines.replace(pipeline_id, {key: revision[key] for key in LISTS}, user)
 
     def _numbered(self, pipeline: Mapping[str, Any], number: int) -> Document:
         where = {"pipelineId": pipeline["id"], "number": number}

@@ -54,8 +54,9 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.post("/assignments/<assignment_id>/items/<item_id>/status")
     def set_status_in_assignment(assignment_id: str, item_id: str) -> Any:
+        body = validation.json_object()
         assignments.get(assignment_id)
-        status, clear = _said(validation.json_object(), "")
+        status, clear = _said(body, "")
         return assignments.set_status(assignment_id, item_id, status, caller().email, clear=clear)
 
     @api.post("/assignments/items/tasks/<task_id>/status")

@@ -115,3 +115,36 @@ class TestTriggers:
         made = installed(self.body())
         platform.pipelines.update(made["id"], {"startNodes": [root("a")]}, ME)
         assert self.triggers(platform, made) == []
+
+
+class TestGoingBack:
+    def test_it_is_one_change_in_which_the_pipeline_is_never_without_its_install(self, platform, installed):
+        made = installed(chain("a"))
+        platform.pipelines.uninstall(made["id"], None, ME)
+        platform.pipelines.update(made["id"], chain("b", "c"), ME)
+        platform.pipelines.install(made["id"], None, ME)
+        seen, write = [], platform.store.write
+
+        def watched(intent):
+            found = write(intent)
+            seen.append(platform.pipelines.get(made["id"])["status"])
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(platform.store, "write", watched)
+            back = platform.revisions.rollback(made["id"], 1, ME)
+        assert ([node["id"] for node in back["nodes"]], seen) == (["a"], ["Installed"])
+        assert platform.pipelines.revision(back)["number"] == 3
+
+    def test_a_revision_that_can_no_longer_run_leaves_no_trace(self, platform, installed):
+        other = installed(chain("z"))
+        name = other["nodes"][0]["namespace"]["serviceName"]
+        borrowing = code_node("a", type="function", config=None, namespace={"functionName": "run", "serviceName": name})
+        made = installed(definition(borrowing))
+        platform.pipelines.uninstall(made["id"], None, ME)
+        platform.pipelines.update(made["id"], chain("b"), ME)
+        before = platform.pipelines.install(made["id"], None, ME)
+        platform.pipelines.delete(other["id"])
+        with pytest.raises(BadRequest, match=r"Failed to roll back pipeline.*service"):
+            platform.revisions.rollback(made["id"], 1, ME)
+        assert platform.pipelines.get(made["id"]) == before

@@ -31,7 +31,28 @@ PRELOAD: Final = (
     "typing",
     "uuid",
     "dtlpipe.hosting.host",
+    "dtlpipe.hosting.shims.durable_names",
+    "dtlpipe.hosting.shims.events",
+    "dtlpipe.hosting.shims.hayhooks_names",
+    "dtlpipe.hosting.shims.messages",
+    "dtlpipe.hosting.shims.streaming",
 )
+
+
+def _example(text: str, number: int = 0, parts: list[dict[str, Any]] | None = None) -> str:
+    """A run method like most.
+
+    Args:
+        text: Whatever.
+    """
+    return text * number if parts is None else text
+
+
+def rehearse() -> None:
+    """Read a run method as each host will, so that what this loads and fills is had by all of them, and once."""
+    from dtlpipe.hosting.signatures import Signature
+
+    Signature.of(_example, "example").arguments({"text": "", "number": "1"}, form=True)
 
 
 class Nest(Zygote):
@@ -45,6 +66,7 @@ class Nest(Zygote):
         sys.path.extend(entry for entry in header["path"] if entry not in known)
         os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")  # what a user serves is the user's business
         missing = preload([*PRELOAD, *header["preload"]])
+        rehearse()
         gc.collect()
         gc.freeze()
         self.say({"kind": "ready", "pid": os.getpid(), "missing": missing})

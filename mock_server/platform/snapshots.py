@@ -137,6 +137,7 @@ class Snapshots:
         load_into(self._platform.store, self._folder, path)
         self._platform.forget(rows=True)
         self._platform.schedules_changed()
+        self._platform.serving.deployments.read_again()
 
     def diff(self, before: str | Path, after: str | Path | None = None) -> Sequence[Difference]:
         """What is different in the second, or by now."""

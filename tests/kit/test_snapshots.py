@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -113,3 +114,27 @@ def test_changes_are_told_by_their_path():
         ("name", "a", "b"),
     ]
     assert shown([found])["changed"][0]["name"] == "b"
+
+
+def test_what_is_served_is_what_was_served_then(alone):
+    def code(word):
+        return (
+            "from hayhooks import BasePipelineWrapper\n\n\nclass PipelineWrapper(BasePipelineWrapper):\n"
+            "    def setup(self):\n        pass\n\n"
+            f"    def run_api(self, n: int) -> str:\n        return {word!r} * n\n"
+        )
+
+    def said(name):
+        answer = httpx.post(f"{alone.url}/{name}/run", json={"n": 2}, timeout=60)
+        return answer.json()["result"] if answer.is_success else answer.status_code
+
+    deployments = alone.platform.serving.deployments
+    deployments.deploy("kept", {"pipeline_wrapper.py": code("old ").encode()})
+    deployments.deploy("gone", {"pipeline_wrapper.py": code("back ").encode()})
+    alone.snapshots.save("served")
+    deployments.deploy("kept", {"pipeline_wrapper.py": code("new ").encode()}, overwrite=True)
+    deployments.undeploy("gone")
+    deployments.deploy("later", {"pipeline_wrapper.py": code("later ").encode()})
+    assert [said("kept"), said("gone"), said("later")] == ["new new ", 404, "later later "]
+    alone.snapshots.load("served")
+    assert [said("kept"), said("gone"), said("later")] == ["old old ", "back back ", 404]

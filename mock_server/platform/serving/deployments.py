@@ -2,6 +2,8 @@
 
 Law: what the store says is what is served. A deployment replaces another one only once it has loaded; until then, and
 if it never does, the other one goes on. Loading needs nobody to wait: a call of one that is still loading waits itself.
+
+Longer than 400 lines because taking in, replacing and calling all go by what is served, under its one lock.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from dtlpipe.errors import ConfigurationError, Conflict, NotFound, PlatformException, Unavailable
 from mock_server.executors.host_pool import HostPool
@@ -23,6 +25,7 @@ from mock_server.platform.documents import now
 from mock_server.platform.serving import sources
 from mock_server.platform.serving.calls import Call, Places
 from mock_server.platform.serving.served import Deployment, LoadRefused, Retired, shown
+from mock_server.platform.serving.traces import Traces
 from mock_server.store.base import Document, Kind
 from mock_server.store.ids import new_id
 
@@ -60,6 +63,7 @@ class Deployments:
         self._closed = False
         self._patient = threading.BoundedSemaphore(_PATIENT)
         self.streams = Places(platform.settings.max_streams)
+        self.traces = Traces()
         self.changed = 0
 
     # --- beginning and ending -----------------------------------------------------------------------------------------
@@ -69,19 +73,47 @@ class Deployments:
         self._make_pool = make_pool
         settings = self._platform.settings
         self._paths = tuple(str(path) for path in settings.python_path)
-        for document in list(self._platform.store.iterate(Kind.DEPLOYMENT, private=True)):
-            if document.get("transient"):
-                self._forget(document["id"])
-                continue
-            files = sources.unpacked(document.pop("_files", {}))
-            self._served[document["name"]] = Deployment(document, files)
+        for document in self._kept():
+            self._served[document["name"]] = _unpacked(document)
         if settings.pipelines_dir is not None:
             self._paths = (str(settings.pipelines_dir), *self._paths)
             self._take_in(settings.pipelines_dir)
-        if self._served:
+        self._warm_up(list(self._served.values()))
+
+    def read_again(self) -> None:
+        """Serve what the store has by now, all of which was replaced. Calls that are under way come to their end."""
+        found = {document["name"]: document for document in self._kept()}
+        with self._lock:
+            gone = [
+                each
+                for name, each in self._served.items()
+                if found.get(name, {}).get("revision") != each.document["revision"]
+            ]
+            for each in gone:
+                del self._served[each.name]
+            new = {name: _unpacked(document) for name, document in found.items() if name not in self._served}
+            self._served |= new
+            self._failed.clear()
+            self.changed += 1
+        for each in gone:
+            self._retire(each)
+        self._warm_up(list(new.values()))
+
+    def _kept(self) -> list[Document]:
+        """The documents of what is to be served, with their files; those that were meant for one life are dropped."""
+        found = []
+        for document in list(self._platform.store.iterate(Kind.DEPLOYMENT, private=True)):
+            if document.get("transient"):
+                self._forget(document["id"])
+            else:
+                found.append(document)
+        return found
+
+    def _warm_up(self, deployments: Sequence[Deployment]) -> None:
+        if deployments and self._warming is None:
             self._warming = ThreadPoolExecutor(4, thread_name_prefix="dtlpipe-warming")
-            for each in list(self._served.values()):
-                self._warming.submit(self._warm, each)
+        for each in deployments:
+            cast("ThreadPoolExecutor", self._warming).submit(self._warm, each)
 
     def _forget(self, id: str) -> None:
         self._platform.store.write(lambda tx: tx.delete(Kind.DEPLOYMENT, id))
@@ -383,8 +415,13 @@ class Deployments:
 def _place(host: Host, header: Mapping[str, Any], body: bytes, receive: Callable[[Event], None]) -> None:
     number = host.next_number()
     told = {"cancel": partial(host.cancel, number), "taken": partial(host.taken, number)}
-    receive(({"kind": "placed", **told}, b""))
+    receive(({"kind": "placed", "name": host.spec.name, "call": header["call"], **told}, b""))
     host.call(header, body, receive, number)
+
+
+def _unpacked(document: Document) -> Deployment:
+    files = sources.unpacked(document.pop("_files", {}))
+    return Deployment(document, files)
 
 
 def _undeployed_key(name: str) -> str:

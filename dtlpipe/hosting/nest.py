@@ -44,6 +44,8 @@ def _example(text: str, number: int = 0, parts: list[dict[str, Any]] | None = No
 
     Args:
         text: Whatever.
+        number: How often.
+        parts: None.
     """
     return text * number if parts is None else text
 

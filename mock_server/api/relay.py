@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
     from mock_server.platform.serving.calls import Event
     from mock_server.platform.serving.deployments import Deployments
+    from mock_server.platform.serving.traces import Trace
 
 log = logging.getLogger("dtlpipe.serving")
 
@@ -136,6 +137,8 @@ class Relay:
         self._sink: Sink | None = None
         self._backlog: deque[tuple[bytes, int]] = deque()
         self._ended = self._over = False
+        self._trace: Trace | None = None
+        self._status = 0
         self.chunked = self.http_1_0 = False
         self.keep_alive = b""
 
@@ -163,6 +166,8 @@ class Relay:
         match header["kind"]:
             case "placed":
                 self._cancel, self._taken = header["cancel"], header["taken"]
+                if "call" in header:
+                    self._trace = self._deployments.traces.begin(header["name"], header["call"], self._request_id)
             case "answer":
                 self._answer(Answer(header["status"], header["type"], header.get("headers") or {}, body))
             case "start":
@@ -185,6 +190,7 @@ class Relay:
         if self._over or self._to is None:
             return
         answer = self._manners.change(answer)
+        self._status = answer.status
         self._end()
         self._count(answer.status)
         self._to.answer(answer.status, [*answer.headers.items(), ("Content-Type", answer.kind)], answer.body)
@@ -203,8 +209,9 @@ class Relay:
         self.chunked = not self.http_1_0 and all(name.lower() != "content-length" for name, _ in headers)
         if self.chunked and self.keep_alive:
             self.keep_alive = self._framed(self.keep_alive)
-        self._count(header["status"])
-        self._to.stream(header["status"], headers, self)
+        self._status = header["status"]
+        self._count(self._status)
+        self._to.stream(self._status, headers, self)
 
     def _broken(self, reason: str, kind: str) -> None:
         if self._over:
@@ -215,6 +222,7 @@ class Relay:
             self._answer(self._manners.refusal(error, self._request_id))
             return
         log.warning("%s: the stream broke off: %s (%s)", self._name, reason, kind)
+        self._status = 0
         self._ended = True  # without its end, which its reader then notices
         self._pass_on()
 
@@ -265,6 +273,8 @@ class Relay:
         if self._over:
             return
         self._over = True
+        if self._trace is not None:
+            self._trace.end(self._status)
         self._backlog.clear()
         release, self._release = self._release, None
         if release is not None:

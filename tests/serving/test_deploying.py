@@ -214,3 +214,26 @@ def test_pipelines_are_served_again_after_their_pool_was_lost(
     with pytest.raises(HostGone, match="not heard any more"):
         pool.open(HostSpec("shout", PIPELINES / "shout"))
     assert http.post("/shout/run", json={"text": "a"}).json() == {"result": "A"}
+
+
+def test_what_is_served_is_told_as_hayhooks_dashboard_reads_it(http: Http):
+    http.post("/shout/run", json={"text": "a"})
+    http.post("/shout/run", json={})
+    http.post("/talker/chat", json={"messages": [{"role": "user", "content": "a"}], "stream": True})
+    found = {each["name"]: each for each in http.get("/status").json()["deployments"]}
+    assert found["shout"]["capabilities"] == ["run_api", "mcp_eligible"]
+    assert found["talker"]["capabilities"] == ["chat_completion", "responses", "a2a_eligible"]
+    assert (found["lasting"]["execution_mode"], found["lasting"]["state"]) == ("durable", "Healthy")
+    assert (found["broken"]["state"], found["broken"]["health"]["healthy"]) == ("Degraded", False)
+    assert all(isinstance(each["health"], dict) and isinstance(each["capabilities"], list) for each in found.values())
+    told = http.get("/traces", params={"limit": 3}).json()
+    assert [each["entrypoint"] for each in told["traces"]] == ["talker", "shout", "shout"]
+    assert [_tags(each)["hayhooks.success"] for each in told["traces"]] == ["true", "false", "true"]
+    assert told["traces"][0]["root_span"]["name"] == "hayhooks.openai.run"
+    assert not told["traces"][0]["root_span"]["running"]
+    assert told["config"]["fetch_limit"] <= told["config"]["buffer_capacity"]
+    assert len({each["trace_id"] for each in told["traces"]}) == 3
+
+
+def _tags(trace: dict[str, Any]) -> dict[str, str]:
+    return {each["key"]: each["value"] for each in trace["tags"]}

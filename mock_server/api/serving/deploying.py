@@ -111,6 +111,12 @@ def install(serving: Blueprint, platform: Platform) -> None:
         state = "Degraded" if found["state"] == "Degraded" else "Up!"
         return {"status": state, "pipeline": name, "deployment": found}
 
+    @serving.get("/traces")
+    @any_token
+    def traces() -> dict[str, Any]:
+        asked = request.args.get("limit", None, int)
+        return deployments.traces.shown(asked if asked is not None and asked > 0 else None)
+
     @serving.get("/draw/<name>")
     @any_token
     def draw(name: str) -> Response:

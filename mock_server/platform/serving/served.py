@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -48,20 +48,26 @@ class Deployment:
         return str(self.document["name"])
 
 
+#: What is told of a wrapper that offers it, in this order.
+CAPABILITIES: Final = ("run_api", "chat_completion", "responses", "file_upload", "mcp_eligible", "a2a_eligible")
+
+
 def shown(
     document: Mapping[str, Any], description: Mapping[str, Any] | None, error: Mapping[str, Any] | None
 ) -> Document:
-    """What is told of one."""
+    """What is told of one, as hayhooks' clients read it."""
     known = description or {}
+    offered = {**known.get("capabilities", {}), **({"mcp_eligible": False} if document.get("skipMcp") else {})}
+    durable = bool(offered.get("durable"))
     return {
         "name": document["name"],
         "type": known.get("type", "unknown"),
-        "execution_mode": "request-bound",
-        "state": "Degraded" if error is not None else "Loaded",
+        "execution_mode": "durable" if durable else "request-bound",
+        "state": "Degraded" if error is not None else "Healthy" if durable else "Loaded",
         "description": document.get("description") or known.get("description") or "",
-        "capabilities": known.get("capabilities", {}),
+        "capabilities": [each for each in CAPABILITIES if offered.get(each)],
         "revision": known.get("revision") or document.get("revision"),
-        "health": "unhealthy" if error is not None else "healthy",
+        "health": {"healthy": error is None, "counts": {}},
         "worker_scope": "platform",
         "store_scope": "platform",
         "execution_enumeration": True,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 
 import dtlpipe as dl
@@ -67,3 +72,47 @@ def test_a_model_without_a_runner_is_refused_at_install(project):
 def test_only_nodes_without_code_of_the_platform_may_be_brought_a_runner():
     with pytest.raises(ValueError, match="ml, custom, not for 'code'"):
         registered.register("code", lambda visit: {})
+
+
+def package(folder, name, version, module, entries):
+    """A package as an installer leaves it in a folder of packages: its module, and what is known of it."""
+    (folder / f"{name}.py").write_text(module)
+    known = folder / f"{name}-{version}.dist-info"
+    known.mkdir()
+    (known / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (known / "entry_points.txt").write_text("[dtlpipe.runners]\n" + "".join(f"{each}\n" for each in entries))
+    (known / "RECORD").write_text(f"{name}.py,,\n{name}-{version}.dist-info/METADATA,,\n")
+
+
+@pytest.mark.slow
+def test_a_package_that_is_installed_beside_the_platform_brings_its_runners(tmp_path):
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    module = "def halve(visit):\n    return {'score': visit.inputs['n'] / 2}\n"
+    package(packages, "acme_models", "1.0", module, ["ml:predict = acme_models:halve"])
+    command = [
+        sys.executable,
+        "-m",
+        "dtlpipe.cli",
+        "platform",
+        "start",
+        "--data",
+        str(tmp_path / "data"),
+        "--port",
+        "0",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(packages)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = next(line for line in process.stdout if "http://" in line)
+            url = re.search(r"http://[\d.]+:\d+", said).group()
+            with dl.Client(url=url) as client:
+                pipeline = model(client.projects.create(project_name="models")).install()
+                run = pipeline.execute(execution_input={"n": 3}).wait(timeout=60)
+                (part,) = run.executions[pipeline.nodes[0].node_id]
+                assert (run.status, part["output"]) == ("success", 1.5)
+                with pytest.raises(dl.exceptions.BadRequest, match="has no code"):
+                    model(client.projects.create(project_name="others"), function="train").install()
+        finally:
+            process.terminate()

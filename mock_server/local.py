@@ -200,7 +200,7 @@ class Local:
 
     def _lead(self, store: Store, servers: Sequence[Server] = (), switch: Switch | None = None) -> None:
         """Puts the platform together on the store, behind the servers that there are if it followed until now."""
-        from mock_server.api.express import express
+        from mock_server.api.express import express, run_service_express
         from mock_server.app import create_app
         from mock_server.executors.host_pool import HostPool
 
@@ -213,6 +213,8 @@ class Local:
             starting = not servers
             servers = servers or self._listen(app)
             servers[0].hurry(express(platform))
+            for each in servers[1:]:
+                each.hurry(run_service_express(platform))
             stack.callback(platform.tracing.close)
             stack.callback(platform.feed.close)
             stack.callback(platform.serving.close)

@@ -1,4 +1,6 @@
-"""The express way: runs of deployments that are loaded, taken on the server's own thread, past the application.
+"""The express way: what is asked most, taken on the server's own thread, past the application.
+
+These are runs of deployments that are loaded, and reports of progress (see `synapse.reporting`).
 
 Law: what it answers is what the application would have answered, header by header; it asks the same questions (is the
 request meant for this platform, may anybody call) and takes only requests for which their answers are plain. Whatever
@@ -9,51 +11,48 @@ a trace) goes the other way. It never waits.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from dtlpipe.errors import PlatformException
-from dtlpipe.integrations import trace_context
-from mock_server.api import guard, watch, wire
+from mock_server.api import synapse, watch, wire
+from mock_server.api.plain import plain
 from mock_server.api.relay import Deferred, Relay
 from mock_server.api.serving.running import MANNERS
+from mock_server.api.synapse import reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mock_server.platform.platform import Platform
 
 _PATH: Final = re.compile(r"/([A-Za-z0-9_-]{1,128})/run")
 _ROUTE: Final = "/<name>/run"
-_LARGEST: Final = 1 << 16
-"""Bytes of a body that is taken here."""
-#: What makes a request one for the application.
-_UNCOMMON: Final = frozenset(
-    {"ORIGIN", "SEC_FETCH_SITE", "EXPECT", "TRACEPARENT", "X_REQUEST_ID", "TRANSFER_ENCODING", "CONTENT_ENCODING"}
-)
+
+Way = Callable[[Any, Deferred], bool]
+"""What takes a parsed request, if it is one for it; see `mock_server.server`."""
 
 
-def express(platform: Platform) -> Callable[[Any, Deferred], bool]:
-    """What takes a parsed request, if it is one for it; see `mock_server.server`."""
-    settings, deployments = platform.settings, platform.serving.deployments
-    is_ours = guard.hosts(settings)
-    closed = settings.exposed or settings.require_token
+def express(platform: Platform) -> Way:
+    """What is taken so of all that the platform is asked."""
+    runs, reports = _runs(platform), reporting.reports(platform, synapse.PREFIX)
+    return lambda request, deferred: runs(request, deferred) or reports(request, deferred)
+
+
+def run_service_express(platform: Platform) -> Way:
+    """What is taken so of the run service, where that is alone."""
+    return reporting.reports(platform, "")
+
+
+def _runs(platform: Platform) -> Way:
+    deployments, is_plain = platform.serving.deployments, plain(platform)
 
     def take(request: Any, deferred: Deferred) -> bool:
-        if closed or request.command != "POST" or request.query or request.proxy_scheme:
+        if request.command != "POST":
             return False
         found = _PATH.fullmatch(request.path)
         given = request.headers
-        if found is None or given.get("CONTENT_TYPE") != "application/json" or not _UNCOMMON.isdisjoint(given):
-            return False
-        host = given.get("HOST")
-        if (
-            host is None
-            or not is_ours(host)
-            or not 0 < request.content_length <= _LARGEST
-            or trace_context.api() is not None
-        ):
+        if found is None or given.get("CONTENT_TYPE") != "application/json" or not is_plain(request):
             return False
         name = found.group(1)
         deployment = deployments.loaded(name)

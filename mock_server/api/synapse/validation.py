@@ -187,8 +187,12 @@ class Root(BaseModel):
 
 
 def body(model: type[Model], *, empty: bool = False) -> Model:
-    """The JSON body; with `empty`, none means `{}`."""
-    raw = request.get_data(cache=False)
+    """The JSON body of the request; with `empty`, none means `{}`."""
+    return read(model, request.get_data(cache=False), empty=empty)
+
+
+def read(model: type[Model], raw: bytes, *, empty: bool = False) -> Model:
+    """A JSON body. Raises UnprocessableEntity with what is wrong with it."""
     if not raw.strip():
         if not empty:
             raise _refusal([{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])

@@ -250,7 +250,27 @@ class ActionRuns:
 
     def report(self, run_id: str, told: Mapping[str, Any]) -> Document:
         """Takes over a report; see `ActionRun.report`. Raises NotFound, Conflict, UnprocessableEntity."""
+        return self._once_at_rest(run_id, "cancelled by a report", self._reporting(run_id, told))
 
+    def report_soon(
+        self,
+        run_id: str,
+        told: Mapping[str, Any],
+        done: Callable[[Document], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """As `report`, of what does not cancel, for who does not wait: both are called on the writer's thread."""
+        report = self._reporting(run_id, told)
+
+        def intent(tx: Tx) -> None:
+            shown = report(tx)
+            if shown is None:
+                raise RuntimeError("a report that cancels has to be waited for")
+            tx.after_commit(lambda: done(shown))
+
+        self._store.tell(intent, failed)
+
+    def _reporting(self, run_id: str, told: Mapping[str, Any]) -> Callable[[Tx], Document | None]:
         def intent(tx: Tx) -> Document | None:
             run, at = read_run(tx, run_id), moment()
             if told.get("status") == "cancelled" and _is_at_work(run):
@@ -269,7 +289,7 @@ class ActionRuns:
             self._save(tx, run, at)
             return run.shown()
 
-        return self._once_at_rest(run_id, "cancelled by a report", intent)
+        return intent
 
     def update(self, run_id: str, changes: Mapping[str, Any], *, strict: bool = False) -> Document:
         """Sets what is given. Raises NotFound, Conflict."""

@@ -4,8 +4,8 @@ The engine knows nodes by their ids and sockets by port ids. An input port with 
 for all of them), one that several connections feed takes each arrival as a visit of its own; a port without a
 connection takes the run's input, a variable or its default, and is left out if it has none of these.
 
-A connection from `X[]` to `X` spreads the list, one from `X` to `X[]` collects: see `dtlpipe.graph.elements`. Revisions
-without such connections run on the plain machine.
+A connection from `X[]` to `X` spreads the list, one from `X` to `X[]` collects: see `dtlpipe.graph.elements`, which
+also tells apart what arrives by several connections at one port. Revisions without either run on the plain machine.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Gate:
 class Blueprint:
     """`gates` has the connections that are not always taken, by number; `variables` the pipeline's, by name.
 
-    `fans` is set if some connection spreads a list, or collects one.
+    `fans` is set if some connection spreads a list, or collects one, or several of them feed one port.
     """
 
     revision_id: str
@@ -204,7 +204,6 @@ def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | 
         if condition is not None or action:
             port = next(port for port in nodes[source["nodeId"]].outputs if port.id == source["portId"])
             gates[index] = Gate(port, action, condition)
-    graph.spread_streams()  # what follows a port of several connections runs once for each arrival, too
     plan = freeze(graph)
     root = next((each["nodeId"] for each in revision.get("startNodes") or () if each.get("type") == "root"), None)
     return Blueprint(
@@ -215,5 +214,5 @@ def compile_revision(revision: Mapping[str, Any], services: Mapping[str, str] | 
         gates=gates,
         root=root if root in nodes else None,
         variables={each["name"]: each.get("value") for each in revision.get("variables") or ()},
-        fans=FanPlan(plan, turns) if turns else None,
+        fans=FanPlan(plan, turns) if turns or max(arrivals.values(), default=0) > 1 else None,
     )

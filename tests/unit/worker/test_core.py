@@ -80,6 +80,41 @@ def test_each_arrival_at_a_port_of_two_connections_goes_all_the_way():
     assert sim.runs[run].status == "success"
 
 
+def test_what_follows_two_arrivals_meets_its_own_again_whichever_ends_first():
+    sim = Sim()
+    nodes = [node("a"), node("b"), node("c"), node("d"), node("left"), node("right"), node("e", inputs=("l", "r"))]
+    edges = [edge("a.y", "b.x"), edge("a.y", "c.x"), edge("b.y", "d.x"), edge("c.y", "d.x")]
+    edges += [edge("d.y", "left.x"), edge("d.y", "right.x"), edge("left.y", "e.l"), edge("right.y", "e.r")]
+    run = sim.begin(blueprint(nodes, edges))
+    for name, value in (("a", 0), ("b", 1), ("c", 2), ("d", 1), ("d", 2)):
+        sim.done(name, y=value)
+
+    def end(name, given):
+        id = next(id for id in sim.jobs if sim.rows[id].node_id == name and sim.rows[id].input == {"x": given})
+        sim.apply(sim.core.step(m.Succeeded(sim.now(), id, sim.jobs.pop(id), {"y": given})))
+
+    for name, given in (("left", 1), ("right", 2), ("left", 2), ("right", 1)):
+        end(name, given)
+    assert [row.input for row in sim.rows.values() if row.node_id == "e"] == [{"l": 2, "r": 2}, {"l": 1, "r": 1}]
+    sim.done("e")
+    sim.done("e")
+    assert sim.runs[run].status == "success"
+
+
+def test_a_value_beside_two_arrivals_is_there_for_each_of_them():
+    sim = Sim()
+    nodes = [node("a"), node("b"), node("c"), node("d", inputs=("x", "beside"))]
+    edges = [edge("a.y", "b.x"), edge("a.y", "c.x"), edge("b.y", "d.x"), edge("c.y", "d.x"), edge("a.y", "d.beside")]
+    run = sim.begin(blueprint(nodes, edges))
+    for name in ("a", "b", "c"):
+        sim.done(name, y=f"from {name}")
+    given = [row.input for row in sim.rows.values() if row.node_id == "d"]
+    assert given == [{"x": "from b", "beside": "from a"}, {"x": "from c", "beside": "from a"}]
+    sim.done("d")
+    sim.done("d")
+    assert sim.runs[run].status == "success"
+
+
 def test_a_node_gets_none_from_a_port_without_a_default_and_the_default_where_there_is_one():
     sim = Sim()
     plan = blueprint(

@@ -220,8 +220,8 @@ def _stuck(run: RunRow, executions: Sequence[ExecutionRow]) -> Iterator[str]:
 
 def _blobs(inspection: Inspection, blobs: Path) -> Iterator[Finding]:
     lost = [
-        f"{kind.value} {id}: {name}"
-        for kind, id, name in inspection.blob_names()
+        f"{what} {id}: {name}"
+        for what, id, name in inspection.blob_names()
         if not (blobs / name[:2] / name[2:]).is_file()
     ]
     hint = "restore them from a copy, or delete what names them"

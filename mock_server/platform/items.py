@@ -308,7 +308,7 @@ class Items:
         return self._in_chunks(dataset_id, query, intent)
 
     def sweep(self, stop: Callable[[], bool] = lambda: False, **options: float) -> int:
-        """Deletes the bytes that no item names any more, until `stop` holds; how many blobs they were.
+        """Deletes the bytes that nothing names any more, until `stop` holds; how many blobs they were.
 
         Bytes that came lately are spared, as their item may be on its way (`older_than`, in seconds).
         """
@@ -345,13 +345,13 @@ class Items:
 
 @attrs.frozen
 class _Named:
-    """The hashes that some item names."""
+    """The hashes that something names."""
 
     store: Store
     stop: Callable[[], bool]
 
     def __contains__(self, digest: object) -> bool:
-        return self.stop() or self.store.count(Kind.ITEM, {BLOB: digest}) > 0
+        return self.stop() or self.store.inspection.names(str(digest))
 
 
 def _by_path(query: Query) -> Query:

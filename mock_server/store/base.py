@@ -158,6 +158,16 @@ class ExecutionRow:
     priority: int = 0
 
 
+@attrs.frozen
+class LeftOpen:
+    """A run, or a call (without a pipeline), that is not over; `at_once`: others depend on it, or it on others."""
+
+    id: str
+    pipeline_id: str | None
+    priority: int
+    at_once: bool
+
+
 @attrs.frozen(kw_only=True)
 class Event:
     """Something that happened. `id` grows with time and is never used twice."""
@@ -252,6 +262,13 @@ class Tx(Reads, Protocol):
 
     def open_calls(self) -> list[ExecutionRow]:
         """Of the executions that are not over, those that are no part of a run, oldest first."""
+
+    def left_open(self) -> list[LeftOpen]:
+        """What is not over: runs, oldest first, then calls; of each only what says when to look at it."""
+
+    def runs_by_id(self, ids: Sequence[str]) -> dict[str, RunRow]: ...
+
+    def executions_by_id(self, ids: Sequence[str]) -> dict[str, ExecutionRow]: ...
 
     def put(self, kind: Kind, doc: Document) -> None:
         """Insert or replace, by `doc["id"]`. Raises Conflict if a unique key belongs to another document.

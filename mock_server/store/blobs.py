@@ -41,7 +41,7 @@ class BlobStore:
     """
 
     def __init__(self, root: Path, *, relaxed: bool = False, shared: bool = False, probe: Probe | None = None) -> None:
-        self._root = root
+        self.root = self._root = root
         self._probe = probe
         self._tmp = root / "tmp"
         self._durable = not relaxed
@@ -58,6 +58,10 @@ class BlobStore:
 
         Raises PayloadTooLarge beyond `limit` bytes, InsufficientStorage when the disk is full; nothing is left behind.
         """
+        if isinstance(data, bytes) and (limit is None or len(data) <= limit):
+            digest = sha256(data).hexdigest()
+            if self._has(self.path(digest)):
+                return digest, len(data)
         descriptor, name = tempfile.mkstemp(dir=self._tmp)
         temporary = Path(name)
         try:
@@ -80,13 +84,24 @@ class BlobStore:
     def _adopt(self, temporary: Path, target: Path) -> None:
         new_folder = not target.parent.exists()
         target.parent.mkdir(exist_ok=True)
+        if self._has(target):
+            return
         with self._sweeping:
-            if target.exists():
-                os.utime(target)  # a sweep spares what was put lately
-                return
             self._passing("before rename")
             temporary.rename(target)
             self._passing("after rename")
+        self._sync(target, new_folder=new_folder)
+
+    def _has(self, target: Path) -> bool:
+        """Whether it is there, for a while at least: a sweep spares what was put lately."""
+        with self._sweeping:
+            if not target.exists():
+                return False
+            os.utime(target)
+        self._sync(target, new_folder=True)  # whoever made it may not have come to that yet
+        return True
+
+    def _sync(self, target: Path, *, new_folder: bool) -> None:
         if self._durable:
             _sync_folder(target.parent)
             if new_folder:

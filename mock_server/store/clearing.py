@@ -12,7 +12,7 @@ import attrs
 import sqlalchemy as sa
 
 from mock_server.store.base import Kind, Tx
-from mock_server.store.schema import DOCUMENTS, events, executions, log_lines, runs
+from mock_server.store.schema import DOCUMENTS, events, executions, large_values, log_lines, runs
 
 if TYPE_CHECKING:
     from mock_server.store.tx import SqlTx
@@ -79,6 +79,7 @@ def clear(tx: Tx, kept: Rows) -> int:
         _delete(db, table.c.execution_id, missing["execution"])
         nobodys = table.c.run_id.is_(None) & table.c.execution_id.is_(None)
         db.execute(sa.delete(table).where(nobodys, table.c.id > kept.last[table.name]))
+    _delete(db, large_values.c.owner, missing["run"] | missing["execution"])
     return missing.count()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 import orjson
@@ -87,6 +87,16 @@ _FIELDS: dict[str, _Both] = {
 }
 
 
+#: Fields whose values may be too large for their rows (see `values`): how many characters a row has room for, and how
+#: the text of one that is kept elsewhere begins, as no JSON does.
+LARGE = ("inputs", "input", "output")
+LIMIT: Final = 8192
+MARK: Final = "@"
+#: Makes a shorter text of a value and its JSON text, and a value of a shorter text.
+Shorten = Callable[[Any, str], str]
+Whole = Callable[[str], Any]
+
+
 _OVER = frozenset(status.value for status in ExecutionStatus if status.is_terminal)
 
 
@@ -108,6 +118,7 @@ class RowCodec(Generic[Row]):
         self.places = {name: index for index, name in enumerate(self.columns)}
         self._get = attrgetter(*self.names)
         self._write: dict[str, Codec | None] = {name: _FIELDS.get(name, _AS_IS)[0] for name in self.names}
+        self._large = tuple((self.names.index(name), name) for name in self.names if name in LARGE)
         self._encoders = tuple((index, encode) for index, encode in enumerate(self._write.values()) if encode)
         decoders = (_FIELDS.get(name, _AS_IS)[1] for name in self.names)
         self._decoders = tuple((index, decode) for index, decode in enumerate(decoders) if decode)
@@ -130,18 +141,23 @@ class RowCodec(Generic[Row]):
 
         return sa.select(*(self.table.c[name] for name in self.names))
 
-    def encode(self, row: Row) -> list[Any]:
-        """The values of `columns`, as the driver takes them."""
-        values = list(self._get(row))
+    def encode(self, row: Row, shorten: Shorten) -> list[Any]:
+        """The values of `columns`, as the driver takes them; `shorten` is asked for those that are large."""
+        given = self._get(row)
+        values = list(given)
         for index, encode in self._encoders:
             if values[index] is not None:
                 values[index] = encode(values[index])
+        for index, _ in self._large:
+            text = values[index]
+            if text is not None and len(text) > LIMIT:
+                values[index] = shorten(given[index], text)
         if self._has_over:
             values.append(row.status in _OVER)  # type: ignore[union-attr]  # only rows that have a status have it
         return values
 
-    def encode_columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Some fields' values as the driver takes them. Raises TypeError for a name that is no field."""
+    def encode_columns(self, columns: Mapping[str, Any], shorten: Shorten) -> dict[str, Any]:
+        """Some fields' values, as `encode` gives them. Raises TypeError for a name that is no field."""
         encoded = {}
         for name, value in columns.items():
             try:
@@ -149,20 +165,27 @@ class RowCodec(Generic[Row]):
             except KeyError:
                 raise TypeError(f"a {self.cls.__name__} has no field {name!r}") from None
             encoded[name] = value if encode is None or value is None else encode(value)
+        for _, name in self._large:
+            text = encoded.get(name)
+            if text is not None and len(text) > LIMIT:
+                encoded[name] = shorten(columns[name], text)
         if self._has_over and "status" in columns:
             encoded["over"] = columns["status"] in _OVER
         return encoded
 
-    def decode(self, row: Sequence[Any]) -> Row:
-        return self.cls(**self.fields(row))
+    def decode(self, row: Sequence[Any], whole: Whole | None = None) -> Row:
+        """What the row holds; `whole` is asked for what is too large for it."""
+        return self.cls(**self.fields(row, whole))
 
-    def fields(self, row: Sequence[Any]) -> dict[str, Any]:
+    def fields(self, row: Sequence[Any], whole: Whole | None = None) -> dict[str, Any]:
         """The fields of what the row holds."""
         values = list(row)
         for index, decode in self._decoders:
-            if values[index] is not None:
-                values[index] = decode(values[index])
+            text = values[index]
+            if text is not None:
+                large = whole is not None and decode is loads and text[:1] == MARK
+                values[index] = whole(text) if whole is not None and large else decode(text)
         return dict(zip(self.names, values, strict=True))
 
-    def decode_all(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
-        return [self.decode(values) for values in rows]
+    def decode_all(self, rows: Iterable[Sequence[Any]], whole: Whole | None = None) -> list[Row]:
+        return [self.decode(values, whole) for values in rows]

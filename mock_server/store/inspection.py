@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from mock_server.store import values
 from mock_server.store.base import Happening, Kind
 from mock_server.store.codec import is_storable, loads
 from mock_server.store.dialect import Dialect
@@ -24,6 +25,9 @@ _LAST = "SELECT max(id) FROM event"
 _TOLD = "CASE WHEN kind LIKE '%.ended' OR kind = 'run.called_off' THEN body ELSE '{}' END"
 _COUNTS = f"""SELECT kind, told, count(*) FROM
     (SELECT kind, {_TOLD} AS told FROM event WHERE id > ? AND id <= ?) AS counted GROUP BY kind, told"""  # noqa: S608
+#: Tables whose rows name blobs: what their rows are, and by which column they are told apart.
+_NAMING = {kind.value: (kind.value, "id") for kind in Kind if "blob" in columns_of(kind)}
+_NAMING[values.TABLE] = ("run or execution", "owner")
 
 
 class Inspection:
@@ -89,15 +93,22 @@ class Inspection:
         with self._reads() as reads:
             return current_version(reads.db, self._dialect)
 
-    def blob_names(self) -> Iterator[tuple[Kind, str, str]]:
-        """Which document names which blob: kind, id and the blob's name."""
+    def blob_names(self) -> Iterator[tuple[str, str, str]]:
+        """What names which blob: its kind, its id and the blob's name."""
         with self._reads(snapshot=True) as reads:
-            for kind in Kind:
-                if "blob" not in columns_of(kind):
-                    continue
-                sql = f"SELECT id, blob FROM {quoted(kind.value)} WHERE blob IS NOT NULL"  # noqa: S608 - names of our own
+            for table, (noun, key) in _NAMING.items():
+                sql = f"SELECT {key}, blob FROM {quoted(table)} WHERE blob IS NOT NULL"  # noqa: S608 - names of our own
                 for id, blob in reads.db.raw.execute(sql).fetchall():
-                    yield kind, id, blob
+                    yield noun, id, blob
+
+    def names(self, blob: str) -> bool:
+        """Whether anything names the blob."""
+        mark = self._dialect.mark
+        with self._reads() as reads:
+            return any(
+                reads.db.raw.execute(f"SELECT 1 FROM {quoted(table)} WHERE blob = {mark} LIMIT 1", (blob,)).fetchone()  # noqa: S608
+                for table in _NAMING
+            )
 
     def history(self, run_ids: list[str]) -> dict[str, list[tuple[str | None, str, str]]]:
         """For each run its events in order, as execution, kind and, where the event tells it, status."""

@@ -26,16 +26,17 @@ class Unwritten(Exception):
 class Pending:
     """Changes in the order in which they were made; values are as the driver takes them."""
 
-    __slots__ = ("_events", "_executions", "_lines", "_updates")
+    __slots__ = ("_events", "_executions", "_lines", "_references", "_updates")
 
     def __init__(self) -> None:
         self._executions: list[list[Any]] = []
         self._updates: list[tuple[RowCodec[Any], str, Mapping[str, Any]]] = []
         self._events: list[Sequence[Any]] = []
         self._lines: list[Sequence[Any]] = []
+        self._references: list[tuple[str, str]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._executions or self._updates or self._events or self._lines)
+        return bool(self._executions or self._updates or self._events or self._lines or self._references)
 
     def add_execution(self, values: list[Any]) -> None:
         """A row in the order of its columns."""
@@ -50,18 +51,24 @@ class Pending:
     def add_line(self, values: Sequence[Any]) -> None:
         self._lines.append(values)
 
+    def add_reference(self, owner: str, blob: str) -> None:
+        """A row names a large value's blob."""
+        self._references.append((owner, blob))
+
     def absorb(self, later: Pending) -> None:
         """Go on with what came after; `later` is not to be used any more."""
         self._executions += later._executions
         self._updates += later._updates
         self._events += later._events
         self._lines += later._lines
+        self._references += later._references
 
     def copy(self) -> Pending:
         """The same changes, to go back to."""
         kept = Pending()
         kept._executions = [list(values) for values in self._executions]
         kept._updates, kept._events, kept._lines = list(self._updates), list(self._events), list(self._lines)
+        kept._references = list(self._references)
         return kept
 
     def write(self, db: Db, statements: Statements, *, spared: bool = False) -> None:
@@ -84,7 +91,10 @@ class Pending:
             db.many_later(insert(EVENTS), self._events, spared=spared)
         if self._lines:
             db.many_later(insert(LOG_LINES), self._lines, spared=spared)
-        self._executions, self._updates, self._events, self._lines = [], [], [], []
+        if self._references:
+            known = statements.insert_reference()
+            db.many_later(known.text, self._references, spared=spared)
+        self._executions, self._updates, self._events, self._lines, self._references = [], [], [], [], []
 
     def _merged(self) -> dict[tuple[RowCodec[Any], tuple[str, ...]], list[_Columns]]:
         """One change for each row, by the columns that it sets; changes of new rows go into these."""

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mock_server.store.base import Event, ExecutionRow, Happening, Kind, LogLine, Query, RunRow, Where
-from mock_server.store.codec import time_text
+from mock_server.store.codec import Whole, time_text
 from mock_server.store.dialect import Db
 from mock_server.store.find import Found, Search, Source, at_path, equalities, equals
 from mock_server.store.request import Join
@@ -47,16 +47,16 @@ def search(db: Db, kind: Kind, query: Query, where: Where | None) -> Search:
     return Search.prepare(SOURCES[kind], query, where, lambda join: _joined(db, join, where))
 
 
-def find_runs(db: Db, query: Query, where: Where | None) -> tuple[list[RunRow], int]:
+def find_runs(db: Db, query: Query, where: Where | None, whole: Whole) -> tuple[list[RunRow], int]:
     """See `base.Store`."""
     found = _find(db, RUN_SOURCE, query, where)
-    return RUNS.decode_all(found.rows), found.total
+    return RUNS.decode_all(found.rows, whole), found.total
 
 
-def find_executions(db: Db, query: Query, where: Where | None) -> tuple[list[ExecutionRow], int]:
+def find_executions(db: Db, query: Query, where: Where | None, whole: Whole) -> tuple[list[ExecutionRow], int]:
     """See `base.Store`."""
     found = _find(db, EXECUTION_SOURCE, query, where)
-    return EXECUTIONS.decode_all(found.rows), found.total
+    return EXECUTIONS.decode_all(found.rows, whole), found.total
 
 
 def _find(db: Db, source: Source, query: Query, where: Where | None) -> Found:

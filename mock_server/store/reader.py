@@ -17,6 +17,7 @@ from mock_server.store.inspection import Inspection
 from mock_server.store.reads import SqlReads
 from mock_server.store.sqlite import Sqlite
 from mock_server.store.statements import Statements
+from mock_server.store.values import Values
 
 
 class _LookedAt(Sqlite):
@@ -47,7 +48,7 @@ def open_reader(data_dir: Path, url: str | None = None) -> Iterator[Reader]:
         db = dialect.connect(writer=False)
     except Exception as error:
         raise ConfigurationError(f"the database cannot be opened: {error}") from error
-    reads, one_at_a_time = SqlReads(db, Statements(dialect)), Lock()
+    reads, one_at_a_time = SqlReads(db, Statements(dialect), Values(data_dir / BLOBS)), Lock()
 
     @contextmanager
     def borrowed(*, snapshot: bool = False) -> Iterator[SqlReads]:

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dtlpipe.model.enums import ExecutionStatus
 from mock_server.store.base import (
     MAX_PAGE_SIZE,
     Document,
     Event,
     ExecutionRow,
     Kind,
+    LeftOpen,
     LogLine,
     Page,
     Query,
@@ -30,6 +32,7 @@ from mock_server.store.rows import EXECUTIONS, RUNS
 from mock_server.store.shapes import PROMOTED, paths_of
 from mock_server.store.statements import Statements
 from mock_server.store.totals import Moment
+from mock_server.store.values import Values
 
 if TYPE_CHECKING:
     from mock_server.store.find import Search
@@ -39,14 +42,23 @@ _COUNTS = (1, 10, 100, CHUNK)  # how many ids a statement by ids takes, so that 
 _BODY = ("id", "body")
 _WITH_PRIVATE = ("id", "body", "private")
 _EVERYTHING: Mapping[str, Any] = {}
+# by the runs that are open, and by the index of open calls: there is none of all executions that are open
+_HELD = """SELECT id, run_id FROM execution
+    WHERE {0} AND worker IS NOT NULL AND run_id IN (SELECT id FROM run WHERE {0})
+    UNION ALL SELECT id, run_id FROM execution WHERE {0} AND run_id IS NULL AND worker IS NOT NULL"""
+_SOON = f"""status = '{ExecutionStatus.RERUN.value}' OR surface IS NOT NULL OR extra LIKE '%"parentRunId"%'"""
+_RUNS_LEFT = f"""SELECT id, pipeline_id, priority, CASE WHEN {_SOON} THEN 1 ELSE 0 END
+    FROM run WHERE {{}} ORDER BY id"""  # noqa: S608 - of constants
+_CALLS_LEFT = "SELECT id, priority FROM execution WHERE {} AND run_id IS NULL ORDER BY id"
 
 
 class SqlReads:
     """Reads through one connection, by one thread at a time."""
 
-    def __init__(self, db: Db, statements: Statements) -> None:
+    def __init__(self, db: Db, statements: Statements, values: Values) -> None:
         self._db = db
         self._statements = statements
+        self._values = values
 
     @property
     def db(self) -> Db:
@@ -130,11 +142,11 @@ class SqlReads:
 
     def get_run(self, id: str) -> RunRow | None:
         row = self._one(RUNS, id)
-        return None if row is None else RUNS.decode(row)
+        return None if row is None else RUNS.decode(row, self._values.whole)
 
     def get_execution(self, id: str) -> ExecutionRow | None:
         row = self._one(EXECUTIONS, id)
-        return None if row is None else EXECUTIONS.decode(row)
+        return None if row is None else EXECUTIONS.decode(row, self._values.whole)
 
     def _one(self, codec: RowCodec[Any], id: str) -> Any:
         if not is_storable(id):
@@ -144,20 +156,20 @@ class SqlReads:
     def find_runs(self, query: Query = _EVERYTHING, *, where: Where | None = None) -> tuple[list[RunRow], int]:
         from mock_server.store import questions
 
-        return questions.find_runs(self._settled(), query, where)
+        return questions.find_runs(self._settled(), query, where, self._values.whole)
 
     def find_executions(
         self, query: Query = _EVERYTHING, *, where: Where | None = None
     ) -> tuple[list[ExecutionRow], int]:
         from mock_server.store import questions
 
-        return questions.find_executions(self._settled(), query, where)
+        return questions.find_executions(self._settled(), query, where, self._values.whole)
 
     def executions_of(self, run_ids: Sequence[str]) -> dict[str, list[ExecutionRow]]:
         found: dict[str, list[ExecutionRow]] = {run_id: [] for run_id in run_ids}
         self._settled()
         for row in self._by_keys(EXECUTIONS.name, EXECUTIONS.names, list(found), key="run_id"):
-            execution = EXECUTIONS.decode(row)
+            execution = EXECUTIONS.decode(row, self._values.whole)
             found[execution.run_id or ""].append(execution)
         return found
 
@@ -168,15 +180,42 @@ class SqlReads:
         return [row for row in found if row.surface == surface]
 
     def open_executions(self) -> list[ExecutionRow]:
-        return self._all(EXECUTIONS, self._statements.is_open)
+        # of runs by the runs that are open: an index of all of them would be touched by each step
+        of_runs = self._all(
+            EXECUTIONS, f"{self._statements.is_open} AND run_id IN ({self._statements.open_runs})", "run_id, id"
+        )
+        return sorted([*of_runs, *self.open_calls()], key=lambda row: row.id)
 
     def open_calls(self) -> list[ExecutionRow]:
         """See `base.Tx`."""
         return self._all(EXECUTIONS, f"{self._statements.is_open} AND run_id IS NULL")
 
-    def _all(self, codec: RowCodec[Any], where: str) -> list[Any]:
-        sql = self._statements.select(codec.name, codec.names, where)
-        return codec.decode_all(self._settled().raw.execute(sql).fetchall())
+    def left_open(self) -> list[LeftOpen]:
+        """See `base.Tx`."""
+        raw, is_open = self._settled().raw, self._statements.is_open
+        held = {id for row in raw.execute(_HELD.format(is_open)).fetchall() for id in row}
+        runs = raw.execute(_RUNS_LEFT.format(is_open)).fetchall()
+        calls = raw.execute(_CALLS_LEFT.format(is_open)).fetchall()
+        return [
+            *(LeftOpen(id, pipeline, urgency, id in held or bool(soon)) for id, pipeline, urgency, soon in runs),
+            *(LeftOpen(id, None, urgency, id in held) for id, urgency in calls),
+        ]
+
+    def runs_by_id(self, ids: Sequence[str]) -> dict[str, RunRow]:
+        """See `base.Tx`."""
+        self._settled()
+        rows = self._by_keys(RUNS.name, RUNS.names, [*ids])
+        return {row.id: row for row in RUNS.decode_all(rows, self._values.whole)}
+
+    def executions_by_id(self, ids: Sequence[str]) -> dict[str, ExecutionRow]:
+        """See `base.Tx`."""
+        self._settled()
+        rows = self._by_keys(EXECUTIONS.name, EXECUTIONS.names, [*ids])
+        return {row.id: row for row in EXECUTIONS.decode_all(rows, self._values.whole)}
+
+    def _all(self, codec: RowCodec[Any], where: str, order: str = "id") -> list[Any]:
+        sql = self._statements.select(codec.name, codec.names, where, order)
+        return codec.decode_all(self._settled().raw.execute(sql).fetchall(), self._values.whole)
 
     def run_counts(
         self, pipeline_id: str | None = None, batch_id: str | None = None, since: datetime | None = None

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
 from mock_server.store import open_store
 from mock_server.store.base import LEADER, Kind, Store
+from mock_server.store.codec import LARGE, MARK, dumps
 from mock_server.store.folder import BLOBS
-from mock_server.store.schema import metadata, version
+from mock_server.store.schema import executions, large_values, metadata, runs, version
 from mock_server.store.sqlite_copies import Manifest, restore
+from mock_server.store.values import Values
 
 if TYPE_CHECKING:
     from mock_server.store.sql import SqlStore
@@ -88,8 +90,21 @@ def contents(copy: Path) -> Iterator[tuple[str, dict[str, object]]]:
     with tempfile.TemporaryDirectory(prefix="dtlpipe-snapshot-") as name:
         folder = Path(name) / "store"
         restore(copy, folder)
+        whole = Values(folder / BLOBS).whole
         with _opened(folder) as source:
             for table in _TABLES:
+                if table is large_values:
+                    continue
                 for rows in _rows_of(source, table):
                     for row in rows:
-                        yield table.name, row
+                        yield table.name, _unshortened(table, row, whole)
+
+
+def _unshortened(table: sa.Table, row: dict[str, object], whole: Callable[[str], Any]) -> dict[str, object]:
+    """The row as if all values had room in it."""
+    if table in (runs, executions):
+        for name in LARGE:
+            text = row.get(name)
+            if isinstance(text, str) and text.startswith(MARK):
+                row[name] = dumps(whole(text))
+    return row

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from mock_server.store.base import Kind
 from mock_server.store.shapes import ALWAYS, SHAPES, VERSION, Shape
+from mock_server.store.values import TABLE as LARGE_VALUES
 
 metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"})
 
@@ -118,17 +119,20 @@ executions = sa.Table(
 )
 open_execution = executions.c.over.is_(sa.false())
 _partial_index("ix_execution_run_id_id", executions.c.run_id.is_not(None), executions.c.run_id, executions.c.id)
+# in the order of the ids: a step then touches the last page of it, and not one for each node
 _partial_index(
-    "ix_execution_node",
+    "ix_execution_pipeline_id_id",
     executions.c.pipeline_id.is_not(None),
     executions.c.pipeline_id,
+    executions.c.id,
     executions.c.node_id,
     executions.c.status,
 )
 _partial_index(
     "ix_execution_service_id_id", executions.c.service_id.is_not(None), executions.c.service_id, executions.c.id
 )
-_partial_index("ix_execution_open", open_execution, executions.c.id)
+# those of runs are found by the runs that are open
+_partial_index("ix_execution_open_call", sa.and_(open_execution, executions.c.run_id.is_(None)), executions.c.id)
 
 events = sa.Table(
     "event",
@@ -148,3 +152,11 @@ log_lines = sa.Table(
 )
 for _owner in (log_lines.c.execution_id, log_lines.c.run_id, log_lines.c.service_id):
     _partial_index(f"ix_log_line_{_owner.name}_id", _owner.is_not(None), _owner, log_lines.c.id)
+
+large_values = sa.Table(
+    LARGE_VALUES,
+    metadata,
+    sa.Column("owner", TEXT, primary_key=True),
+    sa.Column("blob", TEXT, primary_key=True),
+)
+sa.Index("ix_large_value_blob", large_values.c.blob)

@@ -18,7 +18,7 @@ import attrs
 from mock_server.store.base import Document, Kind
 
 #: Every schema there has been, oldest first; a database that bears another name was made by a newer platform.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 #: The table with one row, which bears the name of the database's schema.
 VERSION = "alembic_version"
@@ -111,7 +111,7 @@ SHAPES: dict[Kind, Shape] = {
     Kind.SETTING: Shape(()),
     Kind.DEPLOYMENT: Shape(_texts("name", "projectId"), unique=("name",)),
     Kind.FILE: Shape(_texts("purpose", "_blob"), indexes=(("_blob",),)),
-    Kind.RESPONSE: Shape(_texts("status", "runId")),
+    Kind.RESPONSE: Shape(_texts("status", "runId"), indexes=(("runId",),)),
     Kind.WORKER: Shape(_texts("name", "status")),
     Kind.ACTION: Shape((*_texts("runId", "name"), Promoted("index", int)), indexes=(("runId", "index"),)),
     Kind.CHECKPOINT: Shape(_texts("runId", "actionName"), indexes=(("runId", "id"),)),

@@ -44,6 +44,7 @@ from mock_server.store.rows import EVENTS, EXECUTIONS, LOG_LINES, RUNS
 from mock_server.store.statements import Statements
 from mock_server.store.totals import Totals
 from mock_server.store.tx import SqlTx
+from mock_server.store.values import Values
 from mock_server.store.writer import Probe, Writer
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class SqlStore:
         self._totals = Totals()
         self._lasting = Lasting()
         self.blobs = blobs
+        self._values = Values(blobs.root, blobs)
         self._places = None if dialect.max_readers is None else BoundedSemaphore(dialect.max_readers)
         try:
             bring_up_to_date(db, dialect)
@@ -108,7 +110,9 @@ class SqlStore:
             db,
             self._connect_again,
             dialect,
-            lambda db, batch: SqlTx(db, self._statements, dialect, self._numbers, self._totals.changed, batch),
+            lambda db, batch: SqlTx(
+                db, self._statements, dialect, self._numbers, self._totals.changed, batch, self._values
+            ),
             self._statements,
             probe,
         )
@@ -238,7 +242,7 @@ class SqlStore:
                 if self._dialect.is_usable(reads.db):
                     return reads
                 reads.db.close()
-        return SqlReads(self._dialect.connect(writer=False), self._statements)
+        return SqlReads(self._dialect.connect(writer=False), self._statements, self._values)
 
     def _reading(self, reads: SqlReads, *, snapshot: bool) -> Iterator[SqlReads]:
         raw = reads.db.raw

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from mock_server.store import values
+
 if TYPE_CHECKING:
     from mock_server.store.dialect import Dialect
 
@@ -102,13 +104,27 @@ class Statements:
 
         return self._statement(("by prefix", table, tuple(columns), before), make).text
 
-    def select(self, table: str, columns: Sequence[str], where: str) -> str:
-        """Rows of a condition without parameters, in SQL, ordered by id."""
+    def select(self, table: str, columns: Sequence[str], where: str, order: str = "id") -> str:
+        """Rows of a condition without parameters, in SQL."""
 
         def make() -> Statement:
-            return Statement(f"SELECT {_names(columns)} FROM {quoted(table)} WHERE {where} ORDER BY id", ())  # noqa: S608
+            return Statement(f"SELECT {_names(columns)} FROM {quoted(table)} WHERE {where} ORDER BY {order}", ())  # noqa: S608
 
         return self._statement(("select", table, tuple(columns), where), make).text
+
+    @property
+    def open_runs(self) -> str:
+        """Their ids, for a condition."""
+        return f"SELECT id FROM run WHERE {self.is_open}"  # noqa: S608
+
+    def insert_reference(self) -> Statement:
+        """Takes a large value's `owner` and `blob`; nothing is done if that is known."""
+        return self.insert_or_nothing(values.TABLE, values.COLUMNS)
+
+    def delete_references(self) -> str:
+        """Takes a run's id twice: forgets which large values it, and its executions, name."""
+        of_run = f"SELECT id FROM execution WHERE run_id = {self._mark}"  # noqa: S608
+        return f"DELETE FROM {values.TABLE} WHERE owner = {self._mark} OR owner IN ({of_run})"  # noqa: S608
 
     def any(self, table: str) -> str:
         """One row, if there are any."""

@@ -23,6 +23,7 @@ from mock_server.store.rows import EVENTS, EXECUTIONS, LOG_LINES, RUNS
 from mock_server.store.shapes import SHAPES, columns_of
 from mock_server.store.statements import Statements
 from mock_server.store.totals import Moment
+from mock_server.store.values import Values
 
 _PRIVATE = ("private", "blob")
 _EVERYTHING: Query = {}
@@ -46,6 +47,10 @@ class _Over:
         raise RuntimeError("this transaction is over: a tx must not be used outside the intent that it was given to")
 
 
+def _never(_value: Any, _text: str) -> str:
+    raise AssertionError("lines have no large values")
+
+
 class SqlTx(SqlReads):
     """The `tx` of an intent. `batch` holds what the intents before it have left to be written."""
 
@@ -57,8 +62,9 @@ class SqlTx(SqlReads):
         numbers: Numbers,
         changed: Callable[[str], None],
         batch: Pending,
+        values: Values,
     ) -> None:
-        super().__init__(db, statements)
+        super().__init__(db, statements, values)
         self._dialect = dialect
         self._numbers = numbers
         self._changed = changed
@@ -190,7 +196,7 @@ class SqlTx(SqlReads):
         self._insert_rows("execution", EXECUTIONS, rows)
 
     def _insert_rows(self, noun: str, codec: RowCodec[Any], rows: Iterable[Any]) -> None:
-        encoded = [codec.encode(row) for row in rows]
+        encoded = [codec.encode(row, partial(self._shorten, row.id)) for row in rows]
         if not encoded:
             return
         refusal = partial(Conflict, f"one of {len(encoded)} {noun}s has an id that exists already")
@@ -202,7 +208,14 @@ class SqlTx(SqlReads):
             raise
 
     def add_execution(self, row: ExecutionRow) -> None:
-        self._mine.add_execution(EXECUTIONS.encode(row))
+        self._mine.add_execution(EXECUTIONS.encode(row, partial(self._shorten, row.id)))
+
+    def _shorten(self, owner: str, value: Any, text: str) -> str:
+        """What a row is to have of a large value, which is then kept for as long as the row is."""
+        short = self._values.shorten(value, text)
+        for blob in short.blobs:
+            self._mine.add_reference(owner, blob)
+        return short.text
 
     def update_run(self, id: str, **columns: Any) -> bool:
         return self._settled().raw.execute(*self._update(RUNS, id, columns)).rowcount > 0
@@ -211,6 +224,7 @@ class SqlTx(SqlReads):
         if not is_storable(id):
             return False
         db = self._settled()
+        db.later(self._statements.delete_references(), (id, id))
         for codec in (LOG_LINES, EVENTS, EXECUTIONS):
             db.later(self._statements.delete(codec.name, key="run_id"), (id,))
         return db.raw.execute(self._statements.delete(RUNS.name), (id,)).rowcount > 0
@@ -224,12 +238,12 @@ class SqlTx(SqlReads):
     def _set(self, codec: RowCodec[Any], id: str, columns: dict[str, Any]) -> None:
         if not columns:
             raise TypeError("an update needs at least one field to set")
-        self._mine.update(codec, id, codec.encode_columns(columns))
+        self._mine.update(codec, id, codec.encode_columns(columns, partial(self._shorten, id)))
 
     def _update(self, codec: RowCodec[Any], id: str, columns: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
         if not columns:
             raise TypeError("an update needs at least one field to set")
-        values = codec.encode_columns(columns)
+        values = codec.encode_columns(columns, partial(self._shorten, id))
         update = self._statements.update(codec.name, tuple(values))
         return update.text, update.bind(values | {"w_id": id})
 
@@ -248,7 +262,7 @@ class SqlTx(SqlReads):
             raise TypeError("update_execution needs at least one field to set")
         if expect is not None and not expect:
             return False
-        values = EXECUTIONS.encode_columns(columns)
+        values = EXECUTIONS.encode_columns(columns, partial(self._shorten, id))
         update = self._statements.update(
             EXECUTIONS.name, tuple(values), fence=fence is not None, expect=0 if expect is None else len(expect)
         )
@@ -273,7 +287,7 @@ class SqlTx(SqlReads):
         for line in lines:
             if line.id is not None:
                 raise BadRequest("the store gives a log line its id; it cannot come with one")
-            values = LOG_LINES.encode(line)
+            values = LOG_LINES.encode(line, _never)
             values[LOG_LINES.places["id"]] = number = self._numbers.next_log_line()
             self._mine.add_line(values)
             ids.append(number)

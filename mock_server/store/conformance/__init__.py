@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from mock_server.store.conformance.changes import ChangeConformance
 from mock_server.store.conformance.documents import DocumentConformance
+from mock_server.store.conformance.large import LargeConformance
 from mock_server.store.conformance.queries import QueryConformance
 from mock_server.store.conformance.rows import RowConformance
 from mock_server.store.conformance.watching import WatchConformance
 
 
-class StoreConformance(DocumentConformance, ChangeConformance, RowConformance, QueryConformance, WatchConformance):
+class StoreConformance(
+    DocumentConformance, ChangeConformance, RowConformance, LargeConformance, QueryConformance, WatchConformance
+):
     """All of it. Subclass it as `Test...`, and give `open_store`."""

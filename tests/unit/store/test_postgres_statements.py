@@ -192,10 +192,10 @@ def test_sqlite_starts_without_a_word_of_postgresql(tmp_path):
     ("read", "index"),
     [
         (lambda reads: reads.open_runs(), "ix_run_open"),
-        (lambda reads: reads.open_executions(), "ix_execution_open"),
+        (lambda reads: reads.open_executions(), "ix_execution_open_call"),
         (lambda reads: reads.executions_of(["r1"]), "ix_execution_run_id_id"),
         (lambda reads: reads.executions_of(["r1", "r2"]), "ix_execution_run_id_id"),
-        (lambda reads: reads.node_counts("p1"), "ix_execution_node"),
+        (lambda reads: reads.node_counts("p1"), "ix_execution_pipeline_id_id"),
         (lambda reads: reads.events("r1", 5), "ix_event_run_id_id"),
         (lambda reads: reads.logs(execution_ids=["e1"], after_id=5), "ix_log_line_execution_id_id"),
         (lambda reads: reads.get_run("r1"), "pk_run"),

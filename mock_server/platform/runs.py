@@ -60,13 +60,16 @@ class Runs:
         Raises NotFound for an unknown pipeline, node or entity, BadRequest for a pipeline that is not installed or an
         input of the wrong type, Conflict for an idempotency key that was used for another request.
         """
-        revision, node = self._lately_ready(pipeline_id, node_id, test_mode=test_mode)
-        given = checked(self._platform.store, _ports(node), inputs, f"node {node['name']!r}")
-        row = self._row(revision, creator, given, node_id, self._told(wanted), test_mode=test_mode)
-        fingerprint = [pipeline_id, node_id, given, test_mode, *wanted.content()]
-        request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
-        check = partial(_check_takes_runs, pipeline_id, test_mode)
-        submission = Submission(runs=(row,), idempotency=request, check=check)
+        submission = self.prepared(
+            pipeline_id,
+            inputs=inputs,
+            node_id=node_id,
+            test_mode=test_mode,
+            wanted=wanted,
+            creator=creator,
+            idempotency_key=idempotency_key,
+        )
+        row = submission.runs[0]
         if wait <= 0:
             earlier = self._platform.submit(submission)
             return self.get(pipeline_id, (earlier or {"id": row.id})["id"])
@@ -79,6 +82,26 @@ class Runs:
             if attended.over and attended.row is not None:
                 return self._render([attended.row], {row.id: attended.executions})[0]
         return self.get(pipeline_id, row.id, wait=0.0 if attended.whole else wait)
+
+    def prepared(
+        self,
+        pipeline_id: str,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        node_id: str | None = None,
+        test_mode: bool = False,
+        wanted: Wanted = ANY,
+        creator: str,
+        idempotency_key: str | None = None,
+    ) -> Submission:
+        """What begins one run once it is submitted. Raises as `start`."""
+        revision, node = self._lately_ready(pipeline_id, node_id, test_mode=test_mode)
+        given = checked(self._platform.store, _ports(node), inputs, f"node {node['name']!r}")
+        row = self._row(revision, creator, given, node_id, self._told(wanted), test_mode=test_mode)
+        fingerprint = [pipeline_id, node_id, given, test_mode, *wanted.content()]
+        request = idempotency(idempotency_key, creator, fingerprint, {"id": row.id})
+        check = partial(_check_takes_runs, pipeline_id, test_mode)
+        return Submission(runs=(row,), idempotency=request, check=check)
 
     def start_batch(
         self,

@@ -7,6 +7,7 @@ import json
 from dtlpipe import graph
 from dtlpipe.serving import Client
 from tests.serving.conftest import Http
+from tests.serving.test_jobs import finished
 
 
 def test_a_batch_says_what_each_of_its_items_came_to(http: Http):
@@ -77,6 +78,43 @@ def test_an_installed_pipeline_answers_by_its_name(http: Http, served):
         failed = http.post("/add-one/run", json={"number": "x"})
         assert (failed.status_code, "Pipeline execution failed" in failed.json()["detail"]) == (500, True)
         assert http.post("/add-one/run", json=[]).status_code == 422
+
+
+def test_an_installed_pipeline_takes_jobs_and_chats_by_its_name(http: Http, served):
+    import dtlpipe as dl
+
+    with served.client() as client:
+        project = client.projects.create("named-jobs")
+        pipeline = project.pipelines.create("echo-loud")
+        pipeline.nodes.add(dl.CodeNode(name="loud", method=loud, project_id=project.id, project_name=project.name))
+        pipeline.update()
+        pipeline.install()
+        path, query = "/echo-loud/jobs", {"priority": 3}
+        sent = [http.post(path, json={"text": "a"}, params=query, headers={"Idempotency-Key": "1"}) for _ in range(2)]
+        job = finished(http, sent[0].json())
+        assert (sent[0].status_code, job["result"], job["params"], job["priority"]) == (202, "A", {"text": "a"}, 3)
+        assert sent[1].headers["Idempotent-Replay"] == "true"
+        assert sent[1].json()["id"] == job["id"] == pipeline.pipeline_executions.list().items[0].id
+        later = http.post(path, json={"text": "b"}, params={"delay": 3600}).json()
+        assert later["status"] == "queued"
+        assert http.post(later["links"]["cancel"]).json()["status"] == "canceled"
+        assert [each["id"] for each in http.get(path).json()["jobs"]] == [later["id"], job["id"]]
+        assert http.post(path, json={"text": 1}, params={"attempts": 3}).status_code == 422
+        assert http.post(path, json=[]).status_code == 422
+        again = http.post(job["links"]["resubmit"]).json()
+        assert finished(http, again)["result"] == "A"
+
+        assert http.get("/v1/models/echo-loud").json()["id"] == "echo-loud"
+        body = {"model": "echo-loud", "messages": [{"role": "user", "content": "hi"}]}
+        assert http.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"] == "HI"
+        streamed = http.post("/v1/chat/completions", json={**body, "stream": True}).text
+        assert '"content":"HI"' in streamed
+        assert streamed.endswith("data: [DONE]\n\n")
+        assert http.post("/v1/responses", json={"model": "echo-loud", "input": "hi"}).status_code == 501
+
+
+def loud(text):
+    return text.upper()
 
 
 def add_one(number):

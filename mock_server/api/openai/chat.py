@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -9,7 +10,8 @@ from flask import Blueprint, Response
 
 from dtlpipe.errors import BadRequest, NotFound
 from mock_server.api.bodies import headers
-from mock_server.api.guard import any_token
+from mock_server.api.guard import any_token, caller
+from mock_server.api.openai.completions import completion, last_said
 from mock_server.api.openai.errors import MANNERS
 from mock_server.api.openai.requests import Unfit, read
 from mock_server.api.relay import answered, called
@@ -20,17 +22,20 @@ if TYPE_CHECKING:
 
 def install(openai: Blueprint, platform: Platform) -> None:
     """Put the routes on the blueprint."""
-    deployments = platform.serving.deployments
 
     def answer(model: str, data: bytes, given: dict[str, Any]) -> Response:
         _check(given)
+        if platform.serving.jobs.is_named(model):
+            who, named, said = caller().email, platform.serving.named, last_said(given["messages"])
+            shape = partial(completion, given)
+            return answered(platform, lambda receive: named.chat(model, said, who, receive, shape), MANNERS)
         return answered(platform, called(platform, model, {"call": "chat", "headers": headers()}, data), MANNERS)
 
     @openai.post("/v1/chat/completions")
     @openai.post("/chat/completions", endpoint="chat_at_root")
     @any_token
     def chat() -> Response:
-        data, given = read(deployments)
+        data, given = read(platform)
         return answer(given["model"], data, given)
 
     @openai.post("/<name>/chat")
@@ -40,7 +45,7 @@ def install(openai: Blueprint, platform: Platform) -> None:
         from flask import request
 
         try:
-            deployments.find(name)
+            platform.serving.jobs.is_named(name)
         except NotFound:
             raise NotFound("Not Found") from None
         try:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint
 
+from dtlpipe.errors import NotFound
 from dtlpipe.model import times
 from mock_server.api.guard import any_token
 from mock_server.api.openai.requests import UnknownModel
+from mock_server.store.base import Document
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -29,11 +31,18 @@ def install(openai: Blueprint, platform: Platform) -> None:
     @openai.get("/models/<id>", endpoint="model_at_root")
     @any_token
     def model(id: str) -> dict[str, Any]:
-        if id not in deployments.names():
-            raise UnknownModel(f"The model '{id}' does not exist: no pipeline of that name is deployed")
-        return _model(deployments, id)
+        try:
+            named = platform.serving.jobs.is_named(id)
+        except NotFound:
+            text = f"The model '{id}' does not exist: no pipeline of that name is deployed"
+            raise UnknownModel(text) from None
+        return _shown(id, platform.serving.named.find(id)) if named else _model(deployments, id)
 
 
 def _model(deployments: Deployments, name: str) -> dict[str, Any]:
-    created = int(times.from_wire(deployments.find(name).document["createdAt"]).timestamp())
+    return _shown(name, deployments.find(name).document)
+
+
+def _shown(name: str, document: Document) -> dict[str, Any]:
+    created = int(times.from_wire(document["createdAt"]).timestamp())
     return {"id": name, "name": name, "object": "model", "created": created, "owned_by": "dtlpipe"}

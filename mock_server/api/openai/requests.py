@@ -10,7 +10,7 @@ from flask import request
 from dtlpipe.errors import BadRequest, NotFound, UnknownException, UnprocessableEntity
 
 if TYPE_CHECKING:
-    from mock_server.platform.serving.deployments import Deployments
+    from mock_server.platform.platform import Platform
 
 
 class UnknownModel(NotFound):
@@ -30,7 +30,17 @@ class Unfit(UnprocessableEntity):
         self.param = param
 
 
-def read(deployments: Deployments) -> tuple[bytes, dict[str, Any]]:
+class NotServed(UnknownException):
+    """The model does not do that."""
+
+    code = "not_implemented"
+    param = "model"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=501)
+
+
+def read(platform: Platform) -> tuple[bytes, dict[str, Any]]:
     """The current request's body, and what it says. Raises BadRequest, Unfit, UnknownModel."""
     kind = (request.mimetype or "").lower()
     if kind and kind != "application/json":
@@ -45,6 +55,9 @@ def read(deployments: Deployments) -> tuple[bytes, dict[str, Any]]:
     model = given.get("model")
     if not isinstance(model, str) or not model:
         raise Unfit("you must provide a model parameter", "model")
-    if model not in deployments.names():
-        raise UnknownModel(f"The model '{model}' does not exist: no pipeline of that name is deployed")
+    try:
+        platform.serving.jobs.is_named(model)
+    except NotFound:
+        text = f"The model '{model}' does not exist: no pipeline of that name is deployed"
+        raise UnknownModel(text) from None
     return data, given

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from mock_server.api.bodies import headers
 from mock_server.api.guard import any_token, caller
 from mock_server.api.openai.errors import MANNERS
-from mock_server.api.openai.requests import Unfit, read
+from mock_server.api.openai.requests import NotServed, Unfit, read
 from mock_server.api.relay import answered, called
 from mock_server.api.wire import json_response
 
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 def install(openai: Blueprint, platform: Platform) -> None:
     """Put the routes on the blueprint."""
-    deployments, kept = platform.serving.deployments, platform.serving.responses
+    kept = platform.serving.responses
 
     @openai.post("/v1/responses")
     @openai.post("/responses", endpoint="responses_at_root")
     @any_token
     def create_response() -> Response:
-        data, given = read(deployments)
+        data, given = read(platform)
         _check(given)
+        if platform.serving.jobs.is_named(given["model"]):
+            raise NotServed(f"'{given['model']}' makes no responses: ask it for a chat completion")
         if given.get("background") is True:
             if given.get("stream"):
                 raise Unfit("stream: a response in the background is asked for, not streamed", "stream")

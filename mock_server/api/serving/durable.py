@@ -26,15 +26,16 @@ _GRACE = 5.0
 
 def install(serving: Blueprint, platform: Platform) -> None:
     """Put the routes on the blueprint."""
-    jobs, deployments, durable = platform.serving.jobs, platform.serving.deployments, platform.serving.executions
+    jobs, deployments, executing = platform.serving.jobs, platform.serving.deployments, platform.serving.executions
 
     def revision(name: str) -> Any:
-        return (deployments.find(name).description or {}).get("revision")
+        return None if jobs.is_named(name) else (deployments.find(name).description or {}).get("revision")
 
     @serving.post("/<name>/run-durable")
     @any_token
     def run_durable(name: str) -> Response:
-        kind = DURABLE if deployments.described(name).get("durable") is not None else "run"
+        durable = not jobs.is_named(name) and deployments.described(name).get("durable") is not None
+        kind = DURABLE if durable else "run"
         job, again = submitted(platform, name, kind)
         return EXECUTIONS.accepted(name, job, again=again)
 
@@ -74,7 +75,7 @@ def install(serving: Blueprint, platform: Platform) -> None:
             raise Conflict(f"execution {id!r} does not wait to be resumed")
         given = read_json() if request.content_length else {}
         check(platform, name, "resume", given)
-        return _execution(name, durable.resume(name, id, given))
+        return _execution(name, executing.resume(name, id, given))
 
     @serving.get("/<name>/executions/<id>/stream")
     @any_token
@@ -86,7 +87,7 @@ def install(serving: Blueprint, platform: Platform) -> None:
     def say(name: str, id: str, verb: str) -> dict[str, Any]:
         """What the process of an execution says of it."""
         said = read_json()
-        return durable.say(name, id, verb, said if isinstance(said, dict) else {})
+        return executing.say(name, id, verb, said if isinstance(said, dict) else {})
 
 
 def _execution(name: str, job: Document) -> Document:

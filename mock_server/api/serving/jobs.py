@@ -39,7 +39,7 @@ def install(serving: Blueprint, platform: Platform) -> None:
     @serving.get("/<name>/dead-letters")
     @any_token
     def dead_letters(name: str) -> dict[str, Any]:
-        platform.serving.deployments.find(name)
+        jobs.is_named(name)
         return _listed(jobs, name, "failed")
 
     @serving.get("/<name>/jobs/<id>")

@@ -11,7 +11,7 @@ import orjson
 from flask import Response, request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from dtlpipe.errors import BadRequest, NotFound
+from dtlpipe.errors import BadRequest
 from dtlpipe.model import times
 from mock_server.api.guard import caller
 from mock_server.api.held import held
@@ -90,20 +90,18 @@ class Vocabulary:
 
 def read_params(platform: Platform, name: str, kind: str) -> dict[str, Any]:
     """The parameters that the current request gives a job, which fit. Raises Unfit, NotFound, BadRequest."""
-    deployments = platform.serving.deployments
-    try:
-        described = deployments.described(name)
-    except NotFound:
-        raise NotFound("Not Found") from None
+    named = platform.serving.jobs.is_named(name)
+    described = {} if named else platform.serving.deployments.described(name)
     if kind == DURABLE and described.get("durable") is None:
         kind = "run"
-    if kind != DURABLE and described.get("run") is None:
+    if not named and kind != DURABLE and described.get("run") is None:
         raise BadRequest(f"Pipeline '{name}' has no run_api, which jobs call")
     given = read_json() if request.content_length else {}
     if not isinstance(given, dict):
         text = "Input should be a valid dictionary or object to extract fields from"
         raise Unfit([{"type": "model_attributes_type", "loc": ["body"], "msg": text, "input": given}])
-    check(platform, name, kind, given)
+    if not named:
+        check(platform, name, kind, given)
     return given
 
 

@@ -8,7 +8,7 @@ worker's process of its own, so that a job that hangs or crashes takes no reques
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ from mock_server.platform.serving import callbacks, notes
 from mock_server.platform.serving.job_pipelines import DURABLE, PROJECT_ID, SURFACE, pipeline_id, provided
 from mock_server.platform.serving.notes import Notes
 from mock_server.platform.serving.shown import RUN_STATUS, is_over, response_id, shown
-from mock_server.store.base import Document, Kind, RunRow, Tx
+from mock_server.platform.wanted import Wanted
+from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
 if TYPE_CHECKING:
@@ -107,9 +108,10 @@ class Jobs:
         that was used for another job, UnprocessableEntity for a callback to where nothing is called.
         """
         order = order or Order()
-        self._platform.serving.deployments.find(name)
         if order.callback is not None:
             callbacks.checked(order.callback, self._platform.settings)
+        if self.is_named(name):
+            return self._submit_named(name, params, creator=creator, order=order, key=idempotency_key)
         pipeline = provided(self._platform, name, order.kind, order.config(), creator)
         at, id = times.now(), new_id()
         note = order.note()
@@ -127,19 +129,48 @@ class Jobs:
             surface=SURFACE,
             extra={"deployment": name, "kind": order.kind, **_said(order)},
             priority=order.priority,
-            paused=bool(note and note.get("continueAt")),
         )
-
-        def put_note(tx: Tx) -> None:
-            if note is not None:
-                tx.insert(Kind.CHECKPOINT, notes.new(id, name, note))
-
         content = ["serving job", name, order.kind, dict(params), _said(order)]
         request = idempotency(idempotency_key and f"{name}:{idempotency_key}", creator, content, {"id": row.id})
-        earlier = self._platform.submit(Submission(runs=(row,), idempotency=request, check=put_note))
+        return self._submitted(name, Submission(runs=(row,), idempotency=request), note)
+
+    def is_named(self, name: str) -> bool:
+        """Whether that is no deployment but a pipeline of the platform's. Raises NotFound if it is neither."""
+        serving = self._platform.serving
+        if name in serving.deployments.names():
+            return False
+        serving.named.find(name)
+        return True
+
+    def _submit_named(
+        self, name: str, params: Mapping[str, Any], *, creator: str, order: Order, key: str | None
+    ) -> tuple[Document, bool]:
+        """A job of a pipeline of the platform's: a run of it, with a note."""
+        for what, said in (("attempts", order.retry), ("keep_last", order.keep_last)):
+            if said is not None:
+                raise UnprocessableEntity(
+                    f"{what}: {name!r} is a pipeline of the platform's, whose nodes have policies of their own"
+                )
+        wanted = Wanted(order.priority, order.timeout)
+        named = self._platform.serving.named
+        return self._submitted(
+            name, named.prepared(name, params, creator=creator, wanted=wanted, key=key), order.note()
+        )
+
+    def _submitted(self, name: str, submission: Submission, note: Document | None) -> tuple[Document, bool]:
+        row, check = submission.runs[0], submission.check
+        row.paused = bool(note and note.get("continueAt"))
+
+        def put_note(tx: Tx) -> None:
+            if check is not None:
+                check(tx)
+            if note is not None:
+                tx.insert(Kind.CHECKPOINT, notes.new(row.id, name, note))
+
+        earlier = self._platform.submit(attrs.evolve(submission, check=put_note))
         found = self.get(name, (earlier or {"id": row.id})["id"])
         if earlier is None and note is not None:
-            self._look_at(id, None)
+            self._look_at(row.id, None)
             if "callback" in note:
                 found["callback"]["secret"] = note["callback"]["_secret"]
         return found, earlier is not None
@@ -149,6 +180,8 @@ class Jobs:
         row = self._find(name, job_id)
         if not lifecycle.is_final(row.status):
             raise Conflict(f"job {job_id!r} is not over yet")
+        if not row.surface:
+            return self.submit(name, row.inputs, creator=creator, order=Order(priority=row.priority))[0]
         said = (row.extra or {}).get("order") or {}
         order = Order(**said, kind=(row.extra or {}).get("kind", "run"), priority=row.priority, resubmitted_from=job_id)
         return self.submit(name, row.inputs["job"]["params"], creator=creator, order=order)[0]
@@ -158,7 +191,7 @@ class Jobs:
         row = self._platform.hub.wait(
             job_id, lambda: self._find(name, job_id), lambda found: lifecycle.is_final(found.status), wait
         )
-        return shown(row, self._platform.store.executions_of([row.id])[row.id], self.notes.get(row.id))
+        return self._shown(row, self._platform.store.executions_of([row.id])[row.id], name)
 
     def list(
         self,
@@ -172,7 +205,9 @@ class Jobs:
     ) -> tuple[list[Document], int]:
         """Jobs of a deployment or of all, newest first, and how many there are."""
         where: dict[str, Any] = {"surface": SURFACE}
-        if name is not None:
+        if name is not None and self.is_named(name):
+            where = {"pipelineId": [self._platform.serving.named.find(name)["id"]]}
+        elif name is not None:
             kinds = ("run", DURABLE) if kind is None else (kind,)
             where["pipelineId"] = [pipeline_id(name, each) for each in kinds]
         if status is not None:
@@ -185,7 +220,7 @@ class Jobs:
             query["sort"] = {"id": "ascending"}
         rows, total = self._platform.store.find_runs(query, where=where)
         executions = self._platform.store.executions_of([row.id for row in rows])
-        found = [shown(row, executions[row.id], self.notes.get(row.id)) for row in rows]
+        found = [self._shown(row, executions[row.id], name) for row in rows]
         if status in ("running", "waiting"):
             found = [each for each in found if each["status"] == status]
         return found, total
@@ -218,10 +253,19 @@ class Jobs:
             self._look_at(job_id, None)
         return told
 
+    def _shown(self, row: RunRow, executions: Sequence[ExecutionRow], name: str | None) -> Document:
+        found = shown(row, executions, self.notes.get(row.id))
+        if row.surface != SURFACE:
+            done = row.status == lifecycle.SUCCESS
+            result = self._platform.serving.named.result(row, executions) if done else None
+            found |= {"pipeline": name, "params": row.inputs, "result": result}
+        return found
+
     def _find(self, name: str, job_id: str) -> RunRow:
         row = self._platform.store.get_run(job_id)
         of_name = (pipeline_id(name), pipeline_id(name, DURABLE))
-        if row is None or row.surface != SURFACE or row.pipeline_id not in of_name:
+        ours = row is not None and row.surface == SURFACE and row.pipeline_id in of_name
+        if row is None or not (ours or self._platform.serving.named.is_run_of(row, name)):
             raise NotFound(f"Pipeline '{name}' has no job '{job_id}'")
         return row
 

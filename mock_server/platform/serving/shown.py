@@ -5,7 +5,7 @@ Law: pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dtlpipe.model import times
@@ -40,7 +40,7 @@ def is_over(job: Mapping[str, Any]) -> bool:
     return job["status"] in ("completed", "failed", "canceled")
 
 
-def shown(row: RunRow, executions: list[ExecutionRow], note: Document | None = None) -> Document:
+def shown(row: RunRow, executions: Sequence[ExecutionRow], note: Document | None = None) -> Document:
     """The document of a job."""
     last = executions[-1] if executions else None
     status = _STATUS.get(row.status, row.status)

@@ -101,6 +101,7 @@ def test_nothing_that_is_sent_is_an_error_of_the_platforms(http: Http):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_nothing_of_very_much_that_is_sent_is_an_error_of_the_platforms(http: Http):
     @settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(REQUESTS, NAMES, IDS, QUERY, BODIES)

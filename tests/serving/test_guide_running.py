@@ -18,18 +18,31 @@ from tests.serving.conftest import Http
 RUNNING = Path(__file__).parent / "guide" / "running"
 THERE = "http://localhost:1416"
 
+#: One for all: the page runs, sends files to and chats with the same name.
 MY_PIPELINE = """
 from typing import Any
 
-from hayhooks import BasePipelineWrapper
+from fastapi import UploadFile
+from hayhooks import BasePipelineWrapper, get_last_user_message
 
 
 class PipelineWrapper(BasePipelineWrapper):
     def setup(self) -> None:
         pass
 
-    def run_api(self, query: Any = None, temperature: float = 0.0, urls: list = (), question: str = "") -> dict:
-        return {"query": query, "temperature": temperature, "urls": list(urls), "question": question}
+    def run_api(
+        self,
+        query: Any = None,
+        temperature: float = 0.0,
+        urls: list = (),
+        question: str = "",
+        files: list[UploadFile] | None = None,
+    ) -> dict:
+        names = [each.filename for each in files or []]
+        return {"query": query, "temperature": temperature, "urls": list(urls), "question": question, "files": names}
+
+    def run_chat_completion(self, model: str, messages: list, body: dict) -> str:
+        return f"asked: {get_last_user_message(messages)}"
 """
 RAG_PIPELINE = """
 from fastapi import UploadFile

@@ -53,6 +53,7 @@ class Killable:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_jobs_end_once_each_however_often_their_platform_is_killed(tmp_path: Path):
     receiver, platform = Receiver(), Killable(tmp_path / "data")
     try:

@@ -87,6 +87,9 @@ platform.add_command(doctor)
 @click.option("--jwt-secret-env", metavar="NAME", help="The variable that holds the secret of /get_jwt.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name by which clients call it.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web origin whose pages may change state.")
+@click.option(
+    "--callback-host", multiple=True, metavar="HOST", help="Whom jobs may call back, where others can reach it."
+)
 @click.option("--email", help="Who a call without a token acts as.")
 @click.option("--executor", metavar="WHERE", help="processes, or ray[://HOST:PORT].  [default: processes]")
 @click.option("--public-url", metavar="URL", help="How node code on other machines reaches it.")
@@ -224,6 +227,7 @@ def _settings(
     jwt_secret_env: str | None,
     allow_host: tuple[str, ...],
     allow_origin: tuple[str, ...],
+    callback_host: tuple[str, ...],
     max_upload: int | None,
     node_memory: int | None,
     **options: Any,
@@ -236,6 +240,7 @@ def _settings(
         "jwt_secret": _secret_of(jwt_secret_env),
         "allowed_hosts": allow_host,
         "allowed_origins": allow_origin,
+        "callback_hosts": callback_host,
         "max_upload": max_upload and max_upload * MIB,
         "node_memory_limit": node_memory and node_memory * MIB,
     }

@@ -52,6 +52,9 @@ def serve(context: click.Context, url: str | None, timeout: float | None) -> Non
 @click.option("--password-env", metavar="NAME", help="The variable that holds the password, for other hosts.")
 @click.option("--require-token", is_flag=True, help="Ask for a token on this machine, too.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web origin whose pages may call.")
+@click.option(
+    "--callback-host", multiple=True, metavar="HOST", help="Whom jobs may call back, where others can reach it."
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def run(
     host: str,
@@ -61,6 +64,7 @@ def run(
     data_dir: Path | None,
     password_env: str | None,
     allow_origin: tuple[str, ...],
+    callback_host: tuple[str, ...],
     log_level: str,
     *,
     require_token: bool,
@@ -79,6 +83,7 @@ def run(
         "data_dir": data_dir,
         "pipelines_dir": pipelines_dir,
         "password": secret_of(password_env),
+        "callback_hosts": callback_host,
     }
     with refusals():
         from mock_server.config import Settings

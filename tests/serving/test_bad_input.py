@@ -83,6 +83,10 @@ GETS += ["/{name}/dead-letters", "/v1/models/{name}", "/v1/files", "/v1/files/{i
 REQUESTS = st.tuples(st.just("POST"), st.sampled_from(POSTS)) | st.tuples(st.just("GET"), st.sampled_from(GETS))
 
 
+#: The platform is in this process, and its threads use `random` while examples are made: the strategies do not.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:Warning")
+
+
 def check(http: Http, wanted: tuple[str, str], name: str, id: str, query: Any, body: tuple[str, bytes]) -> None:
     method, template = wanted
     url = http.base + template.format(name=name, id=id)

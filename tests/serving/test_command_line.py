@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+from dtlpipe.cli.platform import platform
 from dtlpipe.cli.serve import serve
 from mock_server.testing import LocalPlatform
 from tests.serving.conftest import PIPELINES, Http
@@ -77,3 +79,10 @@ def test_it_serves_a_folder_until_it_is_told_to_stop(tmp_path: Path):
             assert http.get("/status").json()["pipelines"] == ["greeting"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("command", [serve.commands["run"], platform.commands["start"]], ids=["serve", "platform"])
+def test_whom_jobs_may_call_back_is_an_option(command: click.Command):
+    asked = ["--callback-host", "a.example", "--callback-host", "b.example"]
+    with command.make_context("it", asked) as context:
+        assert context.params["callback_host"] == ("a.example", "b.example")

@@ -38,9 +38,10 @@ def checked(url: str, settings: Settings) -> str:
         host, parts = "", urlsplit("")
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
         raise UnprocessableEntity(f"callback: {url[:200]!r} is no http or https URL without a user")
-    if settings.exposed and host not in settings.callback_hosts:
+    if settings.exposed and host not in {each.rstrip(".").lower() for each in settings.callback_hosts}:
         raise UnprocessableEntity(
-            f"callback: this platform calls back no {host!r}", hint="its setting callback_hosts lists whom it calls"
+            f"callback: this platform calls back no {host!r}",
+            hint="start it with --callback-host (the setting callback_hosts) for each that it may call",
         )
     return url
 

@@ -89,6 +89,19 @@ def test_errors_say_what_the_service_said(client):
     assert ["actions", 0, "entrypoint"] in places
 
 
+def test_words_may_be_told_as_what_they_are(client, reported):
+    run_id = reported["id"]
+    client.update_run(run_id, status=RunStatus.RUNNING)
+    assert run_id in [each["id"] for each in client.list_runs(status=RunStatus.RUNNING)]
+    client.report_progress(
+        run_id, status=RunStatus.RUNNING, action_progress={"name": "train", "status": ActionStatus.FAILED}
+    )
+    assert client.get_progress(run_id).actions["train"].status is ActionStatus.FAILED
+    client.create_checkpoint(run_id, "train", 1, ActionStatus.FAILED)
+    client.append_logs(run_id, [{"message": "m", "level": LogLevel.DANGER}])
+    assert [each["level"] for each in client.get_logs(run_id, level=LogLevel.DANGER)] == ["danger"]
+
+
 def test_a_service_that_is_not_there_is_unhealthy_and_refuses(client):
     assert client.health_check()
     with PipelineServiceClient("http://127.0.0.1:9", timeout=2) as nobody:

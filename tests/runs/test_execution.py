@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -84,10 +85,14 @@ def test_code_that_only_this_process_has_travels_along(client):
         ("FailAction", "ValueError: out of paper"),
         ("ObjectAction", "JSON cannot carry"),
         ("NoAction", "is no action"),
+        ("THING", "is no action: it is a int"),
+        ("broken.Action", "'broken.Action' cannot be imported: ModuleNotFoundError: No module named 'a_library_that"),
+        ("hollow:Action", "module 'hollow' has no 'Action'"),
     ],
 )
 def test_what_goes_wrong_fails_the_run_and_says_why(client, name, error):
-    pipeline = client.create_pipeline("odd", odd(name))
+    entrypoint = name if "." in name or ":" in name else f"odd.{name}"
+    pipeline = client.create_pipeline("odd", [{"name": "odd", "entrypoint": entrypoint}])
     run = client.wait(client.create_run(pipeline["id"])["id"], 60)
     assert run["status"] == "failed"
     assert error in run["error"]
@@ -95,6 +100,34 @@ def test_what_goes_wrong_fails_the_run_and_says_why(client, name, error):
     assert client.get_checkpoints(run["id"]) == []
     (line,) = client.get_logs(run["id"], level="error")
     assert error in line["message"]
+
+
+def test_an_entrypoint_may_have_a_colon_before_its_last_part(client):
+    pipeline = client.create_pipeline("colon", [{"name": "double", "entrypoint": "odd:double"}])
+    assert client.wait(client.create_run(pipeline["id"], {"x": 4}, execute=True)["id"], 60)["result"] == {"x": 8}
+
+
+def test_an_action_is_completed_and_has_its_checkpoint_in_one_transaction(client, platform):
+    pipeline = client.create_pipeline("together", odd("double", "twice", "double"))
+    run = client.create_run(pipeline["id"], {"x": 1}, execute=False)
+    seen, looks = set(), threading.Event()
+
+    def look(*_):
+        if looks.is_set():
+            runs = platform.platform.actions
+            states = [each["status"] for each in runs.runs.get(followed)["progress"]]
+            seen.add((states.count("completed"), len(runs.checkpoints.list(followed))))
+
+    followed = run["id"]
+    platform.store.on_commit(look)
+    looks.set()
+    try:
+        followed = client.create_run(pipeline["id"], {"x": 1})["id"]
+        assert client.wait(followed, 60)["status"] == "completed"
+    finally:
+        looks.clear()
+    assert {(number, number) for number in range(4)} >= seen
+    assert (3, 3) in seen
 
 
 def test_a_run_without_code_waits_and_is_refused_if_it_shall_be_executed(client, tmp_path):

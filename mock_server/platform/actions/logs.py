@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mock_server.platform.actions.progress import ActionRun, aware, naive
-from mock_server.platform.actions.records import moment, read_run
+from mock_server.platform.actions.records import moment, read_run, whole
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.paging import idempotency
 from mock_server.store.base import Document, LogLine, Tx
@@ -54,7 +54,7 @@ class Logs:
                     execution_id=None if each.get("action_name") is None else f"{_TOLD}{each['action_name']}",
                     run_id=run_id,
                     service_id=None,
-                    at=aware(each.get("timestamp")) or at,
+                    at=whole(aware(each.get("timestamp"))) or at,
                     level=each["level"],
                     message=each["message"],
                     stream="log",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any
+from typing import Any, overload
 
 from dtlpipe.errors import NotFound
 from dtlpipe.model import times
@@ -25,9 +25,17 @@ _STEP = timedelta(milliseconds=1)
 
 
 def moment() -> datetime:
-    """Now, in whole milliseconds: what is told of it at once is what is read of it later."""
-    now = times.now()
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    """Now, in whole milliseconds."""
+    return whole(times.now())
+
+
+@overload
+def whole(at: datetime) -> datetime: ...
+@overload
+def whole(at: datetime | None) -> datetime | None: ...
+def whole(at: datetime | None) -> datetime | None:
+    """In whole milliseconds, as the store keeps it: what is told of it at once is what is read of it later."""
+    return at and at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 class Clock:

@@ -79,6 +79,15 @@ def test_lines_may_bring_their_times(there, run):
     assert [each["message"] for each in since] == ["late"]
 
 
+def test_a_line_is_read_with_the_time_that_it_was_answered_with(there, run):
+    path = f"/runs/{run['id']}/logs/"
+    entry = {"message": "m", "level": "info", "timestamp": "2030-01-01T00:00:02.123456"}
+    made = there.ok("POST", path, json={"entries": [entry]})
+    assert made[0]["timestamp"].startswith("2030-01-01T00:00:02.123")
+    assert there.ok("GET", path) == made
+    assert there.ok("GET", path, params={"since": made[0]["timestamp"]}) == []
+
+
 @ours
 @pytest.mark.parametrize("level", ["debug", "info", "success", "warning", "danger", "error", "critical"])
 def test_every_level_of_every_client_is_taken(there, run, level):

@@ -2,6 +2,8 @@
 
 import time
 
+THING = 3
+
 
 class NoAction:
     """It has neither run nor execute."""

@@ -33,12 +33,15 @@ class Vitals:
     refused: int
 
     @classmethod
-    def of(cls, core: Any, executor: Any, *, stale: bool, refused: int) -> Self:
-        """Of a scheduler's core, and of an executor that may tell how it is (`alive`, `processes`); from any thread."""
+    def of(cls, core: Any, executor: Any, *, stale: bool, refused: int, left: int = 0) -> Self:
+        """Of a scheduler's core, and of an executor that may tell how it is (`alive`, `processes`); from any thread.
+
+        `left` open runs are still to be taken up.
+        """
         return cls(
             rebuilt=not stale,
             executing=bool(getattr(executor, "alive", True)),
-            runs=len(core.runs),
+            runs=len(core.runs) + left,
             executions=Counter(each.row.status for each in list(core.executions.values())),
             capacity=executor.capacity,
             processes=getattr(executor, "processes", None),

@@ -31,7 +31,11 @@ from mock_server.worker.opened import OpenExecution, OpenRun
 
 
 class Board:
-    """See the module. `again` has the runs to come, `batches` how many of each are open."""
+    """See the module.
+
+    `again` has the runs to come, `batches` how many of each are open, `expected` pipeline and turn of what was left
+    open and is still to be resumed, of which `expected_runs` are runs.
+    """
 
     def __init__(self, new_id: Callable[[], str], places: int, draw: Callable[[], float]) -> None:
         self.new_id = new_id
@@ -41,6 +45,8 @@ class Board:
         self.again: dict[str, RunRow] = {}
         self.executions: dict[str, OpenExecution] = {}
         self.batches: Counter[str] = Counter()
+        self.expected: dict[str, tuple[str | None, int]] = {}
+        self.expected_runs = 0
         self.children: dict[str, dict[str, str | None]] = {}
         self.line = Line()
         self.lanes = Lanes()
@@ -52,20 +58,34 @@ class Board:
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
-    def _open(self, row: RunRow, blueprint: Blueprint) -> OpenRun:
+    def _open(self, row: RunRow, blueprint: Blueprint, turn: int = 0) -> OpenRun:
         start = row.start_node or blueprint.root
         if start is None:
             raise ValueError(f"run {row.id} has no node to start from")
         ports = blueprint.nodes[start].inputs
         given = {port.id: row.inputs[port.name] for port in ports if port.name in row.inputs}
-        self._turn += 1
-        run = OpenRun(row, blueprint, blueprint.begun(start, given), self._turn, terms=RunTerms.of(row.extra))
+        run = OpenRun(
+            row, blueprint, blueprint.begun(start, given), turn or self._next_turn(), terms=RunTerms.of(row.extra)
+        )
         self.runs[row.id] = run
         if row.batch_id:
             self.batches[row.batch_id] += 1
         if run.terms.parent_run is not None:
             self.children.setdefault(run.terms.parent_run, {})[row.id] = run.terms.parent_execution
         return run
+
+    def _next_turn(self) -> int:
+        self._turn += 1
+        return self._turn
+
+    def _came(self, id: str) -> int:
+        """What was expected is here, or comes no more; its turn, 0 if it was not expected."""
+        pipeline_id, turn = self.expected.pop(id, (None, 0))
+        if pipeline_id is not None:
+            self.expected_runs -= 1
+            self.lanes.came(pipeline_id)
+            self._freed.add(pipeline_id)
+        return turn
 
     def _move_run(self, row: RunRow, at: datetime, status: str, **columns: Any) -> None:
         columns |= {"status": status, "updated_at": at}

@@ -21,10 +21,11 @@ data): rows to write, jobs to hand out, who to wake. It does no I/O, reads no cl
 | Shift      | the clock was set                              | times that are waited for move with it                |
 | Wake       | it is late enough                              |                                                       |
 | Refill     | what was left in buckets, before all else      | none                                                  |
+| Expect     | what was left open, and is resumed by and by   | none                                                  |
 | Resume     | the platform was started on rows left open     | rows stay as they are: they wait, or are held         |
 
-Before each event but Rerun and the last two, runs whose deadlines have passed are ended. After it, `_flow` starts what
-waits, the most urgent and then the oldest first, while there is room, and asks to be woken when there may be some.
+Before each event but Rerun and the last three, runs whose deadlines have passed are ended. After it, `_flow` starts
+what waits, the most urgent and then the oldest first, while there is room, and asks to be woken when there may be some.
 
 The core is built in layers, each of which knows those below it:
 
@@ -55,6 +56,7 @@ from mock_server.worker.messages import (
     Continue,
     Effect,
     Event,
+    Expect,
     Failed,
     InsertRun,
     Pause,
@@ -107,6 +109,8 @@ class Core(TakingUp):
             self._resume(event)
         elif isinstance(event, Refill):
             self._refill(event)
+        elif isinstance(event, Expect):
+            self._expect(event)
         elif isinstance(event, Rerun):  # makes no room; and when rows are taken up, others are still to come
             self._rerun(event)
         else:
@@ -122,7 +126,8 @@ class Core(TakingUp):
         return self.step(Wake(at))
 
     def forget(self, run_id: str) -> None:
-        """Drops a run that could not be resumed or begun again, without effects."""
+        """Drops a run, or a call, that could not be resumed or begun again, or is over; without effects."""
+        self._came(run_id)
         self.again.pop(run_id, None)
         run = self.runs.pop(run_id, None)
         if run is not None:

@@ -1,7 +1,8 @@
 """Lanes: how many runs of a pipeline go at once, and which of those that wait is the next.
 
 The number of those that go is counted from what is open. A limit that is lowered ends nothing: it keeps others from
-starting until there is room under it.
+starting until there is room under it. As long as runs of a pipeline are still to come that were left open, and may go,
+there is no room in its lane.
 """
 
 from __future__ import annotations
@@ -18,12 +19,19 @@ class Lanes:
     def __init__(self) -> None:
         self.limits: dict[str, int] = {}
         self.going: Counter[str] = Counter()
+        self.coming: Counter[str] = Counter()
         self._waiting: dict[str, list[tuple[int, int, int, OpenRun]]] = {}
 
     def has_room(self, pipeline_id: str) -> bool:
         """Whether one more run of the pipeline may go."""
         limit = self.limits.get(pipeline_id)
-        return limit is None or self.going[pipeline_id] < limit
+        return limit is None or (self.going[pipeline_id] < limit and not self.coming[pipeline_id])
+
+    def came(self, pipeline_id: str) -> None:
+        """One of those that were to come is there, or comes no more."""
+        self.coming[pipeline_id] -= 1
+        if self.coming[pipeline_id] <= 0:
+            del self.coming[pipeline_id]
 
     def enter(self, run: OpenRun) -> None:
         """It goes."""

@@ -107,6 +107,17 @@ class Resume:
 
 
 @attrs.frozen
+class Expect:
+    """Runs, and calls (without a pipeline), that were left open, oldest first: they are resumed by and by.
+
+    Until then they keep their turns, and no other run of their pipelines takes the room that they had.
+    """
+
+    at: datetime
+    left: tuple[tuple[str, str | None], ...]
+
+
+@attrs.frozen
 class Pause:
     """Nothing of a run is to be started any more; what runs goes on."""
 
@@ -163,6 +174,7 @@ Event = (
     | Rerun
     | BeginAgain
     | CallOff
+    | Expect
     | Resume
     | Pause
     | Continue

@@ -15,7 +15,7 @@ from mock_server.platform import lifecycle
 from mock_server.runners.policies import PLAIN
 from mock_server.store.base import ExecutionRow, RunRow
 from mock_server.worker.ending import Ending, cannot_pass, opened
-from mock_server.worker.messages import BeginAgain, CallOff, Hold, Notify, Record, Rerun, Resume
+from mock_server.worker.messages import BeginAgain, CallOff, Expect, Hold, Notify, Record, Rerun, Resume
 from mock_server.worker.opened import OpenExecution, OpenRun
 from mock_server.worker.values import sockets
 
@@ -25,6 +25,7 @@ class TakingUp(Ending):
 
     def _rerun(self, event: Rerun) -> None:
         for row in event.runs:
+            self._came(row.id)
             self.again[row.id] = row
             if row.status != lifecycle.RERUN:  # it is after a restart
                 if not lifecycle.may_rerun(row.status):
@@ -63,18 +64,27 @@ class TakingUp(Ending):
                 self._effects.append(Record(id, None, "run.called_off", {"status": status}))
                 self._effects.append(Notify(id))
 
+    def _expect(self, event: Expect) -> None:
+        for id, pipeline_id in event.left:
+            self.expected[id] = pipeline_id, self._next_turn()
+            if pipeline_id is not None:
+                self.expected_runs += 1
+                self.lanes.coming[pipeline_id] += 1
+
     def _resume(self, event: Resume) -> None:
         if event.run is None or event.blueprint is None:
             self._resume_calls(event)
         else:
-            self._resume_run(event, self._open(event.run, event.blueprint))
+            turn = self._came(event.run.id)
+            self._resume_run(event, self._open(event.run, event.blueprint, turn))
 
     def _resume_calls(self, event: Resume) -> None:
         for row in event.waiting:
             if row.batch_id:
                 self.batches[row.batch_id] += 1
             terms = event.terms.get(row.service_id or "", PLAIN)
-            self._put_back(OpenExecution(row, terms=terms, limits=terms.limits_of(row.input)), event.at)
+            limits = terms.limits_of(row.input)
+            self._put_back(OpenExecution(row, terms=terms, limits=limits, turn=self._came(row.id)), event.at)
 
     def _resume_run(self, event: Resume, run: OpenRun) -> None:
         if run.row.status == lifecycle.PENDING:

@@ -22,8 +22,7 @@ from dtlpipe.errors import DtlpipeError, NotFound
 from dtlpipe.model import times
 from mock_server.executors import base as jobs
 from mock_server.executors.inline import InlineExecutor
-from mock_server.platform import lifecycle, passes, views
-from mock_server.platform.actions.progress import driven_elsewhere
+from mock_server.platform import views
 from mock_server.platform.intents import earlier_answer
 from mock_server.platform.vitals import Vitals
 from mock_server.runners import own
@@ -34,8 +33,9 @@ from mock_server.store.crashes import armed
 from mock_server.store.ids import new_id
 from mock_server.worker import buckets, core, messages
 from mock_server.worker.blueprints import Blueprints
+from mock_server.worker.catching_up import CatchingUp
 from mock_server.worker.executing import executor_of
-from mock_server.worker.giving_up import give_up, refusal
+from mock_server.worker.giving_up import refusal
 from mock_server.worker.hearing import Hearing
 from mock_server.worker.reruns import Reruns
 from mock_server.worker.rules import Rules
@@ -95,6 +95,9 @@ class Worker:
         )
         self._reruns = Reruns(lambda: self._core, self._step, self._post, self.blueprint, platform.hub.notify)
         self.take_up = self._reruns.take_up
+        self._catching_up = CatchingUp(
+            lambda: self._core, self._take_up, self._step, self._post, self.blueprint, self._rules
+        )
         self._stale = True
         self._touched = False
         self._closing = False
@@ -111,7 +114,7 @@ class Worker:
     # --- what the platform asks ---------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Returns when all that was left open is scheduled again."""
+        """Returns when what was left open is known, and the most urgent of it is scheduled again."""
         self._store.on_rollback(self._lost)
         self._executor.start()
         self._inline.start()
@@ -128,11 +131,12 @@ class Worker:
 
     @property
     def open_runs(self) -> int:
-        return len(self._core.runs)
+        return len(self._core.runs) + self._catching_up.runs_left
 
     def vitals(self) -> Vitals:
         """How it is, from any thread."""
-        return Vitals.of(self._core, self._executor, stale=self._stale, refused=self._hearing.refused)
+        left = self._catching_up.runs_left
+        return Vitals.of(self._core, self._executor, stale=self._stale, refused=self._hearing.refused, left=left)
 
     def submit(self, submission: Submission) -> Future[dict[str, Any] | None]:
         """Begins work, in one transaction. The future gives None, or the answer to an earlier request of the same key.
@@ -173,6 +177,7 @@ class Worker:
         """The future says whether the run was open."""
 
         def intent(tx: Tx) -> bool:
+            self._catching_up.bring(tx, run_id)
             found = run_id in self._core.runs or run_id in self._core.again
             self._step(tx, messages.Cancel(times.now(), reason, run_id=run_id))
             return found
@@ -184,6 +189,7 @@ class Worker:
 
         def intent(tx: Tx) -> bool:
             at = times.now()
+            self._catching_up.bring(tx, run_id)
             found = run_id in self._core.runs or run_id in self._core.again
             self._step(tx, messages.Pause(at, run_id) if paused else messages.Continue(at, run_id))
             return found
@@ -209,6 +215,7 @@ class Worker:
         """The future says whether the execution was open."""
 
         def intent(tx: Tx) -> bool:
+            self._catching_up.bring_execution(tx, execution_id)
             found = execution_id in self._core.executions
             self._step(tx, messages.Cancel(times.now(), reason, execution_id=execution_id))
             return found
@@ -289,37 +296,15 @@ class Worker:
         self._post(lambda _tx: None)
 
     def _rebuild(self, tx: Tx) -> None:
-        """Memory from rows: each open run replays its finished executions in the order in which they finished."""
+        """Memory from rows, at first as much of it as others depend on."""
         self._core = self._new_core()
-        self._stale = False
         self._rules.forget()
         self._jumps.forgotten()
-        runs, calls = [each for each in tx.open_runs() if not driven_elsewhere(each)], tx.open_calls()
-        executions = tx.executions_of([run.id for run in runs])
         now = times.now()
         self._take_up(tx, messages.Refill(now, buckets.kept(tx)))
-        for id in {run.pipeline_id for run in runs}:
-            self._take_up(tx, messages.Regulate(now, id, self._rules.of_pipeline(tx, id).most))
-        for run in runs:
-            if run.status == lifecycle.RERUN:
-                self._take_up(tx, messages.Rerun(now, (run,)))
-                continue
-            rows = passes.current(executions[run.id], lambda id: tx.get(Kind.SETTING, id))
-            done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
-            left = tuple(row for row in rows if not lifecycle.is_final(row.status))
-            try:
-                event = messages.Resume(now, run, self.blueprint(run.revision_id), tuple(done), left)
-                self._take_up(tx, event)
-            except StoreError:  # says nothing about the run
-                self._stale = True
-                raise
-            except Exception as error:  # one run that cannot go on must not keep the others from it
-                log.exception("run %s cannot be taken up again", run.id)
-                self._core.forget(run.id)
-                give_up(tx, run.id, [row.id for row in left], error)
-        self._take_up(tx, messages.Resume(now, None, None, (), tuple(calls), self._rules.of_calls(tx, calls)))
-        self._step(tx, messages.Wake(now))
+        self._catching_up.begin(tx, now)
         self._reruns.restore(tx)
+        self._stale = False
 
     def _take_up(self, tx: Tx, event: messages.Event) -> None:
         """Tells the core what is in the rows, of which the clock may have been set since they were written."""
@@ -330,6 +315,7 @@ class Worker:
         self._touched = True
         jump = self._jumps.look()
         if jump is not None:
+            self._catching_up.finish(tx)
             at = times.now()
             self._apply(tx, self._core.step(messages.Shift(at, jump)), at)
             tx.after_commit(self._jumps.noted)
@@ -411,7 +397,7 @@ class Worker:
         try:
             job = self._runners.prepare(execution.row, execution.spec)
             job = self._platform.tracing.began(job, None if execution.run is None else execution.run.row)
-            inline = is_inline(execution.spec)
+            inline = is_inline(execution.spec, job)
             if self._probe is not None:
                 self._probe("before hand-out")
             (self._inline if inline else self._executor).submit(job)

@@ -114,7 +114,7 @@ class Place:
         self.worker.close()
         self.store.close()
 
-    def begin(self, inputs=None, **more):
+    def begin(self, inputs=None, priority=0, **more):
         now = times.now()
         row = RunRow(
             id=new_id(),
@@ -126,6 +126,7 @@ class Place:
             created_at=now,
             updated_at=now,
             inputs=inputs or {},
+            priority=priority,
         )
         return row.id, self.worker.submit(Submission(runs=(row,), **more)).result(10)
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def before(world: World, effects: list[m.Effect]) -> None:
     """What holds of effects, before they are committed."""
-    started = [world.core.executions[each.execution_id].row for each in effects if isinstance(each, m.Dispatch)]
+    told = [each.execution_id for each in effects if isinstance(each, m.Record) and each.kind == "execution.started"]
+    started = [world.core.executions[id].row for id in told if id in world.core.executions]
     for row in started:
         run = None if row.run_id is None else world.core.runs[row.run_id].row
         assert run is None or not run.paused, f"{row.id} was started, but {row.run_id} is paused"
@@ -48,14 +49,17 @@ def check(world: World) -> None:
 def memory_is_rows(world: World) -> None:
     """What the core holds is what is open in the rows, with the same states and fences."""
     core, rows = world.core, world.rows
-    open_runs = {id: (row.status, row.paused) for id, row in rows.runs.items() if row.status in lifecycle.OPEN}
+    expected = core.expected
+    assert expected.keys() == {*world.left}, f"the core expects {list(expected)}, but left are {world.left}"
+    runs = {id: row for id, row in rows.runs.items() if id not in expected}
+    open_runs = {id: (row.status, row.paused) for id, row in runs.items() if row.status in lifecycle.OPEN}
     held = {id: (run.row.status, run.row.paused) for id, run in core.runs.items()}
     held |= {id: (row.status, row.paused) for id, row in core.again.items()}
     assert held == open_runs, f"the core holds runs {held}, but open are {open_runs}"
     open_ = {
         id: (row.status, row.fence, row.attempt, row.available_at)
         for id, row in rows.executions.items()
-        if row.status in lifecycle.OPEN
+        if row.status in lifecycle.OPEN and id not in expected and row.run_id not in expected
     }
     held_too = {
         id: (one.row.status, one.row.fence, one.row.attempt, one.row.available_at)
@@ -77,14 +81,19 @@ def states_are_the_fold_of_the_log(world: World) -> None:
 
 def what_runs_has_a_job(world: World) -> None:
     """Nothing runs in the rows alone."""
-    running = {row.id: row.fence for row in world.rows.running()}
+    running = {row.id: row.fence for row in running_of(world)}
     out = {id: fence for id, fence in world.jobs.items() if id in running}
     assert out == running, f"running are {running}, but jobs are {world.jobs}"
 
 
+def running_of(world: World) -> list[ExecutionRow]:
+    """What runs, as far as the core has taken it up: what it has not yet, was killed with the platform."""
+    return [row for row in world.rows.running() if row.id in world.core.executions]
+
+
 def slots_are_what_runs(world: World) -> None:
     """No slot is taken by what does not run, and none is taken twice."""
-    limits = [each for row in world.rows.running() for each in world.core.executions[row.id].limits]
+    limits = [each for row in running_of(world) for each in world.core.executions[row.id].limits]
     taken = Counter(each.key for each in limits if each.concurrency is not None)
     assert world.core.line.slots.taken == taken, f"taken are {world.core.line.slots.taken}, but {taken} run"
     for each in limits:
@@ -93,7 +102,8 @@ def slots_are_what_runs(world: World) -> None:
 
 def lanes_are_what_goes(world: World) -> None:
     """As many runs of a pipeline go as are in progress; and none waits while there is room for it."""
-    lanes, runs = world.core.lanes, world.rows.runs.values()
+    lanes = world.core.lanes
+    runs = [row for row in world.rows.runs.values() if row.id not in world.core.expected]
     going = Counter(row.pipeline_id for row in runs if row.status == lifecycle.RUNNING)
     assert lanes.going == going, f"the lanes have {lanes.going}, but in progress are {going}"
     for row in runs:
@@ -120,7 +130,7 @@ def waiting(world: World) -> list[ExecutionRow]:
 
 def places_are_kept_and_used(world: World) -> None:
     """No more is out than there are places; and no place is empty while something may start."""
-    running = sum(not world.core.executions[row.id].waits for row in world.rows.running())
+    running = sum(not world.core.executions[row.id].waits for row in running_of(world))
     if world.rings():
         return
     assert running <= world.places, f"{running} executions run in {world.places} places"
@@ -141,7 +151,10 @@ def what_is_due_was_done_and_what_will_be_is_asked_for(world: World) -> None:
     wanted = [
         row.available_at
         for row in world.rows.executions.values()
-        if row.status == lifecycle.CREATED and row.available_at is not None and row.run_id not in paused
+        if row.id in world.core.executions
+        and row.status == lifecycle.CREATED
+        and row.available_at is not None
+        and row.run_id not in paused
     ]
     wanted += [run.terms.deadline_at for run in world.core.runs.values() if run.going and run.terms.deadline_at]
     wanted = [each for each in wanted if each > world.at]

@@ -49,6 +49,7 @@ class World:
         self.history: list[str] = []
         self.settled = False
         self.unnoticed: timedelta | None = None
+        self.left: list[str] = []
         self.alarm: datetime | None = None
         self.steady = START
         self.starts: dict[Limit, list[datetime]] = {}
@@ -80,6 +81,7 @@ class World:
             "claim": self.claim,
             "give_back": self.give_back,
             "jump": self.jump,
+            "catch_up": self.catch_up,
         }
 
     def _new_core(self) -> c.Core:
@@ -120,6 +122,8 @@ class World:
     def settle(self) -> None:
         """Nothing goes wrong any more, and what can end does."""
         self.settled = True
+        while self.left:
+            self.catch_up()
         for _ in range(PATIENCE):
             if any(run.row.paused for run in self.core.runs.values()):
                 self.go_on()
@@ -163,9 +167,12 @@ class World:
         for effect in effects:
             match effect:
                 case m.Dispatch(execution_id, fence):
+                    execution = self.core.executions.get(execution_id)
+                    if execution is None or (execution.waits and self.jobs.get(execution_id) == fence):
+                        continue  # it is to look again for what it waits for
                     assert self.jobs.get(execution_id, 0) < fence, f"{execution_id} is out with fence {fence} already"
                     self.jobs[execution_id] = fence
-                    for each in self.core.executions[execution_id].limits:
+                    for each in execution.limits:
                         if each.rate is not None:
                             self.starts.setdefault(each, []).append(self.steady)
                 case m.WakeAt(at):
@@ -193,23 +200,54 @@ class World:
         now = self.now()
         events: list[m.Event] = [m.Refill(now, dict(self.rows.buckets))]
         events += [m.Regulate(now, id, limit) for id, limit in self.rows.limits.items()]
-        for run in self.rows.open_runs():
-            if run.status == lifecycle.RERUN:
-                events.append(m.Rerun(now, (run,)))
-                continue
-            rows = self.rows.counting(run.id)
-            done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
-            left = tuple(row for row in rows if not lifecycle.is_final(row.status))
-            events.append(m.Resume(now, run, self.graphs[run.revision_id].plan, tuple(done), left))
-        events.append(m.Resume(now, None, None, (), self.rows.open_calls(), self.services))
+        runs = {run.id: run for run in self.rows.open_runs()}
+        calls = {call.id: call for call in self.rows.open_calls()}
+        left = [(id, run.pipeline_id) for id, run in runs.items()] + [(id, None) for id in calls]
+        events.append(m.Expect(now, tuple(left)))
+        later = [id for id in (*runs, *calls) if not self._at_once(id)]
+        if self.unnoticed is not None or self.settled:
+            later = []
+        self.left = sorted(later, key=lambda id: -(runs.get(id) or calls[id]).priority)
+        events += [self._resumed(id, now) for id in (*runs, *calls) if id not in later]
         if self.unnoticed is not None:
             events.append(m.Shift(now, self.unnoticed))
+        self._take_up(events, now)
+
+    def _take_up(self, events: list[m.Event], now: datetime) -> None:
         effects = [effect for event in events for effect in self.core.step(event)]
         effects += self.core.wake(now)
         invariants.before(self, effects)
         self.rows.apply(effects)
         self._go_out(effects)
         invariants.check(self)
+
+    def _at_once(self, id: str) -> bool:
+        """Whether it is taken up before all else: others depend on it."""
+        run = self.rows.runs.get(id)
+        if run is None:
+            return self.rows.executions[id].worker is not None
+        held = any(row.worker is not None and row.status in lifecycle.OPEN for row in self.rows.of(id))
+        return held or run.status == lifecycle.RERUN or RunTerms.of(run.extra).parent_run is not None
+
+    def _resumed(self, id: str, now: datetime) -> m.Event:
+        """What the core is told of a run, or a call, that was left open."""
+        run = self.rows.runs.get(id)
+        if run is None:
+            return m.Resume(now, None, None, (), (copied(self.rows.executions[id]),), self.services)
+        if run.status == lifecycle.RERUN:
+            return m.Rerun(now, (copied(run),))
+        rows = self.rows.counting(id)
+        done = sorted((row for row in rows if lifecycle.is_final(row.status)), key=lambda row: row.seq or 0)
+        left = tuple(row for row in rows if not lifecycle.is_final(row.status))
+        return m.Resume(now, copied(run), self.graphs[run.revision_id].plan, tuple(done), left)
+
+    def catch_up(self) -> None:
+        """Some of what was left open is taken up: the most urgent, or what somebody asks for."""
+        some = [self.left.pop(self.rng.choice((0, 0, -1))) for _ in range(min(len(self.left), self.rng.choice((1, 2))))]
+        if some:
+            now = self.now()
+            self.history.append(f"catch up {' '.join(some)}")
+            self._take_up([self._resumed(id, now) for id in some], now)
 
     # --- what people do -----------------------------------------------------------------------------------------------
 
@@ -371,7 +409,7 @@ class World:
 
     def claim(self) -> None:
         """A worker on another machine has a job: it is not lost with the platform."""
-        mine = [r for r in self.rows.running() if r.worker is None and not self.core.executions[r.id].waits]
+        mine = [r for r in invariants.running_of(self) if r.worker is None and not self.core.executions[r.id].waits]
         if mine:
             row = self.rng.choice(mine)
             row.worker = self.core.executions[row.id].row.worker = "w1"
@@ -426,6 +464,8 @@ class World:
 
     def jump(self) -> None:
         """The machine's clock is set."""
+        while self.left:
+            self.catch_up()
         by = timedelta(seconds=self.rng.choice((-3600, -5, 5, 3600)))
         self.at += by
         if self.alarm is not None:

@@ -225,6 +225,8 @@ class Local:
             stack.callback(worker.close, settings.grace)
             platform.scheduler = worker
             worker.start()
+            platform.runs.batches.open()
+            stack.callback(platform.runs.batches.close)
             platform.serving.begin(HostPool)
             stack.callback(platform.serving.close)
             platform.actions.open()

@@ -30,7 +30,7 @@ from dtlpipe.resources.batch_results import (
 from dtlpipe.resources.commands import Command
 from dtlpipe.resources.executions import OPEN, OVER, Execution
 from dtlpipe.resources.pipeline_executions import PipelineExecution, end_nodes
-from dtlpipe.resources.progress import Bar
+from dtlpipe.resources.progress import Bar, OnProgress
 from dtlpipe.sansio.effects import Blocking, Gather, Now, Op, Request, Response
 from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operation
 from dtlpipe.sansio.pages import Pages
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 PAGE = 100
 #: Seconds between two movements of the progress bar.
 TICK = 0.5
+_COMMAND_OVER = frozenset(each for each in CommandStatus if each.is_terminal)
+#: What a platform answers that does not know a verb.
+_NO_SUCH_VERB = (400, 404, 405, 501)
 
 
 @attrs.define(slots=False, kw_only=True, eq=False, repr=False)
@@ -152,7 +155,20 @@ class BatchRun(Bound[Colour]):
 
     @operation
     def cancel(self) -> Op[int]:
-        """Ends those of its runs that are open, and the code that runs for them; how many they were."""
+        """Ends those of its runs that are open, and the code that runs for them; how many they were.
+
+        No more are begun, if not all were. One request, where the platform knows batches.
+        """
+        path = "/executions" if self.service_id else f"/pipelines/{quote(self.pipeline_id or '', safe='')}/executions"
+        try:
+            response: Response = yield Request("POST", f"{path}/terminate", json={"batchId": self.id}, idempotent=True)
+        except PlatformException as error:
+            if error.status not in _NO_SUCH_VERB:
+                raise
+            return (yield from self._cancelled_one_by_one())
+        return int(response.json()["terminated"])
+
+    def _cancelled_one_by_one(self) -> Op[int]:
         ended = 0
         while True:
             found = yield from self._query({self._status_path: {"$in": list(OPEN)}})
@@ -201,6 +217,7 @@ class BatchRun(Bound[Colour]):
         *,
         raise_on_failure: bool = False,
         progress: bool | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Waits until all its runs are over.
 
@@ -209,6 +226,7 @@ class BatchRun(Bound[Colour]):
             interval: the first pause between looks, in seconds, on platforms that do not hold requests.
             raise_on_failure: raises RunFailed if any of them ended without success.
             progress: whether to show a bar; by default on a terminal.
+            on_progress: is told how many runs are over, and how many there are, as that changes.
 
         Raises:
             FailedDependency: the runs could not be begun.
@@ -219,7 +237,7 @@ class BatchRun(Bound[Colour]):
             yield from self.command.wait.op(self.command, timeout, interval)
         except FailedDependency as error:
             raise FailedDependency(f"the batch was not begun: {error.message}") from error
-        bar: Bar = yield Blocking(_bar, f"batch {self.id}", len(self), progress)
+        bar: Bar = yield Blocking(_bar, f"batch {self.id}", len(self), progress, on_progress)
         try:
             yield from self._watch(bar, began, timeout, interval or 0.1)
         finally:
@@ -227,6 +245,23 @@ class BatchRun(Bound[Colour]):
         if raise_on_failure:
             yield from self._raise()
         return self
+
+    def all_begun(self, progress: bool | None = None, on_progress: OnProgress | None = None) -> Op[None]:  # noqa: FBT001 - as `wait` has it
+        """The operation that waits until all its runs are begun, which is shown and told as by `wait`."""
+        command = self.command
+        if command.known_status not in _COMMAND_OVER:
+            bar: Bar = yield Blocking(_bar, f"begin {self.id}", len(self), progress, on_progress)
+            try:
+                while bar.shown and command.known_status not in _COMMAND_OVER:
+                    with contextlib.suppress(WaitTimeout):  # of this look
+                        yield from command.wait.op(command, TICK)
+                    yield from command.refresh.op(command)
+                    yield Blocking(bar.update, int(command.spec.get("begun") or 0), {})
+            finally:
+                bar.close()
+        yield from command.wait.op(command)
+        if on_progress is not None:
+            yield Blocking(on_progress, len(self), len(self))
 
     def _raise(self) -> Op[None]:
         failed = yield from self.failed.op(self)
@@ -250,7 +285,8 @@ class BatchRun(Bound[Colour]):
                 raise WaitTimeout(f"{left} of the {len(self)} runs of batch {self.id} are not over; they go on")
             hold = min(TICK if bar.shown else HOLD, remaining)
             with contextlib.suppress(WaitTimeout):  # only of this look
-                yield from wait_until(Request("GET", held_at), is_over, timeout=hold, interval=interval)
+                asked = Request("GET", held_at, params={"settled": "true"})
+                yield from wait_until(asked, is_over, timeout=hold, interval=interval)
 
     def _look(self, bar: Bar) -> Op[tuple[int, str]]:
         """How many runs are open, and where to wait for that to change: at the command, or at one of the runs."""
@@ -385,5 +421,5 @@ def _ended(address: str) -> Op[int]:
     return 1
 
 
-def _bar(label: str, total: int, shown: bool | None) -> Bar:  # noqa: FBT001 - called through Blocking
-    return Bar(label, total, shown=shown)
+def _bar(label: str, total: int, shown: bool | None, told: OnProgress | None) -> Bar:  # noqa: FBT001 - called through Blocking
+    return Bar(label, total, shown=shown, told=told)

@@ -29,6 +29,7 @@ from dtlpipe.resources.failures import failure
 from dtlpipe.resources.inputs import Inputs, batch_query, input_data
 from dtlpipe.resources.live import Live
 from dtlpipe.resources.logs import LogLine, log_lines
+from dtlpipe.resources.progress import OnProgress
 from dtlpipe.resources.refusals import acting
 from dtlpipe.sansio.effects import Flow, Gather, Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, fetched, operation, streaming
@@ -425,6 +426,8 @@ class PipelineExecutions(Bound[Colour]):
         *,
         priority: int | None = None,
         run_timeout: float | None = None,
+        progress: bool | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Begins a run for each item of a query, as `pipeline.execute_batch()`.
 
@@ -442,7 +445,7 @@ class PipelineExecutions(Bound[Colour]):
         response: Response = yield from acting(Request("POST", address, json=body, once=True))
         batch = BatchRun.begun(response.json(), session=self._session, pipeline_id=wanted, pipeline=self.pipeline)
         if wait:
-            yield from batch.command.wait.op(batch.command)
+            yield from batch.all_begun(progress, on_progress)
         return batch
 
     @operation

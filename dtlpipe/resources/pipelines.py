@@ -23,6 +23,7 @@ from dtlpipe.resources.inputs import Inputs
 from dtlpipe.resources.layout import lay_out
 from dtlpipe.resources.pipeline_executions import PipelineExecutions
 from dtlpipe.resources.pipeline_stats import PipelineStats
+from dtlpipe.resources.progress import OnProgress
 from dtlpipe.resources.refusals import acting
 from dtlpipe.sansio.effects import Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, fetched, operation
@@ -234,6 +235,8 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         *,
         priority: int | None = None,
         run_timeout: float | None = None,
+        progress: bool | None = None,
+        on_progress: OnProgress | None = None,
     ) -> Op[BatchRun[Colour]]:
         """Begins a run for each item of a query.
 
@@ -244,6 +247,8 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
             node_id: where to start; by default at the root.
             priority: of each of the runs, as for `execute`.
             run_timeout: of each of the runs, as for `execute`.
+            progress: whether to show a bar while very many runs are begun; by default on a terminal.
+            on_progress: is told how many runs are begun, and how many there will be.
 
         Raises:
             BadRequest: without filters.
@@ -251,7 +256,8 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         """
         runs = self.pipeline_executions
         more = (filters, execution_inputs, wait, node_id)
-        begun = runs.create_batch.op(runs, self.id, *more, priority=priority, run_timeout=run_timeout)
+        told: dict[str, Any] = {"progress": progress, "on_progress": on_progress}
+        begun = runs.create_batch.op(runs, self.id, *more, priority=priority, run_timeout=run_timeout, **told)
         return (yield from begun)
 
 

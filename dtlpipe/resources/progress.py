@@ -34,7 +34,15 @@ def counted(operations: Iterable[Op[T]], total: int, on_progress: OnProgress | N
 class Bar:
     """Made by `Bar(...)`, fed by `update`, ended by `close`. Touches the terminal: call it through `Blocking`."""
 
-    def __init__(self, label: str, total: int, *, shown: bool | None = None, unit: str = "run") -> None:
+    def __init__(
+        self,
+        label: str,
+        total: int,
+        *,
+        shown: bool | None = None,
+        unit: str = "run",
+        told: OnProgress | None = None,
+    ) -> None:
         """Begins to show.
 
         Args:
@@ -42,12 +50,18 @@ class Bar:
             total: how much there is to do.
             shown: None shows it if stderr is a terminal.
             unit: what is counted.
+            told: is told, too, whenever it moves.
         """
         self._bar = _tqdm(label, total, unit) if (sys.stderr.isatty() if shown is None else shown) else None
-        self.shown = self._bar is not None
+        self._told, self._total = told, total
+        self._done: int | None = None
+        self.shown = self._bar is not None or told is not None
 
     def update(self, done: int, counts: Mapping[str, int]) -> None:
         """Moves to `done`; `counts` by state are shown beside it."""
+        if self._told is not None and done != self._done:
+            self._done = done
+            self._told(done, self._total)
         if self._bar is not None:
             self._bar.set_postfix({state: count for state, count in counts.items() if count}, refresh=False)
             self._bar.update(done - self._bar.n)

@@ -7,9 +7,10 @@ poll for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dtlpipe.errors import Conflict
+from dtlpipe.errors import Conflict, NotFound
 from dtlpipe.model.enums import CommandStatus
 from mock_server.platform.documents import now, require
 from mock_server.platform.lifecycle import CREATED, FAILED, RUNNING, SUCCESS, TERMINATED, is_final
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: The type of the commands that have runs begin again; see `passes`.
 RERUN = "pipelineRerun"
+
+#: The type of the commands that begin a run for each item of a query; see `batches`.
+PIPELINE_BATCH = "pipelineExecuteBatch"
 
 #: Commands that one list shows.
 LISTED = 1000
@@ -49,7 +53,7 @@ def _calls(store: Store, batch_id: str) -> dict[str, int]:
 
 #: What counts the members of a batch by status, by the type of the command that stands for it.
 BATCHES: dict[str, Callable[[Store, str], dict[str, int]]] = {
-    "pipelineExecuteBatch": lambda store, batch_id: store.run_counts(batch_id=batch_id),
+    PIPELINE_BATCH: lambda store, batch_id: store.run_counts(batch_id=batch_id),
     "serviceExecuteBatch": _calls,
     "serviceRerunBatch": _calls,
 }
@@ -133,3 +137,8 @@ class Commands:
     def abort(self, command_id: str) -> Document:
         """Ends a command that is not over. Raises NotFound, and Conflict for one that is over."""
         return self.advance(command_id, status=CommandStatus.ABORTED)
+
+    def abort_if_open(self, command_id: str) -> None:
+        """Ends a command, unless it is over, or not there."""
+        with suppress(NotFound, Conflict):
+            self.abort(command_id)

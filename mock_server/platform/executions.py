@@ -5,7 +5,7 @@ Longer than 400 lines because all that is done with a call shares what is checke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -241,6 +241,17 @@ class Executions:
         if not self._platform.work.cancel_execution(execution_id, f"terminated by {creator}").result():
             raise Conflict(f"execution {execution_id!r} is over already")
         return self.get(execution_id)
+
+    def terminate_many(self, creator: str, *, ids: Collection[str] | None = None, batch_id: str | None = None) -> int:
+        """Ends those that are open of the named executions, or of a batch of calls; how many they were."""
+        named = None if ids is None else frozenset(ids)
+        found = [
+            row.id
+            for row in self._platform.store.open_executions()
+            if (named is None or row.id in named) and batch_id in (None, row.batch_id)
+        ]
+        ending = [self._platform.work.cancel_execution(each, f"terminated by {creator}") for each in found]
+        return sum(each.result() for each in ending)
 
     def progress(self, execution_id: str, body: Mapping[str, Any]) -> Document:
         """Notes what a client reports of an open execution: percentComplete, message. Ending it is not a client's."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict, NotFound
 from dtlpipe.model import times
-from mock_server.platform import counting, ledger, lifecycle, passes, rerunning
-from mock_server.platform.actions.progress import driven_elsewhere, is_ours, told_of_nodes
+from mock_server.platform import batches, counting, ledger, lifecycle, passes, rerunning
+from mock_server.platform.actions.progress import driven_elsewhere, is_ours
+from mock_server.platform.commands import PIPELINE_BATCH
 from mock_server.platform.documents import require
-from mock_server.platform.execution_views import partial_execution
 from mock_server.platform.inputs import checked
 from mock_server.platform.intents import Submission
 from mock_server.platform.paging import idempotency, page
-from mock_server.platform.passing import merge_counts
 from mock_server.platform.pipelines import INSTALLED, refuse_idle
+from mock_server.platform.run_views import cycle
 from mock_server.platform.wanted import ANY, Wanted
 from mock_server.runners.entities import normalised
-from mock_server.runners.policies import RunTerms
 from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
@@ -40,6 +37,9 @@ class Runs:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._known: dict[tuple[str, str | None], tuple[int, tuple[Document, Document]]] = {}
+        self.batches = batches.Batches(
+            platform, self._rows, lambda pipeline_id, tx: _check_takes_runs(pipeline_id, False, tx)
+        )
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
@@ -114,27 +114,44 @@ class Runs:
         creator: str,
         idempotency_key: str | None = None,
     ) -> Document:
-        """Begins one run for each item of a query, all in one transaction; the answer is a command that is done."""
+        """Begins one run for each item of a query, all in one transaction; the answer is a command that is done.
+
+        Very many are begun in parts, and the command is done after the last of them; see `batches`.
+        """
         revision, node = self._ready(pipeline_id, node_id, test_mode=False)
         ports = list(_ports(node))
         items = self._platform.batch_items(query, limit=BATCH_LIMIT)
         port = next((name for name, type in ports if type == "Item"), "item")
         rest = checked(self._platform.store, ports, args, f"node {node['name']!r}")
         command = self._platform.commands.made(
-            "pipelineExecuteBatch",
+            PIPELINE_BATCH,
             creator,
             {"pipelineId": pipeline_id, "inputs": [{port: normalised("Item", item["id"]), **rest} for item in items]},
         )
-        told = self._told(wanted)
-        rows = tuple(
-            self._row(revision, creator, given, node_id, told, batch_id=command["id"])
-            for given in command["spec"]["inputs"]
-        )
+        told, several = self._told(wanted), len(items) > batches.AT_ONCE
+        rows: tuple[RunRow, ...] = ()
+        if several:
+            command = batches.ordered(command, revision["id"], node_id, told)
+        else:
+            rows = self._rows(revision, creator, command["spec"]["inputs"], node_id, told, command["id"])
         fingerprint = [pipeline_id, node_id, dict(query), rest, *wanted.content()]
         request = idempotency(idempotency_key, creator, fingerprint, {"id": command["id"]})
         check = partial(_check_takes_runs, pipeline_id, False)
         earlier = self._platform.submit(Submission(runs=rows, command=command, idempotency=request, check=check))
+        if several and earlier is None:
+            self.batches.go_on(command["id"])
         return self._platform.commands.get((earlier or command)["id"])
+
+    def _rows(
+        self,
+        revision: Document,
+        creator: str,
+        inputs: Sequence[Mapping[str, Any]],
+        node_id: str | None,
+        wanted: Wanted,
+        batch_id: str,
+    ) -> tuple[RunRow, ...]:
+        return tuple(self._row(revision, creator, dict(given), node_id, wanted, batch_id=batch_id) for given in inputs)
 
     def _lately_ready(self, pipeline_id: str, node_id: str | None, *, test_mode: bool) -> tuple[Document, Document]:
         """As `_ready`, of what was found before if no pipeline has changed since; a test's may not be installed."""
@@ -265,9 +282,32 @@ class Runs:
             raise Conflict(f"execution {run_id!r} is over already")
         return self.get(pipeline_id, run_id)
 
-    def stop_open(self, pipeline_id: str, reason: str = "the pipeline was stopped") -> int:
-        """Ends all open runs of a pipeline; says how many there were."""
-        found = [row for row in self._platform.store.open_runs() if row.pipeline_id == pipeline_id]
+    def terminate_many(
+        self, pipeline_id: str, creator: str, *, ids: Collection[str] | None = None, batch_id: str | None = None
+    ) -> int:
+        """Ends those that are open of the named runs, or of a batch, of which no more is begun; how many they were.
+
+        Raises NotFound for an unknown pipeline.
+        """
+        require(self._platform.store, Kind.PIPELINE, pipeline_id)
+        if batch_id is not None:
+            self._platform.commands.abort_if_open(batch_id)
+        named = None if ids is None else frozenset(ids)
+        return self.stop_open(
+            pipeline_id,
+            f"terminated by {creator}",
+            lambda row: (named is None or row.id in named) and batch_id in (None, row.batch_id),
+        )
+
+    def stop_open(
+        self,
+        pipeline_id: str,
+        reason: str = "the pipeline was stopped",
+        chosen: Callable[[RunRow], bool] = lambda _: True,
+    ) -> int:
+        """Ends all open runs of a pipeline, or some of them; says how many there were."""
+        open_runs = self._platform.store.open_runs()
+        found = [row for row in open_runs if row.pipeline_id == pipeline_id and chosen(row)]
         futures = [self._platform.work.cancel_run(row.id, reason) for row in found if not is_ours(row)]
         ended = sum(self._end(row, reason) for row in found if is_ours(row))
         return ended + sum(future.result() for future in futures)
@@ -326,71 +366,3 @@ def _reset_key(pipeline_id: str) -> str:
 
 def _ports(node: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     return ((each.get("name") or each["portId"], each.get("type")) for each in node.get("inputs") or ())
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> float | None:
-    return round((end - start).total_seconds(), 3) if start and end else None
-
-
-def cycle(row: RunRow, executions: list[ExecutionRow], revision: Mapping[str, Any], base: str) -> Document:
-    """A run as the wire shows it. A node that the run did not reach is `pending`.
-
-    A run that is to begin again shows the executions that it has, and no end.
-    """
-    terms = RunTerms.of(row.extra)
-    told = told_of_nodes(row)
-    ended_at, error = (None, None) if row.status == lifecycle.RERUN else (row.ended_at, row.error)
-    by_node: dict[str, list[ExecutionRow]] = defaultdict(list)
-    for each in executions:
-        if each.node_id is not None:
-            by_node[each.node_id].append(each)
-    nodes = []
-    for node in revision.get("nodes") or ():
-        rows = by_node.get(node["id"], [])
-        nodes.append(
-            {
-                "id": node["id"],
-                "name": node["name"],
-                "type": node.get("type"),
-                "namespace": node.get("namespace"),
-                "projectId": node.get("projectId"),
-                "metadata": {},
-                "status": lifecycle.node_status([each.status for each in rows])
-                if rows
-                else told.get(node["id"], lifecycle.PENDING),
-                "attempts": sum(each.attempt for each in rows),
-                "createdAt": times.to_wire(rows[0].created_at if rows else row.created_at),
-                "updatedAt": times.to_wire(rows[-1].updated_at if rows else row.created_at),
-                "duration": _seconds(rows[0].started_at, rows[-1].ended_at) if rows else None,
-            }
-        )
-    return {
-        "id": row.id,
-        "pipelineId": row.pipeline_id,
-        "projectId": row.project_id,
-        "revisionId": row.revision_id,
-        "pipelineVersionNumber": revision.get("number"),
-        "status": row.status,
-        "creator": row.creator,
-        "createdAt": times.to_wire(row.created_at),
-        "updatedAt": times.to_wire(row.updated_at),
-        "startedAt": times.to_wire(row.started_at) if row.started_at else None,
-        "endedAt": times.to_wire(ended_at) if ended_at else None,
-        "duration": _seconds(row.started_at, ended_at),
-        "maxAttempts": max((each.max_attempts for each in executions), default=1),
-        "nodes": nodes,
-        "executions": {node: [partial_execution(each) for each in rows] for node, rows in by_node.items()},
-        "mergeCount": merge_counts(revision, by_node),
-        "inputs": row.inputs,
-        "startNodeId": row.start_node,
-        "batchId": row.batch_id,
-        "testMode": row.test_mode,
-        "priority": row.priority,
-        "paused": row.paused,
-        "timeout": terms.timeout,
-        "deadlineAt": times.to_wire(terms.deadline_at) if terms.deadline_at else None,
-        "parentExecutionId": terms.parent_execution,
-        "error": error,
-        "transitionErrors": row.transition_errors or [],
-        "url": f"{base}/pipelines/{row.pipeline_id}/executions/{row.id}",
-    }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 
+from mock_server.api.dataloop import validation
 from mock_server.api.dataloop.holding import hold
 from mock_server.platform.commands import is_over, is_settled
 
@@ -24,8 +25,8 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.get("/commands/<command_id>")
     @api.get("/commands/faas/<command_id>")
     def get_command(command_id: str) -> Any:
-        # who asks to wait, waits for what a batch began; who polls (dtlpy) only for the command itself
-        done = is_settled if "wait" in request.args else is_over
+        # `settled`: who waits, waits for what a batch began, and not only until all of it is begun
+        done = is_settled if validation.flag("settled") else is_over
         return hold(platform, command_id, lambda: commands.get(command_id), done, at_once=True)
 
     @api.post("/commands/<command_id>/abort")

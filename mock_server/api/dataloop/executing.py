@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 #: In which a client within node code names the execution that it is.
 PARENT = "X-Dtlpipe-Execution"
@@ -89,6 +89,19 @@ class ExecuteService(_Body):
     function_name: str | None = Field(None, alias="functionName")
     project_id: str | None = Field(None, alias="projectId")
     priority: int | None = None
+
+
+class Terminate(_Body):
+    """The body of POST .../executions/terminate: those of a batch, by its command's id, or those that are named."""
+
+    ids: list[str] | None = None
+    batch_id: str | None = Field(None, alias="batchId")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.ids is None) == (self.batch_id is None):
+            raise ValueError("either 'ids' or 'batchId' is needed")
+        return self
 
 
 def parent() -> str | None:

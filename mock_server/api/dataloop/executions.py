@@ -8,7 +8,7 @@ from flask import Blueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import ExecuteService, RerunServices
+from mock_server.api.dataloop.executing import ExecuteService, RerunServices, Terminate
 from mock_server.api.dataloop.holding import hold
 from mock_server.api.guard import caller
 from mock_server.api.repeating import idempotency_key, knows_repeats
@@ -70,6 +70,11 @@ def register(api: Blueprint, platform: Platform) -> None:
     def rerun_batch() -> Any:
         asked: RerunServices = validation.body(RerunServices)
         return executions.rerun_batch(asked.query, creator=caller().email, idempotency_key=idempotency_key())
+
+    @api.post("/executions/terminate")
+    def terminate_executions() -> Any:
+        asked: Terminate = validation.body(Terminate)
+        return {"terminated": executions.terminate_many(caller().email, ids=asked.ids, batch_id=asked.batch_id)}
 
     @api.post("/executions/resource/query")
     def query_resource_executions() -> Any:

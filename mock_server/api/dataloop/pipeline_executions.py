@@ -8,7 +8,7 @@ from flask import Blueprint, after_this_request
 
 from dtlpipe.errors import BadRequest
 from mock_server.api.dataloop import validation
-from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, parent
+from mock_server.api.dataloop.executing import Again, ExecutePipeline, RerunPipeline, Terminate, parent
 from mock_server.api.dataloop.holding import hold, waited
 from mock_server.api.guard import caller
 from mock_server.api.repeating import idempotency_key, knows_repeats
@@ -67,6 +67,12 @@ def register(api: Blueprint, platform: Platform) -> None:
             lambda found: lifecycle.is_final(found["status"]),
             over=lambda: runs.is_over(pipeline_id, run_id),
         )
+
+    @api.post("/pipelines/<pipeline_id>/executions/terminate")
+    def terminate_runs(pipeline_id: str) -> Any:
+        asked: Terminate = validation.body(Terminate)
+        email = caller().email
+        return {"terminated": runs.terminate_many(pipeline_id, email, ids=asked.ids, batch_id=asked.batch_id)}
 
     @api.post("/pipelines/<pipeline_id>/executions/<run_id>/terminate")
     def terminate_run(pipeline_id: str, run_id: str) -> Any:

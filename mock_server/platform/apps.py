@@ -1,7 +1,7 @@
 """Apps: DPKs installed in a project. What an app brings are the services, and the triggers, of its DPK's components.
 
 Law: an install is one transaction: an app is there with all that it brings, or not at all. What else a DPK may have
-(panels, templates, models) is kept and shown, and nothing comes of it.
+(panels, templates) is kept and shown, and nothing comes of it; models are made of what it says by whoever wants them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from dtlpipe.errors import BadRequest, Conflict
 from mock_server.platform import services, triggers
@@ -45,7 +47,10 @@ class Apps:
 
     def query(self, body: Mapping[str, Any]) -> Document:
         """A page of apps."""
-        return shown_page(self._platform, "apps", SHELF.find(self._platform.store, body))
+        page = SHELF.find(self._platform.store, body)
+        return shown_page(
+            self._platform, "apps", attrs.evolve(page, items=[self._with_dpk(each) for each in page.items])
+        )
 
     def install(self, body: Mapping[str, Any], creator: str) -> Document:
         """An app of the DPK `dpkName`, at `dpkVersion` or its latest, in the project `projectId`.
@@ -120,7 +125,12 @@ class Apps:
         self._platform.store.write(intent)
 
     def _shown(self, app: Document) -> Document:
-        return shown(self._platform, "apps", app)
+        return shown(self._platform, "apps", self._with_dpk(app))
+
+    def _with_dpk(self, app: Document) -> Document:
+        """With the DPK as it was installed, of which clients make models."""
+        dpk = self._platform.store.get(Kind.PACKAGE, app["dpkId"])
+        return app if dpk is None else {**app, "dpk": shown(self._platform, "app-registry", dpk)}
 
     def _bring(self, tx: Tx, app: Document, dpk: Mapping[str, Any], components: Mapping[str, Any]) -> None:
         """Makes services and triggers what the components say."""

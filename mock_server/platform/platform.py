@@ -29,6 +29,7 @@ from mock_server.platform.hands import Hands
 from mock_server.platform.hub import Hub
 from mock_server.platform.items import Items
 from mock_server.platform.metrics import Metrics
+from mock_server.platform.models import Models
 from mock_server.platform.packages import Packages
 from mock_server.platform.pipelines import Pipelines
 from mock_server.platform.projects import Projects
@@ -127,6 +128,7 @@ class Platform:
     feed: Feed = attrs.field(init=False)
     actions: Actions = attrs.field(init=False)
     metrics: Metrics = attrs.field(init=False)
+    models: Models = attrs.field(init=False)
     tracing: Tracing = attrs.field(init=False)
     workers: Workers = attrs.field(init=False)
     faults: Faults = attrs.field(init=False, factory=Faults)
@@ -158,6 +160,7 @@ class Platform:
         self.feed = Feed(self.store)
         self.actions = Actions(self)
         self.metrics = Metrics(self)
+        self.models = Models(self)
         self.tracing = Tracing(self.feed)
         self.workers = Workers(self)
         self.tasks = Tasks(self)

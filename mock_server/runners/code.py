@@ -10,7 +10,7 @@ import attrs
 
 from dtlpipe.errors import NotFound
 from mock_server.executors.base import Argument, Code, Job
-from mock_server.runners import packaged
+from mock_server.runners import packaged, registered
 from mock_server.runners.blueprint import service_settings
 from mock_server.runners.entities import lookup
 from mock_server.store.base import Kind
@@ -109,6 +109,9 @@ def call_job(setting: Setting, row: ExecutionRow) -> Job:
     service = setting.store.get(Kind.SERVICE, row.service_id or "")
     if service is None:
         raise NotFound(f"service {row.service_name or row.service_id} is gone", hint="deploy or install it again")
+    brought = registered.call_job(setting, row, service)
+    if brought is not None:
+        return brought
     package = _package(setting.store, service)
     function = _function(package, service, row.function_name)
     timeout, memory_limit, _ = service_settings(service)

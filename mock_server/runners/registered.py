@@ -14,21 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from mock_server.executors.base import Argument, Code, Job
 from mock_server.runners.uncoded import job_of
+from mock_server.store.base import Kind
 
 if TYPE_CHECKING:
-    from mock_server.executors.base import Job
     from mock_server.runners.blueprint import NodeSpec
-    from mock_server.store.base import ExecutionRow
+    from mock_server.runners.code import Setting
+    from mock_server.store.base import ExecutionRow, Reads
 
 GROUP = "dtlpipe.runners"
 #: Types of nodes that a runner may be brought for.
 TYPES = ("ml", "custom")
+#: Under such ids models are kept.
+MODEL_PREFIX = "model:"
 
 
 @attrs.frozen
 class Visit:
-    """One execution of a node. `inputs` are by port name, entities as references; `node` is its JSON."""
+    """One execution of a node, or call of a model's service. `inputs` are by name, entities as references.
+
+    `node` is the node's JSON (of a call, what such a node would say), `model` that of the model which it names.
+    """
 
     execution_id: str
     attempt: int
@@ -37,6 +44,7 @@ class Visit:
     node: Mapping[str, Any]
     run_id: str | None = None
     pipeline_id: str | None = None
+    model: Mapping[str, Any] | None = None
 
 
 Runner = Callable[[Visit], Mapping[str, Any]]
@@ -80,9 +88,43 @@ def _installed(name: str) -> Runner | None:
     return None
 
 
-def node_job(row: ExecutionRow, spec: NodeSpec) -> Job:
+def is_brought(node: Mapping[str, Any]) -> bool:
+    """Whether somebody brought a runner for the node."""
+    return find(node) is not None
+
+
+def node_of(model: Mapping[str, Any], function: str) -> dict[str, Any]:
+    """What a node would say that runs the model."""
+    metadata = {"modelId": model["id"], "modelName": model["name"]}
+    return {"name": model["name"], "type": "ml", "namespace": {"functionName": function}, "metadata": metadata}
+
+
+def node_job(setting: Setting, row: ExecutionRow, spec: NodeSpec) -> Job:
     """The job of such a node's execution."""
-    return job_of(row, spec, type="registered", node=spec.document)
+    model = _model(setting.store, (spec.document.get("metadata") or {}).get("modelId"))
+    return job_of(row, spec, type="registered", node=spec.document, model=model)
+
+
+def call_job(setting: Setting, row: ExecutionRow, service: Mapping[str, Any]) -> Job | None:
+    """The job of a call, if the service is that of a model for which somebody brought a runner."""
+    ml = (service.get("metadata") or {}).get("ml")
+    model = _model(setting.store, ml.get("modelId")) if isinstance(ml, Mapping) and ml.get("ownPackage") else None
+    node = None if model is None else node_of(model, row.function_name)
+    if node is None or find(node) is None:
+        return None
+    return Job(
+        execution_id=row.id,
+        fence=row.fence,
+        code=Code(hash="ml", function_name=row.function_name),
+        arguments=tuple(Argument(name, None, value) for name, value in row.input.items()),
+        node=row.service_name,
+        context={"type": "registered", "node": node, "model": model, "attempt": row.attempt},
+    )
+
+
+def _model(reads: Reads, id: Any) -> dict[str, Any] | None:
+    found = reads.get(Kind.SETTING, f"{MODEL_PREFIX}{id}") if isinstance(id, str) and id else None
+    return None if found is None else {**found, "id": id}
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -98,8 +140,9 @@ def run(job: Job) -> dict[str, Any]:
         job.code.function_name,
         inputs,
         node,
-        job.context["run_id"],
-        job.context["pipeline_id"],
+        job.context.get("run_id"),
+        job.context.get("pipeline_id"),
+        job.context.get("model"),
     )
     outputs = dict(runner(visit))
     missing = [name for name, _ in job.outputs if name not in outputs]

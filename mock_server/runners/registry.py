@@ -25,8 +25,10 @@ _BY_TYPE = {
 }
 
 
-def is_inline(spec: NodeSpec | None) -> bool:
-    """Whether its executions run in the platform itself, and need no process."""
+def is_inline(spec: NodeSpec | None, job: Job | None = None) -> bool:
+    """Whether a job, of a node or of a call (no spec), runs in the platform itself, and needs no process."""
+    if job is not None and job.context.get("type") == "registered":
+        return True
     return spec is not None and (spec.type in own.TYPES or _is_registered(spec))
 
 
@@ -51,7 +53,7 @@ class Runners:
         if spec is None:
             return code.call_job(self._setting, row)
         if _is_registered(spec):
-            return registered.node_job(row, spec)
+            return registered.node_job(self._setting, row, spec)
         runner = _BY_TYPE.get(spec.type)
         if runner is None:
             raise BadRequest(

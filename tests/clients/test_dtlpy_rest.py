@@ -190,7 +190,7 @@ def test_files_of_a_package_are_kept_as_artifacts(dl, project, folder):
 
 @pytest.mark.parametrize(
     ("noun", "feature"),
-    [("models", "models"), ("feature_sets", "feature vectors"), ("drivers", "storage drivers"), ("bots", "bots")],
+    [("feature_sets", "feature vectors"), ("drivers", "storage drivers"), ("bots", "bots")],
 )
 def test_what_is_not_offered_is_told_by_its_name(dl, project, noun, feature):
     with pytest.raises(dl.exceptions.NotFound, match=f"this platform has no {feature}"):

@@ -116,3 +116,38 @@ def test_a_package_that_is_installed_beside_the_platform_brings_its_runners(tmp_
                     model(client.projects.create(project_name="others"), function="train").install()
         finally:
             process.terminate()
+
+
+def test_a_model_without_a_package_is_run_by_what_was_brought_in_calls_and_in_pipelines(
+    bring, there, client, project, item
+):
+    visits = []
+
+    def predict(visit):
+        visits.append(visit)
+        return {"score": 0.5}
+
+    bring("ml:predict", predict)
+    made = there.ok("POST", "/ml/models", json={"name": "net", "projectId": project.id, "configuration": {"k": 1}})
+    service = there.ok("POST", f"/ml/models/{made['id']}/deploy", json={"serviceConfig": {"maxAttempts": 2}})
+    assert service["maxAttempts"] == 2
+    begun = there.ok("POST", f"/ml/models/{made['id']}/predict", json={"input": {"itemIds": [item.id]}})
+    call = client.executions.get(execution_id=begun["id"]).wait(timeout=60)
+    assert call.latest_status["status"] == "success"
+    pipeline = model(project)
+    pipeline.nodes[0].metadata["modelId"] = made["id"]
+    run = pipeline.install().execute(execution_input={"n": 3}).wait(timeout=60)
+    assert run.status == "success"
+    called, ran = visits
+    assert (called.inputs, called.function_name) == ({"items": [{"item_id": item.id}]}, "predict")
+    assert called.model["configuration"] == ran.model["configuration"] == {"k": 1}
+    assert (called.run_id, ran.run_id) == (None, run.id)
+
+
+def test_a_model_that_nothing_can_run_is_refused_and_stays_as_it_is(there, project):
+    made = there.ok("POST", "/ml/models", json={"name": "net", "projectId": project.id})
+    for verb in ("deploy", "predict", "train"):
+        said = there.refused(400, "POST", f"/ml/models/{made['id']}/{verb}", json={})
+        assert "nothing here can run model 'net'" in said["message"]
+    assert there.ok("GET", f"/ml/models/{made['id']}") == made
+    assert "labels" in there.refused(400, "PATCH", f"/ml/models/{made['id']}", json={"labels": "cat"})["message"]

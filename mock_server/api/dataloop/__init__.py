@@ -32,6 +32,7 @@ ROUTES = (
     "executions",
     "packages",
     "apps",
+    "models",
     "triggers",
     "commands",
     "tasks",

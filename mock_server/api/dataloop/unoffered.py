@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: First steps of paths, and what lives there, beside what other modules serve of it.
 FEATURES = {
-    "models": "models",
-    "ml": "models",
+    "models": "models at this path: they are at /ml/models",
+    "ml": "metrics of models, nor feature vectors of theirs",
     "scores": "scores",
     "settings": "settings",
     "orgs": "organizations",

@@ -10,6 +10,7 @@ import base64
 import inspect
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -31,6 +32,8 @@ from dtlpipe.transports import served
 Report = Callable[[float, float, str | None], None]
 
 _report: ContextVar[Report | None] = ContextVar("job_progress", default=None)
+_PATIENCE: Final = 60.0
+"""Seconds that a platform may take until it listens."""
 _KEPT: Final[dict[str, tuple[str, Deployed]]] = {}
 
 
@@ -82,7 +85,8 @@ def _durable(job: Mapping[str, Any], deployed: Deployed, id: str) -> Any:
         fence: dict[str, Any] = {}
 
         def say(verb: str, content: Mapping[str, Any]) -> dict[str, Any]:
-            answer = http.post(f"/deployments/{job['name']}/executions/{id}/{verb}", json={**fence, **content})
+            path = f"/deployments/{job['name']}/executions/{id}/{verb}"
+            answer = _patiently(lambda: http.post(path, json={**fence, **content}))
             if answer.status_code == 409:
                 raise cancelled("this process is not the one that does the execution any more")
             answer.raise_for_status()
@@ -123,13 +127,26 @@ def _platform() -> Any:
     return served.connect(os.environ["DTLPIPE_URL"], headers, 60.0, 4)
 
 
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """What the platform answers. One that is being started has jobs done before it listens, so it is waited for."""
+    deadline, pause = time.monotonic() + _PATIENCE, 0.05
+    while True:
+        try:
+            return ask()
+        except served.UNSENT:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 1.0)
+
+
 def _deployed(name: str) -> Deployed:
     """The deployment, loaded in this process; loaded anew when the platform has another revision of it."""
     shims.install()
     known = _KEPT.get(name)
     with _platform() as http:
         params = {"known": known[0]} if known is not None else {}
-        answer = http.get(f"/deployments/{name}/source", params=params)
+        answer = _patiently(lambda: http.get(f"/deployments/{name}/source", params=params))
     if answer.status_code == 304 and known is not None:
         return known[1]
     if answer.status_code == 404:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.serving.conftest import PIPELINES, Http
 from tests.serving.test_job_terms import Receiver
@@ -32,24 +31,19 @@ class Killable:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while True:
-            assert self.process.poll() is None
-            try:
-                requests.get(self.url + "/status", timeout=5).raise_for_status()
-                return
-            except requests.RequestException:
-                continue
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self.process.stdout is not None
+        assert b"serving" in self.process.stdout.readline()  # it says so once it listens
 
     def kill(self) -> None:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()
 
     def close(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.process.returncode is None:
             self.process.terminate()
-            self.process.wait(60)
+            self.process.communicate(timeout=60)
 
 
 @pytest.mark.slow
@@ -73,7 +67,7 @@ def test_jobs_end_once_each_however_often_their_platform_is_killed(tmp_path: Pat
             for number, id in enumerate(ids):
                 job = finished(http, http.get(f"/lasting/jobs/{id}").json())
                 expected = {"died": True} if number % 6 == 5 else number % 4
-                assert (job["status"], job["result"]) == ("completed", {"value": expected})
+                assert (job["error"], job["status"], job["result"]) == (None, "completed", {"value": expected})
             for number, id in enumerate(plain):
                 job = finished(http, http.get(f"/worker/jobs/{id}").json())
                 assert (job["status"], job["result"]) == ("completed", number * 2)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(api: Blueprint, platform: Platform) -> None:
     """Adds the routes."""
-    runs, strict = platform.actions.runs, platform.settings.strict_runs
+    runs = platform.actions.runs
 
     @api.get("/runs/")
     def list_runs() -> Response:
@@ -34,7 +34,8 @@ def register(api: Blueprint, platform: Platform) -> None:
 
     @api.patch("/runs/<run_id>")
     def update_run(run_id: str) -> Any:
-        return runs.update(run_id, validation.given(validation.body(validation.RunChange)), strict=strict)
+        told = validation.given(validation.body(validation.RunChange))
+        return runs.update(run_id, told, strict=platform.settings.strict_runs)
 
     @api.delete("/runs/<run_id>")
     def delete_run(run_id: str) -> Response:

@@ -64,9 +64,15 @@ if TYPE_CHECKING:
     from dtlpipe.model.pipeline import PipelineNode as PipelineNode
     from dtlpipe.model.pipeline import PipelineNodeIO as PipelineNodeIO
     from dtlpipe.model.pipeline import Variable as Variable
+    from dtlpipe.model.pipeline_settings import PipelineSettings as PipelineSettings
     from dtlpipe.resources.annotations import Annotation as Annotation
+    from dtlpipe.resources.apps import App as App
+    from dtlpipe.resources.apps import Apps, Dpks
+    from dtlpipe.resources.apps import Dpk as Dpk
+    from dtlpipe.resources.batches import BatchRun as BatchRun
     from dtlpipe.resources.commands import Command as Command
     from dtlpipe.resources.commands import Commands
+    from dtlpipe.resources.compositions import Compositions
     from dtlpipe.resources.datasets import Dataset as Dataset
     from dtlpipe.resources.datasets import Datasets
     from dtlpipe.resources.events import Events
@@ -80,6 +86,7 @@ if TYPE_CHECKING:
     from dtlpipe.resources.packages import Packages
     from dtlpipe.resources.pipeline_executions import PipelineExecution as PipelineExecution
     from dtlpipe.resources.pipeline_executions import PipelineExecutions
+    from dtlpipe.resources.pipeline_stats import PipelineStats as PipelineStats
     from dtlpipe.resources.pipelines import Pipeline as Pipeline
     from dtlpipe.resources.pipelines import Pipelines
     from dtlpipe.resources.platform_nodes import PlatformNode as PlatformNode
@@ -113,6 +120,9 @@ if TYPE_CHECKING:
     events: Events
     packages: Packages
     recipes: Recipes
+    dpks: Dpks
+    apps: Apps
+    compositions: Compositions
 
 __version__ = "0.1.0"
 
@@ -165,13 +175,17 @@ _HOMES = {
         "PipelineNodeIO",
         "Variable",
     ),
+    "dtlpipe.model.pipeline_settings": ("PipelineSettings",),
     "dtlpipe.resources.annotations": ("Annotation",),
+    "dtlpipe.resources.apps": ("App", "Dpk"),
+    "dtlpipe.resources.batches": ("BatchRun",),
     "dtlpipe.resources.commands": ("Command",),
     "dtlpipe.resources.datasets": ("Dataset",),
     "dtlpipe.resources.executions": ("Execution",),
     "dtlpipe.resources.items": ("Item",),
     "dtlpipe.resources.nodes": ("CodeNode", "DatasetNode", "FunctionNode"),
     "dtlpipe.resources.pipeline_executions": ("PipelineExecution",),
+    "dtlpipe.resources.pipeline_stats": ("PipelineStats",),
     "dtlpipe.resources.pipelines": ("Pipeline",),
     "dtlpipe.resources.platform_nodes": ("PlatformNode", "TaskNode"),
     "dtlpipe.resources.projects": ("Project",),
@@ -187,8 +201,11 @@ _MODULES = ("exceptions", "graph")
 
 #: The default client's collections: looked up each time, since `dl.setenv` changes the client.
 _COLLECTIONS = (
+    "apps",
     "commands",
+    "compositions",
     "datasets",
+    "dpks",
     "events",
     "executions",
     "items",

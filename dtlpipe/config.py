@@ -107,6 +107,7 @@ class Environment:
             url=api_url(table["url"]),
             alias=table.get("alias", alias),
             gate_url=table.get("gate_url"),
+            console_url=table.get("console_url"),
             verify=str(table.get("verify_ssl", True)).lower() not in ("false", "0", "no"),
             token=table.get("token"),
             refresh_token=table.get("refresh_token"),
@@ -134,6 +135,7 @@ class Settings:
     jwt_secret: str | None = attrs.field(default=None, repr=False)
     timeout: float = TIMEOUT
     verify: bool = True
+    console_url: str | None = None
 
     @property
     def loopback(self) -> bool:
@@ -315,6 +317,7 @@ def resolve(
     for name in ("token", "refresh_token"):
         identity[name] = usable_token(identity[name]) if identity[name] else None
     return Settings(
+        console_url=environment.console_url,
         url=environment.url,
         gate_url=(first("gate_url", usable) or gate_of(environment.url)).rstrip("/"),
         timeout=first("timeout", sources) or TIMEOUT,

@@ -28,7 +28,9 @@ from dtlpipe.sansio.operation import Async, Bound, Colour, Session, Sync, operat
 
 if TYPE_CHECKING:
     from dtlpipe.resources.annotations import Annotations
+    from dtlpipe.resources.apps import Apps, Dpks
     from dtlpipe.resources.commands import Commands
+    from dtlpipe.resources.compositions import Compositions
     from dtlpipe.resources.datasets import Datasets
     from dtlpipe.resources.events import Events
     from dtlpipe.resources.executions import Executions
@@ -151,6 +153,27 @@ class _Client(Bound[Colour]):
         from dtlpipe.resources.packages import Packages
 
         return Packages(session=self._session)
+
+    @cached_property
+    def dpks(self) -> Dpks[Colour]:
+        """All DPKs; to publish one, go through a project: `project.dpks`."""
+        from dtlpipe.resources.apps import Dpks
+
+        return Dpks(session=self._session)
+
+    @cached_property
+    def apps(self) -> Apps[Colour]:
+        """All apps; to install one, go through a project: `project.apps`."""
+        from dtlpipe.resources.apps import Apps
+
+        return Apps(session=self._session)
+
+    @cached_property
+    def compositions(self) -> Compositions[Colour]:
+        """What installed pipelines are made of."""
+        from dtlpipe.resources.compositions import Compositions
+
+        return Compositions(session=self._session)
 
     @cached_property
     def recipes(self) -> Recipes[Colour]:

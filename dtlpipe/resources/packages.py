@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import builtins
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import NotFound
+from dtlpipe.errors import BadRequest, CodeNotShippable, NotFound
 from dtlpipe.model import package as nouns
-from dtlpipe.model.enums import FiltersResource
+from dtlpipe.model.enums import FiltersResource, PackageInputType
 from dtlpipe.model.filters import Filters
 from dtlpipe.model.struct import Struct
+from dtlpipe.resources import codebases
 from dtlpipe.resources.entity import Entity, required
 from dtlpipe.sansio.effects import Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, operation
@@ -120,3 +121,60 @@ class Packages(Bound[Colour]):
         }
         response: Response = yield Request("POST", "/packages", json=body, once=True)
         return self._package(response.json())
+
+    @operation
+    def push(
+        self,
+        package_name: str,
+        src_path: codebases.Code | Callable[..., Any],
+        modules: builtins.list[nouns.PackageModule] | None = None,
+        project_id: str | None = None,
+    ) -> Op[Package[Colour]]:
+        """Uploads code, and makes a package of it, or a new revision of the one that has this name.
+
+        Args:
+            package_name: unique in its project.
+            src_path: a folder, texts by file name, or a function whose source does alone.
+            modules: its modules; needed for anything but a function, whose signature says them.
+            project_id: by default this project.
+
+        Raises:
+            BadRequest: without a project, or without modules.
+            CodeNotShippable: a function that its source alone would not do for.
+            ConfigurationError: there is no such folder.
+        """
+        project = required(project_id or self.project_id, "project_id, or use project.packages")
+        if callable(src_path):
+            src_path, modules = _of_function(src_path)
+        if not modules:
+            raise BadRequest(f"package {package_name!r} has no modules", hint="give modules, or a function")
+        said = {
+            "modules": [each.to_wire() for each in modules],
+            "codebase": (yield from codebases.kept(project, package_name, src_path)),
+        }
+        pages = self._pages(Filters("name", package_name, resource=FiltersResource.PACKAGE))
+        yield from pages.fetch()
+        if pages.items:
+            found = pages.items[0]
+            response: Response = yield Request("PATCH", f"/packages/{quote(found.id, safe='')}", json=said)
+            return found._absorb(response.json())  # noqa: SLF001 - as its own `update` does
+        body = {"name": package_name, "projectId": project, **said}
+        response = yield Request("POST", "/packages", json=body, once=True)
+        return self._package(response.json())
+
+
+def _of_function(function: Callable[..., Any]) -> tuple[dict[str, str], builtins.list[nouns.PackageModule]]:
+    """A package of one function: its files, and its module."""
+    from dtlpipe.model.shipping import ship
+    from dtlpipe.model.signature import ports_of
+
+    shipped, ports = ship(function), ports_of(function)
+    if shipped.code is None or shipped.missing:
+        why = "; ".join(f"{name}: {reason}" for name, reason in shipped.missing.items())
+        raise CodeNotShippable(f"{shipped.name} needs more than its source: {why}", hint="push a folder instead")
+    inputs, outputs = (
+        [nouns.FunctionIO(type=PackageInputType(str(each.input_type)), name=each.name) for each in side]
+        for side in (ports.inputs, ports.outputs)
+    )
+    told = nouns.PackageFunction(name=shipped.name, inputs=inputs, outputs=outputs)
+    return {"main.py": shipped.code}, [nouns.PackageModule(class_name=shipped.class_name, functions=[told])]

@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import BadRequest, NotFound
+from dtlpipe.errors import BadRequest, ConfigurationError, NotFound
 from dtlpipe.model import pipeline as nouns
 from dtlpipe.model.enums import FiltersResource, PipelineResumeOption
 from dtlpipe.model.filters import Filters
 from dtlpipe.model.pipeline import Nodes, PipelineNode
+from dtlpipe.model.pipeline_settings import PipelineSettings
 from dtlpipe.model.struct import Struct, wire_fields
 from dtlpipe.resources.entity import Entity, required
 from dtlpipe.resources.inputs import Inputs
@@ -25,7 +26,7 @@ from dtlpipe.resources.pipeline_executions import PipelineExecutions
 from dtlpipe.resources.pipeline_stats import PipelineStats
 from dtlpipe.resources.progress import OnProgress
 from dtlpipe.resources.refusals import acting
-from dtlpipe.sansio.effects import Op, Request, Response
+from dtlpipe.sansio.effects import Blocking, Op, Request, Response
 from dtlpipe.sansio.operation import Bound, Colour, fetched, operation
 from dtlpipe.sansio.pages import Pages, listing, query_pages
 
@@ -125,10 +126,28 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         return self._absorb(response.json())
 
     @operation
-    def update_settings(self, settings: Mapping[str, Any]) -> Op[Pipeline[Colour]]:
+    def update_settings(self, settings: Mapping[str, Any] | PipelineSettings) -> Op[Pipeline[Colour]]:
         """Sends settings alone."""
-        response = yield from acting(Request("PATCH", self._address(), json={"settings": dict(settings)}))
+        response = yield from acting(Request("PATCH", self._address(), json={"settings": _said(settings)}))
         return self._absorb(response.json())
+
+    @property
+    def platform_url(self) -> str:
+        """Where people see it. Raises ConfigurationError if the platform has no web console that is known here."""
+        console = self._session.settings.console_url
+        if not console:
+            raise ConfigurationError(
+                f"{self._session.settings.url} has no web console that is known here",
+                hint="dl.add_environment(..., url='https://console...')",
+            )
+        return f"{console.rstrip('/')}/projects/{self.project_id}/pipelines/{self.id}"
+
+    @operation
+    def open_in_web(self) -> Op[None]:
+        """Shows it in a browser. Raises ConfigurationError as `platform_url` does."""
+        import webbrowser
+
+        yield Blocking(webbrowser.open, self.platform_url)
 
     @operation
     def delete(self) -> Op[bool]:
@@ -261,6 +280,10 @@ class Pipeline(Entity[Colour], nouns.Pipeline):  # type: ignore[misc]  # entitie
         return (yield from begun)
 
 
+def _said(settings: Mapping[str, Any] | PipelineSettings) -> dict[str, Any]:
+    return settings.to_wire() if isinstance(settings, PipelineSettings) else dict(settings)
+
+
 def _merged(known: PipelineNode | None, told: PipelineNode) -> PipelineNode:
     """The node that the user holds, if there is one, with what the platform says of it."""
     if known is None:
@@ -357,7 +380,9 @@ class Pipelines(Bound[Colour]):
         return (yield from pipeline.update.op(pipeline))
 
     @operation
-    def update_settings(self, pipeline: Pipeline[Colour], settings: Mapping[str, Any]) -> Op[Pipeline[Colour]]:
+    def update_settings(
+        self, pipeline: Pipeline[Colour], settings: Mapping[str, Any] | PipelineSettings
+    ) -> Op[Pipeline[Colour]]:
         """Sends settings alone."""
         return (yield from pipeline.update_settings.op(pipeline, settings))
 
@@ -371,6 +396,17 @@ class Pipelines(Bound[Colour]):
         """Deletes a pipeline. Raises NotFound if it is not there."""
         found = yield from self._found(pipeline, pipeline_id, pipeline_name)
         return (yield from found.delete.op(found))
+
+    @operation
+    def open_in_web(
+        self,
+        pipeline: Pipeline[Colour] | None = None,
+        pipeline_id: str | None = None,
+        pipeline_name: str | None = None,
+    ) -> Op[None]:
+        """Shows a pipeline in a browser, as `pipeline.open_in_web()`."""
+        found = yield from self._found(pipeline, pipeline_id, pipeline_name)
+        yield from found.open_in_web.op(found)
 
     @operation
     def install(

@@ -16,6 +16,7 @@ from dtlpipe.sansio.operation import Bound, Colour, operation
 from dtlpipe.sansio.pages import Pages, listing
 
 if TYPE_CHECKING:
+    from dtlpipe.resources.apps import Apps, Dpks
     from dtlpipe.resources.datasets import Datasets
     from dtlpipe.resources.executions import Executions
     from dtlpipe.resources.packages import Packages
@@ -65,6 +66,20 @@ class Project(Entity[Colour], nouns.Project):  # type: ignore[misc]  # entities 
         from dtlpipe.resources.packages import Packages
 
         return Packages(session=self._session, project_id=self.id)
+
+    @property
+    def dpks(self) -> Dpks[Colour]:
+        """What it has published."""
+        from dtlpipe.resources.apps import Dpks
+
+        return Dpks(session=self._session, project_id=self.id)
+
+    @property
+    def apps(self) -> Apps[Colour]:
+        """What is installed in it."""
+        from dtlpipe.resources.apps import Apps
+
+        return Apps(session=self._session, project_id=self.id)
 
     @property
     def recipes(self) -> Recipes[Colour]:

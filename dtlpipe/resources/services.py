@@ -1,15 +1,19 @@
-"""Services: packages in their running form, which can be called."""
+"""Services: packages in their running form, which can be called.
+
+Longer than 400 lines because each verb says what it takes, gives and raises.
+"""
 
 from __future__ import annotations
 
+import builtins
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 import attrs
 
-from dtlpipe.errors import NotFound
+from dtlpipe.errors import BadRequest, NotFound
 from dtlpipe.model import service as nouns
 from dtlpipe.model.enums import FiltersResource
 from dtlpipe.model.filters import Filters
@@ -111,6 +115,18 @@ class Service(Entity[Colour], nouns.Service):  # type: ignore[misc]  # entities 
         """Whether it takes calls, and how it does, as the platform tells it."""
         response: Response = yield Request("GET", f"{self._address()}/status")
         return dict(response.json())
+
+    @operation
+    def restart(self) -> Op[Service[Colour]]:
+        """Has its code loaded anew."""
+        yield Request("POST", f"{self._address()}/restart", idempotent=True)
+        return (yield from self.refresh.op(self))
+
+    @operation
+    def revisions(self) -> Op[list[nouns.Service]]:
+        """What it was, the newest first."""
+        response: Response = yield Request("GET", f"{self._address()}/revisions")
+        return [nouns.Service.from_wire(each) for each in response.json()]
 
     @operation
     def execute(
@@ -294,6 +310,99 @@ class Services(Bound[Colour]):
         """Resumes the service of that id or name."""
         service = yield from self.get.op(self, service_name, service_id)
         return (yield from service.resume.op(service))
+
+    @operation
+    def restart(self, service_name: str | None = None, service_id: str | None = None) -> Op[Service[Colour]]:
+        """Has the code of the service of that id or name loaded anew."""
+        service = yield from self.get.op(self, service_name, service_id)
+        return (yield from service.restart.op(service))
+
+    @operation
+    def revisions(
+        self, service_name: str | None = None, service_id: str | None = None
+    ) -> Op[builtins.list[nouns.Service]]:
+        """What the service of that id or name was, the newest first."""
+        service = yield from self.get.op(self, service_name, service_id)
+        return (yield from service.revisions.op(service))
+
+    @operation
+    def deploy(
+        self,
+        service_name: str | None = None,
+        package: Package | None = None,
+        func: Callable[..., Any] | None = None,
+        module_name: str | None = None,
+        init_input: Mapping[str, Any] | None = None,
+        runtime: Mapping[str, Any] | None = None,
+        project_id: str | None = None,
+        *,
+        execution_timeout: float | None = None,
+        max_attempts: int | None = None,
+        on_reset: str | None = None,
+    ) -> Op[Service[Colour]]:
+        """Makes a service of a package, or brings the one of that name to the package's present revision.
+
+        Args:
+            service_name: unique on the platform; by default the package's, or the function's.
+            package: what it runs.
+            func: instead of a package: a function, which is pushed as one.
+            module_name: of the package's modules; by default the first.
+            init_input: what its class is made with.
+            runtime: `{"concurrency": 4, ...}`.
+            project_id: by default this project.
+            execution_timeout: seconds that a call may take.
+            max_attempts: how often a call is tried.
+            on_reset: `rerun` or `failed`: what becomes of a call whose process died.
+
+        Raises:
+            BadRequest: without a package or a function, or without a project.
+            CodeNotShippable: a function that its source alone would not do for.
+        """
+        project = required(project_id or self.project_id, "project_id, or use project.services")
+        if package is None:
+            from dtlpipe.resources.packages import Packages
+
+            packages: Packages[Colour] = Packages(session=self._session, project_id=project)
+            if func is None:
+                raise BadRequest("there is nothing to deploy", hint="give package or func")
+            name = service_name or str(getattr(func, "__name__", "function")).replace("_", "-")
+            package = yield from packages.push.op(packages, name, func)
+        name = service_name or package.name
+        first = next((each.name for each in package.modules), None)
+        body = {
+            "name": name,
+            "projectId": project,
+            "packageId": package.id,
+            "packageRevision": package.version,
+            "moduleName": module_name or first,
+            "initParams": None if init_input is None else dict(init_input),
+            "runtime": None if runtime is None else dict(runtime),
+            "executionTimeout": execution_timeout,
+            "maxAttempts": max_attempts,
+            "onReset": on_reset,
+        }
+        said = {key: value for key, value in body.items() if value is not None}
+        pages = self._pages(Filters("name", name, resource=FiltersResource.SERVICE))
+        yield from pages.fetch()
+        if pages.items:
+            found = pages.items[0]
+            response: Response = yield Request("PATCH", f"/services/{quote(found.id, safe='')}", json=said)
+            return found._absorb(response.json())  # noqa: SLF001 - as its own `update` does
+        response = yield Request("POST", "/services", json=said, once=True)
+        return self._service(response.json())
+
+    @operation
+    def rerun_batch(
+        self,
+        filters: Filters,
+        service_id: str | None = None,
+        wait: bool = True,  # noqa: FBT001, FBT002 - the field's own signature
+    ) -> Op[Command[Colour]]:
+        """Makes all calls again that match, of the service of that id if one is named."""
+        from dtlpipe.resources.executions import Executions
+
+        executions: Executions[Colour] = Executions(session=self._session, project_id=self.project_id)
+        return (yield from executions.rerun_batch.op(executions, filters, service_id, wait))
 
     @operation
     def status(self, service_name: str | None = None, service_id: str | None = None) -> Op[dict[str, Any]]:

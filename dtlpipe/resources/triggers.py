@@ -200,3 +200,18 @@ class Triggers(Bound[Colour]):
         """Deletes the trigger of that id or name."""
         trigger = yield from self.get.op(self, trigger_id, trigger_name)
         return (yield from trigger.delete.op(trigger))
+
+    @operation
+    def clone(self, trigger_id: str, project_id: str | None = None, name: str | None = None) -> Op[Trigger[Colour]]:
+        """A copy of a trigger, in this project or the one that is named; under its own name if none is given.
+
+        Raises:
+            NotFound: there is no such trigger.
+            BadRequest: it is a pipeline's, which are made by its start nodes.
+        """
+        body = {"projectId": required(project_id or self.project_id, "project_id"), "name": name}
+        said = {key: value for key, value in body.items() if value is not None}
+        response: Response = yield Request(
+            "POST", f"/triggers/{quote(trigger_id, safe='')}/clone", json=said, once=True
+        )
+        return self._trigger(response.json())

@@ -13,13 +13,16 @@ import dtlpipe as dl
 from dtlpipe.model.happening import Happening
 from dtlpipe.model.revision import RevisionDiff
 from dtlpipe.resources.annotations import Annotation
+from dtlpipe.resources.apps import App, Dpk
 from dtlpipe.resources.batches import BatchRun
 from dtlpipe.resources.datasets import Dataset
 from dtlpipe.resources.items import Item
 from dtlpipe.resources.packages import Package
+from dtlpipe.resources.pipeline_executions import PipelineExecution
 from dtlpipe.resources.pipelines import Pipeline
 from dtlpipe.resources.projects import Project
 from dtlpipe.resources.recipes import Ontology
+from dtlpipe.resources.services import Service
 from dtlpipe.resources.triggers import Trigger
 from dtlpipe.sansio.operation import Async, Sync
 from dtlpipe.sansio.pages import Pages
@@ -125,6 +128,17 @@ async def smaller_nouns_have_both_colours(sync: dl.Client, other: dl.AsyncClient
     assert_type(pipeline.revisions.diff(1, 2), RevisionDiff)
     assert_type(pipeline.execute_batch().cancel(), int)
     assert_type(pipeline.execute_batch().retry_failed(), BatchRun[Sync])
+    project = sync.projects.get("x")
+    dpk = assert_type(project.dpks.publish({"name": "x"}), Dpk[Sync])
+    assert_type(project.apps.install(dpk).pause(), App[Sync])
+    assert_type(project.services.deploy(func=len), Service[Sync])
+    assert_type(project.packages.push("x", "folder"), Package[Sync])
+    assert_type(project.triggers.clone("x"), Trigger[Sync])
+    assert_type(pipeline.platform_url, str)
+    assert_type(pipeline.execute_batch(on_progress=lambda done, total: None), BatchRun[Sync])
+    assert_type(list(sync.pipeline_executions.as_completed([pipeline.execute()])), list[PipelineExecution[Sync]])
+    _ = assert_type(await (await other.projects.get("x")).apps.list(), Pages[App[Async], Async])
+    assert_type(await other.services.restart("x"), Service[Async])
     assert_type(other.events.follow(), AsyncIterator[Happening])
     assert_type(await other.packages.get("x"), Package[Async])
     assert_type(await (await other.pipelines.get("x")).revisions.rollback(1), Pipeline[Async])

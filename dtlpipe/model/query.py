@@ -3,6 +3,7 @@
 A document is wire JSON. A predicate is `{path: value}` or `{path: {"$op": value}}`; predicates in one object are
 joined by AND, as are those under `$and`; `$or` joins by OR, `$not` denies. A dotted path walks objects, and lists
 by any element. Equality with a text that holds `*` is a glob: `*` stays within one folder, `**` crosses folders.
+`$match` takes a regular expression, or an object that one element of a list is to be like: `{"id": 1, "at": {"k": 2}}`.
 
 A pattern that would look at one text for ever (`(a+)+$`) is given up in a moment, as BadRequest: whoever may ask a
 query may not stop everybody else by it. The standard library's `re` cannot be stopped, and so is not used.
@@ -99,8 +100,7 @@ def _operator(op: str, operand: Any, path: str) -> Callable[[list[Any]], bool]:
     if op == "$exists":
         return lambda found: bool(found) is bool(operand)
     if op in ("$match", "$regex"):
-        search = _patiently(_pattern(operand, path).search, operand, path)
-        return lambda found: any(isinstance(each, str) and search(each) for each in _flat(found))
+        return _like(operand, path) if op == "$match" and isinstance(operand, Mapping) else _search(operand, path)
     if op == "$glob":
         return _glob(str(operand), path)
     if op == "$not":
@@ -110,6 +110,25 @@ def _operator(op: str, operand: Any, path: str) -> Callable[[list[Any]], bool]:
     if compare is None:
         raise BadRequest(f"{path}: unknown operator; there are {', '.join(OPERATORS)}")
     return lambda found: any(_comparable(each, operand) and compare(each, operand) for each in _flat(found))
+
+
+def _search(operand: Any, path: str) -> Callable[[list[Any]], bool]:
+    search = _patiently(_pattern(operand, path).search, operand, path)
+    return lambda found: any(isinstance(each, str) and search(each) for each in _flat(found))
+
+
+def _like(operand: Mapping[str, Any], path: str) -> Callable[[list[Any]], bool]:
+    fits = compile_query(dict(_dotted(operand)), path)
+    return lambda found: any(isinstance(each, Mapping) and fits(each) for each in _flat(found))
+
+
+def _dotted(query: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """What an object is to be like, as predicates: objects that hold no operator stand for the paths below them."""
+    for key, value in query.items():
+        if isinstance(value, Mapping) and value and not any(op.startswith("$") for op in value):
+            yield from _dotted(value, f"{within}{key}.")
+        else:
+            yield (key if key.startswith("$") else within + key), value
 
 
 def _operators(operand: Any, path: str) -> Callable[[list[Any]], bool]:

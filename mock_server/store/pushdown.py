@@ -178,7 +178,7 @@ class _Pusher:
                 return _not(self._any_of(field, operand))
             case "$glob":
                 return _glob(field, str(operand))
-            case "$match" | "$regex":
+            case "$match" | "$regex" if isinstance(operand, str):
                 return _matches(field, Matches(operand, glob=False))
             case "$exists":
                 return _exists(field) if operand else _not(_exists(field))
@@ -238,7 +238,7 @@ def _question(op: str, operand: Any) -> Question | None:
     if op == "$glob" or (op == "$eq" and text and "*" in operand):
         return Matches(str(operand), glob=True) if glob_is_plain(str(operand)) else None
     if op in ("$match", "$regex"):
-        return Matches(operand, glob=False)
+        return Matches(operand, glob=False) if text else None
     if compared is None:
         return None
     if text:

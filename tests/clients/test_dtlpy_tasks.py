@@ -86,3 +86,42 @@ def test_what_is_no_task_is_refused_and_makes_none(dl, dataset):
     with pytest.raises(dl.exceptions.BadRequest, match=r"\$bogus"):
         made(dl, dataset, query={"filter": {"name": {"$bogus": 1}}})
     assert dataset.tasks.list() == []
+
+
+def test_tasks_of_every_kind_are_made_of_what_is_in_the_dataset(dl, project, dataset):
+    filled(dataset, 3)
+    options = {"recipe_id": "r1", "assignee_ids": [ANN]}
+    makers = dataset.tasks
+    labeling = makers.create_labeling_task(name="label", batch_size=3, max_batch_workload=5, **options)
+    assert labeling.metadata["system"]["batchSize"] == 3
+    consensus = makers.create_consensus_task(name="agree", consensus_percentage=50, consensus_assignees=1, **options)
+    qualification = makers.create_qualification_task(name="qualify", **options)
+    honeypot = makers.create_honeypot_task(name="honey", **options)
+    assert [each.total_items for each in (labeling, consensus, qualification)] == [3, 3, 3]
+    assert honeypot.id
+    query = dl.Filters(resource=dl.FiltersResource.TASK, use_defaults=False)
+    query.add(field="name", values=["label", "agree"], operator=dl.FiltersOperations.IN)
+    assert {each.name for each in every(project.tasks.query(filters=query, project_ids=[project.id]))} == {
+        "label",
+        "agree",
+    }
+
+
+def test_what_was_done_in_a_task_is_looked_through_in_another(dl, dataset):
+    done, open_ = filled(dataset, 2)
+    task = made(dl, dataset)
+    done.update_status(status="complete", task_id=task.id)
+    review = dataset.tasks.create_qa_task(task=task, assignee_ids=[BOB])
+    assert review.spec["type"] == "qa"
+    assert [each.id for each in every(dataset.tasks.get_items(task=review))] == [done.id]
+    assert open_.id not in {each.id for each in every(dataset.tasks.get_items(task=review))}
+
+
+def test_an_assignment_is_renamed_and_all_its_items_get_a_status_at_once(dl, dataset):
+    items = filled(dataset, 2)
+    task = made(dl, dataset, assignee_ids=[ANN])
+    (mine,) = task.assignments.list()
+    mine.name = "for today"
+    assert mine.update().name == "for today"
+    task.set_status(status="complete", operation="create", item_ids=[each.id for each in items])
+    assert task.assignments.get(assignment_name="for today").status == "completed"

@@ -151,6 +151,8 @@ DOCUMENT = {
         {"metadata.user.list.x": 2},
         {"name": {"$match": "^B|txt$"}},
         {"name": {"$regex": "b"}},
+        {"metadata.user.list": {"$match": {"x": 2}}},
+        {"metadata": {"$match": {"user": {"k": {"$exists": True}, "list": {"x": 1}}}}},
         {"name": {"$glob": "*.txt"}},
         {"$and": [{"name": "b.txt"}, {"count": 3}]},
         {"$or": [{"name": "x"}, {"count": 3}]},
@@ -178,6 +180,8 @@ def test_these_queries_match_the_document(query):
         {"tags": "green"},
         {"tags": {"$nin": ["red"]}},
         {"metadata.user.list.x": 3},
+        {"metadata.user.list": {"$match": {"x": 2, "y": {"$exists": True}}}},
+        {"tags": {"$match": {"x": 1}}},
         {"metadata.user.k.deeper": 1},
         {"$and": [{"name": "b.txt"}, {"count": 4}]},
         {"$or": [{"name": "x"}, {"count": 4}]},
@@ -199,6 +203,7 @@ def test_these_queries_do_not_match_it(query):
         ({"a": {"$in": 3}}, r"filter\.a\.\$in: takes a list"),
         ({"a": {"$match": "("}}, "is not a regular expression"),
         ({"a": {"$match": 3}}, "takes a text"),
+        ({"a": {"$match": {"b": {"$near": 3}}}}, r"a\.\$match\.b\.\$near: unknown operator"),
     ],
 )
 def test_what_is_no_query_is_refused_with_its_place(query, where):

@@ -10,12 +10,12 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mock_server.config import Settings, is_loopback
 from mock_server.store import open_store
-from mock_server.store.base import LEADER, Document, Kind, Store
+from mock_server.store.base import LEADER, Document, Kind, Store, Tx
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -113,9 +113,18 @@ def address(settings: Settings, url: str) -> str:
 
 
 def announce(store: Store, settings: Settings, url: str) -> None:
-    """Writes down, for those who follow, that this platform leads, and where it is."""
-    said = {"id": LEADER, "url": address(settings, url), "exposed": settings.exposed}
-    store.write(lambda tx: tx.put(Kind.SETTING, cast("dict[str, Any]", said)))
+    """Writes down, for those who follow, that this platform leads, and where it is; again whenever it leads again."""
+    said: dict[str, Any] = {"id": LEADER, "url": address(settings, url), "exposed": settings.exposed}
+
+    def put(tx: Tx) -> None:
+        tx.put(Kind.SETTING, said)
+
+    def again() -> None:
+        if store.alive:
+            store.tell(put, lambda error: log.debug("it is not written down yet that this platform leads: %s", error))
+
+    store.write(put)
+    store.on_rollback(again)
 
 
 def withdraw(store: Store) -> None:

@@ -48,6 +48,10 @@ class StoreFull(InsufficientStorage, StoreError):
     """There is no room left for the change; it was undone as a whole."""
 
 
+class Deposed(StoreError):
+    """Another platform has the database, and writes."""
+
+
 class Kind(StrEnum):
     """Kinds of documents, one table each."""
 
@@ -428,6 +432,12 @@ class Store(Reads, Protocol):
 
     def on_rollback(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the writer thread whenever a batch that had been applied was lost: memory must be rebuilt."""
+
+    def on_deposed(self, fn: Callable[[], None]) -> None:
+        """Call `fn` on the writer thread whenever it is found that another platform has the database.
+
+        That one begins no work before `fn` has returned, for a while at least.
+        """
 
     def on_commit(self, fn: Callable[[int, float], None]) -> None:
         """Call `fn(changes, seconds)` on the writer thread after each COMMIT: how many changes, how long it took."""

@@ -99,6 +99,13 @@ class Dialect(Protocol):
         """SQLAlchemy's compiler of statements."""
 
     @property
+    def watch(self) -> float | None:
+        """Seconds after which a writer who has nothing to write looks whether the database is still its own.
+
+        None if nobody can take it away.
+        """
+
+    @property
     def begin_write(self) -> str: ...
 
     @property
@@ -129,6 +136,12 @@ class Dialect(Protocol):
 
     def is_usable(self, db: Db) -> bool:
         """Whether the connection still leads somewhere, as far as this side can tell without asking."""
+
+    def holds(self, db: Db) -> bool:
+        """Whether the writer's connection still leads somewhere; it is asked for that."""
+
+    def stand_down(self) -> None:
+        """Let who has the database now begin to work: nothing is done here any more."""
 
     def alone(self, db: Db) -> AbstractContextManager[None]:
         """Within it, a statement that fails is undone alone, and does not take the intent with it."""

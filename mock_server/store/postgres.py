@@ -4,6 +4,10 @@ The law: who writes, leads. The writer's session holds an advisory lock of its d
 lives, and the changes go through that very session. So two platforms cannot both write: whoever loses the session loses
 lock and transaction together. And whoever gets the lock knows that the last session has ended, hence that its last
 COMMIT is decided: what is read from then on is all there will be of it.
+
+Whoever leads works, but not at once: who has led and lost its session may still have code running. So there is a second
+lock, for working, on a session that does nothing else. Who is deposed lets go of it when its code has ended, and a
+process that dies has no session; only for one that does neither is not waited for ever: the fences see to the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from sqlalchemy.exc import DBAPIError
 
 from dtlpipe.errors import ConfigurationError
 from mock_server.store import schema
-from mock_server.store.base import LEADER, Document, Standby, StoreError, StoreFull
+from mock_server.store.base import LEADER, Deposed, Document, Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
 from mock_server.store.pipelined import PipelinedDb, PipelinedRaw
 from mock_server.store.shapes import VERSION
@@ -36,6 +40,7 @@ logger = logging.getLogger(__name__)
 _MINIMUM = 140000
 _LOCK_CLASS = 0x64746C70  # "dtlp": the first half of the lock's key; the other half is the schema
 _LOCK_OBJECT = "hashtext(current_schema())"
+_WORK_CLASS = _LOCK_CLASS + 1
 _LEADER = f"""
     SELECT coalesce(nullif(application_name, ''), 'a session'), coalesce(host(client_addr), 'this machine'), pid
     FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -45,13 +50,16 @@ _LEADER = f"""
 """  # noqa: S608 - of constants
 _TRIES, _PAUSE = 5, 0.1  # a session that was just lost may take a moment to end
 _POLL = 0.5  # seconds between a standby's looks at the lock; to wait inside PostgreSQL would hold back its VACUUM
+_WATCH = 0.5  # seconds between a leader's looks at its session, when it has nothing to write
+_SILENCE = 3.0  # seconds after which the server is asked for a sign of life: a network may be gone without a word
+_WORK_WAIT = 10.0  # seconds to wait for the work of a leader that was deposed
 _LOCK_WAIT = 15  # seconds to wait for somebody else's lock on a table before a change is refused
 _CONNECTION = {
     "connect_timeout": "5",
     "keepalives_idle": "5",  # with these, a machine that is gone is noticed within about 15 s
     "keepalives_interval": "3",
     "keepalives_count": "3",
-    "tcp_user_timeout": "15000",
+    "tcp_user_timeout": "8000",  # less than the server waits: who is cut off knows it before another one leads
     "target_session_attrs": "read-write",  # of several hosts, the one that is no replica
 }
 #: The server's side of the same: so long does a leader's lock outlive a leader whose machine is gone.
@@ -63,10 +71,6 @@ _IN_TRANSACTION = frozenset(
 _FAILURES = ("08", "25006", "40", "53", "55P03", "57", "58", "F0", "XX")
 
 
-class LeaderElsewhere(StoreError):
-    """Another platform has the database."""
-
-
 class Postgres:
     """One database, or one schema of it (by `options=-csearch_path=...` in the URL)."""
 
@@ -75,6 +79,7 @@ class Postgres:
     begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     max_readers = 16
+    watch = _WATCH
     size = "SELECT pg_database_size(current_database())"
     has_version = f"SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = '{VERSION}'"  # noqa: S608
     integrity = None  # what it checks of itself (checksums) it checks when it reads
@@ -89,6 +94,8 @@ class Postgres:
             ) from (None if "@" in rest else error)
         self._given = {**_CONNECTION, "application_name": _application_name(), **given}
         self._relaxed = relaxed
+        self._work: psycopg.Connection | None = None
+        self._heard = 0.0
         self.place = _place(given)
         self._engine = sa.create_engine(
             "postgresql+psycopg://",
@@ -132,7 +139,7 @@ class Postgres:
                     self._lead(db, 1)
                     won, db = db, None
                     return won
-                except LeaderElsewhere as error:
+                except Deposed as error:
                     if not told:
                         logger.warning("standing by: %s", error.message)
                         told = True
@@ -177,7 +184,7 @@ class Postgres:
         return db
 
     def _lead(self, db: PipelinedDb, tries: int) -> None:
-        """Raises LeaderElsewhere, ConfigurationError for a database that will not do."""
+        """Raises Deposed, ConfigurationError for a database that will not do."""
         info = db.connection.info
         if info.server_version < _MINIMUM:
             raise ConfigurationError(
@@ -201,8 +208,9 @@ class Postgres:
             if leads:
                 if not self._relaxed:
                     self._insist_on_durability(db)
+                self._take_work()
                 return
-        raise LeaderElsewhere(
+        raise Deposed(
             f"another platform has {self.place}: {self._leader(db)}",
             retry_after=1.0,
             hint="stop that one, or start this one as its standby (--standby)",
@@ -219,19 +227,55 @@ class Postgres:
         found = cast("Any", db.raw.execute(_LEADER).fetchone())
         return "it has just gone" if found is None else f"{found[0]} (from {found[1]}, backend {found[2]})"
 
-    def is_usable(self, db: Db) -> bool:
-        connection = cast("PipelinedDb", db).connection
-        if connection.closed or connection.pgconn.status != pq.ConnStatus.OK:
+    def _take_work(self) -> None:
+        """The lock of who works, as soon as nobody else does, or has not stopped for too long. Raises StoreError."""
+        if self._work is not None and not _is_idle(self._work):
+            self.stand_down()
+        if self._work is not None:
+            return
+        try:
+            work = self._open()
+        except psycopg.Error as error:
+            raise self.failure(error) or StoreError(f"{self.place} refuses: {error}", retry_after=1.0) from error
+        try:
+            deadline = time.monotonic() + _WORK_WAIT
+            sql = f"SELECT pg_try_advisory_lock({_WORK_CLASS}, {_LOCK_OBJECT})"
+            while not cast("Any", work.execute(cast("Any", sql)).fetchone())[0]:
+                if time.monotonic() > deadline:
+                    logger.warning("whoever led before does not say that its work has ended; it is not waited for")
+                    break
+                time.sleep(_PAUSE)
+        except psycopg.Error as error:
+            work.close()
+            raise self.failure(error) or error from error
+        except BaseException:
+            work.close()
+            raise
+        self._work = work
+
+    def stand_down(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work.close()
+
+    def holds(self, db: Db) -> bool:
+        if not self.is_usable(db):
             return False
-        if connection.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        now = time.monotonic()
+        if now - self._heard < _SILENCE:
             return True
         try:
-            if not _readable(connection):
-                return True
-            connection.pgconn.consume_input()  # news of a setting are fine, a farewell is not
-            return not _readable(connection)
-        except (psycopg.Error, OSError):
+            cast("PipelinedDb", db).raw.execute("SELECT 1").fetchone()
+            self._take_work()
+        except (psycopg.Error, StoreError):
             return False
+        self._heard = time.monotonic()
+        return True
+
+    def is_usable(self, db: Db) -> bool:
+        connection = cast("PipelinedDb", db).connection
+        transaction = connection.pgconn.transaction_status
+        return _is_idle(connection) if transaction == pq.TransactionStatus.IDLE else not _is_gone(connection)
 
     @contextmanager
     def _savepoint(self, db: Db) -> Iterator[None]:
@@ -273,6 +317,7 @@ class Postgres:
         return StoreError(f"{self.place} does not answer: {original}", retry_after=1.0) if lost else None
 
     def dispose(self) -> None:
+        self.stand_down()
         self._engine.dispose()
 
 
@@ -294,6 +339,23 @@ def _say_where(metadata: sa.MetaData) -> None:
             condition = index.dialect_options["sqlite"]["where"]
             if condition is not None:
                 index.dialect_options["postgresql"]["where"] = condition
+
+
+def _is_gone(connection: psycopg.Connection) -> bool:
+    return connection.closed or connection.pgconn.status != pq.ConnStatus.OK
+
+
+def _is_idle(connection: psycopg.Connection) -> bool:
+    """Whether the session is there and nothing is under way, as far as this side can tell without asking."""
+    if _is_gone(connection):
+        return False
+    try:
+        if not _readable(connection):
+            return True
+        connection.pgconn.consume_input()  # news of a setting are fine, a farewell is not
+        return not _readable(connection)
+    except (psycopg.Error, OSError):
+        return False
 
 
 def _readable(connection: psycopg.Connection) -> bool:

@@ -135,8 +135,12 @@ class SqlStore:
         try:
             blobs = BlobStore(folder.blobs, relaxed=relaxed, shared=url is not None, probe=probe)
             dialect = _dialect(url, folder, relaxed=relaxed)
-            db = _first_connection(dialect, standby=standby)
-            store = cls(dialect, db, blobs, release=folder.release, probe=probe)
+            try:
+                db = _first_connection(dialect, standby=standby)
+                store = cls(dialect, db, blobs, release=folder.release, probe=probe)
+            except BaseException:
+                dialect.dispose()
+                raise
         except BaseException:
             folder.release()
             raise
@@ -184,6 +188,9 @@ class SqlStore:
 
     def on_rollback(self, fn: Callable[[], None]) -> None:
         self._writer.on_rollback(fn)
+
+    def on_deposed(self, fn: Callable[[], None]) -> None:
+        self._writer.on_deposed(fn)
 
     def on_commit(self, fn: Callable[[int, float], None]) -> None:
         self._writer.on_commit(fn)

@@ -33,6 +33,7 @@ class Sqlite:
 
     mark = "?"
     is_open = "over IS 0"
+    watch = None  # the folder's lock goes with the process
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
     max_readers = None
@@ -110,6 +111,12 @@ class Sqlite:
 
     def is_usable(self, db: Db) -> bool:
         return True
+
+    def holds(self, db: Db) -> bool:
+        return True
+
+    def stand_down(self) -> None:
+        """Nobody waits for it."""
 
     def alone(self, db: Db) -> AbstractContextManager[None]:
         return nullcontext()  # as SQLite has it anyway

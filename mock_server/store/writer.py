@@ -7,7 +7,8 @@ thousand share one fsync. An intent that raises undoes itself alone. If the stor
 the batch is lost as a whole: it is rolled back, the rollback listeners run (memory that ran ahead must be rebuilt from
 what is durable), and every future of the batch gets the refusal. It then makes no difference whether the COMMIT had
 reached the disk before it failed, and nothing is ever applied a second time. A connection that was lost is made again
-by the next batch, and memory is rebuilt then, too.
+by the next batch, and memory is rebuilt then, too. Where somebody else can take the database, a writer without
+work looks now and then whether that has happened, and who does the work is told at once.
 
 What intents do to rows of work is written together at the end of the batch (see `pending`). Should the database refuse
 what cannot be refused, nobody knows whose it was, and the batch is lost; the intents of the next minute are then
@@ -20,14 +21,14 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread, get_ident
 from time import monotonic, perf_counter
 from typing import Any
 
 import attrs
 
-from mock_server.store.base import StoreError, T, Tx
+from mock_server.store.base import Deposed, StoreError, T, Tx
 from mock_server.store.dialect import Db, Dialect
 from mock_server.store.pending import Pending, Unwritten
 from mock_server.store.statements import Statements
@@ -94,6 +95,8 @@ class Writer:
         self._closed = False
         self._listeners: list[Callable[[], None]] = []
         self._observers: list[Callable[[int, float], None]] = []
+        self._mourners: list[Callable[[], None]] = []
+        self._deposed = False
         self.commits = 0
         self._thread = Thread(target=self._loop, name="store-writer", daemon=True)
         self._thread.start()
@@ -133,6 +136,10 @@ class Writer:
         """Call `fn` whenever a batch was lost."""
         self._listeners.append(fn)
 
+    def on_deposed(self, fn: Callable[[], None]) -> None:
+        """Call `fn` whenever it is found that another platform has the database."""
+        self._mourners.append(fn)
+
     def on_commit(self, fn: Callable[[int, float], None]) -> None:
         """Call `fn(changes, seconds)` after each COMMIT and its callbacks: how many it had, how long it took."""
         self._observers.append(fn)
@@ -157,13 +164,29 @@ class Writer:
     def _loop(self) -> None:
         open_ = True
         while open_:
-            batch = [self._queue.get()]
+            batch = [self._next()]
             batch += [self._queue.get_nowait() for _ in range(min(self._queue.qsize(), _MAX_BATCH))]
             open_ = batch[-1] is not None  # nothing is put after the end
             jobs = [job for job in batch if job is not None and job.begins()]
             if jobs:
                 self._run(jobs)
         self._disconnect()
+
+    def _next(self) -> _Job | None:
+        """What is put next; meanwhile, it is seen whether the database is still this platform's."""
+        while True:
+            try:
+                return self._queue.get(timeout=self._dialect.watch)
+            except Empty:
+                self._look()
+
+    def _look(self) -> None:
+        try:
+            if self._db is not None and not self._dialect.holds(self._db):
+                self._disconnect()
+            self._connected()
+        except Exception as error:  # noqa: BLE001 - the next change meets it, and is refused with it
+            logger.debug("the database is not this platform's at the moment: %s", error)
 
     def _run(self, jobs: list[_Job]) -> None:
         applied = False
@@ -222,12 +245,25 @@ class Writer:
         if self._db is not None and not self._dialect.is_usable(self._db):
             self._disconnect()
         if self._db is None:
-            db = self._connect()
-            self._db = db
+            try:
+                self._db = self._connect()
+            except Deposed as error:
+                self._depose(error)
+                raise
+            self._deposed = False
             # Others may have written in the meantime: whatever is remembered must be read again.
             for listener in self._listeners:
                 _call(listener, "on_rollback")
         return self._db
+
+    def _depose(self, error: Deposed) -> None:
+        if self._deposed:
+            return
+        self._deposed = True
+        logger.error("this platform leads no more: %s", error.message)
+        for mourner in self._mourners:
+            _call(mourner, "on_deposed")
+        self._dialect.stand_down()
 
     def _disconnect(self) -> None:
         db, self._db = self._db, None

@@ -40,6 +40,7 @@ from mock_server.worker.hearing import Hearing
 from mock_server.worker.reruns import Reruns
 from mock_server.worker.rules import Rules
 from mock_server.worker.sayings import Sayings
+from mock_server.worker.standing_down import StandingDown
 from mock_server.worker.ticker import SystemClock, Ticker
 from mock_server.worker.timing import Bell, Jumps, moment
 
@@ -98,6 +99,7 @@ class Worker:
         self._catching_up = CatchingUp(
             lambda: self._core, self._take_up, self._step, self._post, self.blueprint, self._rules
         )
+        self._standing_down = StandingDown(self._withdraw)
         self._stale = True
         self._touched = False
         self._closing = False
@@ -116,6 +118,7 @@ class Worker:
     def start(self) -> None:
         """Returns when what was left open is known, and the most urgent of it is scheduled again."""
         self._store.on_rollback(self._lost)
+        self._store.on_deposed(self._stand_down)
         self._executor.start()
         self._inline.start()
         self._store.write(self.guarded(lambda _tx: None))
@@ -291,6 +294,11 @@ class Worker:
             self._recovery.daemon = True
             self._recovery.start()
 
+    def _stand_down(self) -> None:
+        """Another platform leads: what runs here is that one's now."""
+        self._lost()
+        self._standing_down.end(self._core.executions)
+
     def _recover(self) -> None:
         self._recovery = None  # so that the failure of this attempt makes another
         self._post(lambda _tx: None)
@@ -383,10 +391,13 @@ class Worker:
             case messages.Hold(execution_id, fence, holder):
                 self._platform.workers.hold(execution_id, fence, holder)
             case messages.Withdraw(execution_id, fence):
-                self._executor.cancel(execution_id, fence)
-                self._inline.cancel(execution_id, fence)
+                self._withdraw(execution_id, fence)
             case messages.WakeAt(at):
                 self._bell.set(at)
+
+    def _withdraw(self, execution_id: str, fence: int) -> None:
+        self._executor.cancel(execution_id, fence)
+        self._inline.cancel(execution_id, fence)
 
     # --- jobs out, reports in -----------------------------------------------------------------------------------------
 
@@ -412,6 +423,7 @@ class Worker:
 
     def receive(self, reports: Sequence[jobs.Report]) -> None:
         """Takes what executors report, on their threads."""
+        self._standing_down.heard(reports)
         self._hearing.receive(reports)
 
     def _post(self, intent: Callable[[Tx], None], otherwise: Callable[[BaseException], None] | None = None) -> None:

@@ -179,6 +179,33 @@ def test_a_standby_that_waits_ends_when_it_is_told_to(killable, make_killable):
     assert killable.project()
 
 
+def test_code_of_a_leader_that_was_deposed_ends_before_the_next_one_runs_it(killable, make_killable, tmp_path):
+    log = tmp_path / "log"
+    note = f"open({str(log)!r}, 'a').write"
+    body = f"import os, time; {note}(f'begin {{os.getppid()}}\\n'); time.sleep(4); {note}('end\\n'); return x"
+    pipeline = killable.pipeline(killable.project(), body)
+    with make_killable(killable.folder, *killable.options, "--standby") as standby:
+        standby.launch()
+        standby.said("standing by")
+        run = killable.execute(pipeline, x=1)
+        while not log.exists() or "begin" not in log.read_text():
+            time.sleep(0.01)
+        with psycopg.connect(killable.options[1], autocommit=True) as connection:
+            deadline = time.monotonic() + 30
+            while not leads(standby):
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+                    "WHERE locktype = 'advisory' AND classid = 1685351536 AND application_name LIKE %s",
+                    (f"%process {killable.process.pid} on%",),
+                )
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        successes(standby, [run], 1)
+    said = log.read_text().splitlines()
+    assert [line.split()[0] for line in said] == ["begin", "begin", "end"]
+    assert said[0] != said[1]
+
+
 def test_a_leader_whose_session_is_gone_cannot_write_while_another_leads(killable, make_killable):
     """Both live: the first has lost its session, and the second has taken over before the first noticed."""
     project = killable.project()

@@ -143,6 +143,46 @@ def test_who_lost_its_session_to_another_writes_nothing_until_it_leads_again(tmp
     first.close()
 
 
+def test_who_is_deposed_hears_of_it_without_writing_and_the_next_one_waits_for_it(tmp_path, database, postgres_server):
+    first = open_store(tmp_path / "data", database)
+    told, stopped, heard = threading.Event(), threading.Event(), []
+
+    def stop():
+        heard.append("told")
+        told.set()
+        assert stopped.wait(30)
+        heard.append("stopped")
+
+    first.on_deposed(stop)
+    with _in_background(tmp_path / "data", database) as standby:
+        while not told.is_set():  # whoever looks first has the lock
+            session = first._writer._db
+            if session is not None:
+                postgres_server.execute(f"SELECT pg_terminate_backend({session.connection.info.backend_pid})")
+            told.wait(0.05)
+        assert standby.thread.is_alive()
+        assert standby.store is None
+        stopped.set()
+        standby.thread.join(30)
+        standby.store.write(putting("p1"))
+        assert heard == ["told", "stopped"]
+        with pytest.raises(StoreError, match="another platform has"):
+            first.write(putting("p2"))
+        standby.store.close()
+    first.write(putting("p2"))
+    first.close()
+    assert heard == ["told", "stopped"]
+
+
+def test_who_finds_its_session_lost_takes_it_up_again_without_being_asked(tmp_path, wire):
+    store = open_store(tmp_path / "data", wire.url)
+    again = threading.Event()
+    store.on_rollback(again.set)
+    wire.cut()
+    assert again.wait(30)
+    store.close()
+
+
 def test_a_database_that_a_newer_platform_has_migrated_meanwhile_is_left_alone(tmp_path, wire, store, database):
     store.close()
     store = open_store(tmp_path / "data", wire.url)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from dtlpipe.model import times
+from mock_server.platform.serving.alone import Alone
 
 log = logging.getLogger("dtlpipe.serving")
 
@@ -33,69 +34,59 @@ class Errands:
 
     def __init__(self, do: Errand) -> None:
         self._do = do
-        self._changed = threading.Condition()
+        self._alone = Alone("dtlpipe-errands", self._take)
+        self._changed = self._alone.changed
         self._due: list[tuple[float, int, str]] = []
         self._next: dict[str, float] = {}
         self._doing: set[str] = set()
         self._numbers = itertools.count()
-        self._thread: threading.Thread | None = None
         self._hands: ThreadPoolExecutor | None = None
-        self._closed = False
 
     def look_at(self, id: str, when: datetime | None = None) -> None:
         """Have it looked at then, or now. From any thread; it never waits."""
         seconds = 0.0 if when is None else max(0.0, (when - times.now()).total_seconds())
         with self._changed:
-            if self._closed:
+            if self._alone.closed:
                 return
             moment = time.monotonic() + seconds
             if moment < self._next.get(id, float("inf")):
                 self._next[id] = moment
                 heapq.heappush(self._due, (moment, next(self._numbers), id))
-            self._start()
-            self._changed.notify()
+            self._alone.wake()
 
     def aside(self, work: Callable[[], None]) -> None:
         """Have something short done on another thread than this one, which must not wait."""
         with self._changed:
-            if self._closed:
-                return
-            self._start()
-            hands = self._hands
-        if hands is not None:
-            hands.submit(work)
+            if not self._alone.closed:
+                self._more_hands().submit(work)
 
-    def _start(self) -> None:
-        if self._thread is None:
+    def _more_hands(self) -> ThreadPoolExecutor:
+        if self._hands is None:
             self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix="dtlpipe-errand")
-            self._thread = threading.Thread(target=self._loop, name="dtlpipe-errands", daemon=True)
-            self._thread.start()
+        return self._hands
 
     def close(self) -> None:
         """Begin nothing more, and wait for what is being done."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._alone.close()
         if self._hands is not None:
             self._hands.shutdown(wait=True, cancel_futures=True)
 
-    def _loop(self) -> None:
-        while True:
-            with self._changed:
-                while not self._closed and (not self._due or self._due[0][0] > time.monotonic()):
-                    self._changed.wait(None if not self._due else self._due[0][0] - time.monotonic())
-                if self._closed:
-                    return
-                moment, _, id = heapq.heappop(self._due)
-                if self._next.get(id) != moment or id in self._doing:
-                    continue  # it was put earlier, or is being done and will be looked at after that
-                del self._next[id]
-                self._doing.add(id)
-                hands = self._hands
-            if hands is not None:
-                hands.submit(self._run, id)
+    def _take(self) -> Callable[[], None] | float | None:
+        while self._due:
+            moment, _, id = self._due[0]
+            seconds = moment - time.monotonic()
+            if seconds > 0:
+                return seconds
+            heapq.heappop(self._due)
+            if self._next.get(id) != moment or id in self._doing:
+                continue  # it was put earlier, or is being done and will be looked at after that
+            del self._next[id]
+            self._doing.add(id)
+            return partial(self._begin, self._more_hands(), id)
+        return None
+
+    def _begin(self, hands: ThreadPoolExecutor, id: str) -> None:
+        hands.submit(self._run, id)
 
     def _run(self, id: str) -> None:
         try:

@@ -7,15 +7,16 @@ executions are kept here alone, the last few of each, as they are for those who 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import orjson
 
 from mock_server.platform.feed import Sink
+from mock_server.platform.serving.alone import Alone
 from mock_server.platform.serving.shown import is_over
 from mock_server.store.base import Document
 
@@ -110,12 +111,11 @@ class Following:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._changed = threading.Condition()
+        self._alone = Alone("dtlpipe-following", self._take)
+        self._changed = self._alone.changed
         self._dirty: deque[Followed] = deque()
         self._known: set[Followed] = set()
         self._chunks: dict[str, _Chunks] = {}
-        self._thread: threading.Thread | None = None
-        self._closed = False
 
     def watch(self, source: Followed) -> Callable[[], None]:
         """Have it look whenever something about its job was committed, until what is returned is called."""
@@ -124,14 +124,11 @@ class Following:
     def dirty(self, source: Followed) -> None:
         """There may be something new for it. It never waits."""
         with self._changed:
-            if self._closed or source in self._known:
+            if self._alone.closed or source in self._known:
                 return
             self._known.add(source)
             self._dirty.append(source)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._loop, name="dtlpipe-following", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._alone.wake()
 
     def add_chunks(self, job_id: str, attempt: int, payloads: Iterable[Any]) -> None:
         """Chunks of an execution, for those who watch it."""
@@ -153,25 +150,21 @@ class Following:
 
     def close(self) -> None:
         """Tell nobody anything from now on."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._alone.close()
 
-    def _loop(self) -> None:
-        while True:
-            with self._changed:
-                while not self._dirty and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    return
-                source = self._dirty.popleft()
-                self._known.discard(source)
-            try:
-                source.tell()
-            except Exception:
-                log.exception("job %s cannot be followed any more", source.job_id)
-                sink = source.sink
-                if sink is not None:
-                    sink.finish()
+    def _take(self) -> Callable[[], None] | None:
+        if not self._dirty:
+            return None
+        source = self._dirty.popleft()
+        self._known.discard(source)
+        return partial(_tell, source)
+
+
+def _tell(source: Followed) -> None:
+    try:
+        source.tell()
+    except Exception:
+        log.exception("job %s cannot be followed any more", source.job_id)
+        sink = source.sink
+        if sink is not None:
+            sink.finish()

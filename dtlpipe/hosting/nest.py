@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from dtlpipe.runtime.kinship import die_with_parent
 from dtlpipe.runtime.protocol import Board
 from dtlpipe.runtime.zygote import Zygote, preload
 
@@ -82,25 +81,11 @@ class Nest(Zygote):
             gc.freeze()
         super().fork(header)
 
-    def become_worker(
-        self, parent: int, slot: int, directory: str, descriptors: Sequence[int], environment: dict[str, str]
-    ) -> None:
-        """In the child: leave the nest behind for good. Never returns."""
-        code = 1
-        try:
-            os.setsid()
-            die_with_parent(parent)
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for inherited in (self.control, self.wakeup, self.alarm, self.selector):
-                inherited.close()
-            from dtlpipe.hosting import host
+    def live(self, slot: int, directory: str, descriptors: Sequence[int], environment: dict[str, str]) -> int:
+        """In the child: serve one deployment."""
+        from dtlpipe.hosting import host
 
-            code = host.main(descriptors, directory, environment)
-        except BaseException:  # noqa: BLE001 - nothing may climb back into the nest's loop
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(code)
+        return host.main(descriptors, directory, environment)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -192,15 +192,19 @@ class Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for inherited in (self.control, self.wakeup, self.alarm, self.selector):
                 inherited.close()
-            from dtlpipe.runtime import worker
-
-            board = self.board
-            assert board is not None, "the platform greets before it asks for a fork"  # noqa: S101 - our own protocol
-            code = worker.main(descriptors, board, slot, directory, environment)
+            code = self.live(slot, directory, descriptors, environment)
         except BaseException:  # noqa: BLE001 - nothing may climb back into the zygote's loop
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(code)
+
+    def live(self, slot: int, directory: str, descriptors: Sequence[int], environment: dict[str, str]) -> int:
+        """In the child: what it was forked for; its exit status."""
+        from dtlpipe.runtime import worker
+
+        board = self.board
+        assert board is not None, "the platform greets before it asks for a fork"  # noqa: S101 - our own protocol
+        return worker.main(descriptors, board, slot, directory, environment)
 
     def kill(self, pid: int, number: int) -> None:
         """Signal a worker's process group, unless the worker is reaped already."""

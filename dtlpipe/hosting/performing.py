@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from dtlpipe.hosting import chunks, results
@@ -83,17 +83,12 @@ class Performer:
         if rendering is None:
             finish(list(pieces) if collect else result)
             return
-        reply.start(rendering.kind, headers=results.stream_headers(result))
         try:
-            _write(reply, rendering.begin())
-            for piece in pieces:
-                _write(reply, rendering.piece(piece))
-            _write(reply, rendering.end())
-            _ended(reply, rendering)
-        except Gone:
-            pass
-        except Exception as error:  # noqa: BLE001 - as above
-            self._broken(error, reply, rendering)
+            with self._streamed(result, reply, rendering):
+                _write(reply, rendering.begin())
+                for piece in pieces:
+                    _write(reply, rendering.piece(piece))
+                _write(reply, rendering.end())
         finally:
             if hasattr(pieces, "close"):
                 pieces.close()
@@ -114,20 +109,27 @@ class Performer:
             found = [piece async for piece in pieces]
             finish(found if collect else b"".join(found))
             return
+        try:
+            with self._streamed(result, reply, rendering):
+                await reply.write_async(rendering.begin())
+                async for piece in pieces:
+                    await reply.write_async(rendering.piece(piece))
+                await reply.write_async(rendering.end())
+        finally:
+            if hasattr(pieces, "aclose"):
+                await pieces.aclose()
+
+    @contextlib.contextmanager
+    def _streamed(self, result: Any, reply: Reply, rendering: Rendering) -> Iterator[None]:
+        """What is about the pieces: the stream's beginning, and its end, good or bad."""
         reply.start(rendering.kind, headers=results.stream_headers(result))
         try:
-            await reply.write_async(rendering.begin())
-            async for piece in pieces:
-                await reply.write_async(rendering.piece(piece))
-            await reply.write_async(rendering.end())
+            yield
             _ended(reply, rendering)
         except Gone:
             pass
         except Exception as error:  # noqa: BLE001 - as above
             self._broken(error, reply, rendering)
-        finally:
-            if hasattr(pieces, "aclose"):
-                await pieces.aclose()
 
     def failed(self, error: Exception, reply: Reply) -> None:
         if isinstance(error, Gone) or reply.cancelled:

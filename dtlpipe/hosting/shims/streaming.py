@@ -12,7 +12,9 @@ import os
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from typing import Any
+from typing import Any, TypedDict, Unpack
+
+import attrs
 
 __all__ = ["async_streaming_generator", "find_all_streaming_components", "streaming_generator"]
 
@@ -103,26 +105,58 @@ def _kwargs(pipeline: Any, arguments: dict[str, Any], shown: set[str] | None) ->
     return {"data": arguments} | ({"include_outputs_from": shown} if shown is not None else {})
 
 
+class Told(TypedDict, total=False):
+    """What both generators are told beside the pipeline.
+
+    `on_...` are called with what their names say, and what they return is yielded; `streaming_components` are names or
+    "all"; `external_event_queue` is a queue whose events are yielded between the chunks.
+    """
+
+    on_tool_call_start: Any
+    on_tool_call_end: Any
+    on_reasoning: Any
+    on_pipeline_end: Any
+    streaming_components: list[str] | str | None
+    include_outputs_from: set[str] | None
+    external_event_queue: Any
+
+
+@attrs.frozen
+class _Way:
+    """How a generator was told to go about it. Raises TypeError for what none of them knows."""
+
+    on_tool_call_start: Any = None
+    on_tool_call_end: Any = None
+    on_reasoning: Any = None
+    on_pipeline_end: Any = None
+    streaming_components: list[str] | str | None = None
+    include_outputs_from: set[str] | None = None
+    external_event_queue: Any = None
+
+    def before(self, chunk: Any) -> Iterator[Any]:
+        """What comes before a chunk."""
+        yield from _external(self.external_event_queue)
+        yield from _told(chunk, self.on_tool_call_start, self.on_tool_call_end, self.on_reasoning)
+
+    def last(self, result: Any) -> Iterator[Any]:
+        """What comes after the last chunk."""
+        yield from _external(self.external_event_queue)
+        if self.on_pipeline_end is not None:
+            yield from _each(self.on_pipeline_end(result))
+
+
 def streaming_generator(
-    pipeline: Any,
-    *,
-    pipeline_run_args: dict[str, Any] | None = None,
-    on_tool_call_start: Any = None,
-    on_tool_call_end: Any = None,
-    on_reasoning: Any = None,
-    on_pipeline_end: Any = None,
-    streaming_components: list[str] | str | None = None,
-    include_outputs_from: set[str] | None = None,
-    external_event_queue: Any = None,
+    pipeline: Any, *, pipeline_run_args: dict[str, Any] | None = None, **told: Unpack[Told]
 ) -> Generator[Any, None, None]:
     """Yield the chunks of a pipeline, or of an agent, that runs in a thread of its own."""
+    way = _Way(**told)
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    arguments = _arguments(pipeline, pipeline_run_args, streaming_components, ready.put)
+    arguments = _arguments(pipeline, pipeline_run_args, way.streaming_components, ready.put)
     outcome: dict[str, Any] = {}
 
     def run() -> None:
         try:
-            outcome["result"] = pipeline.run(**_kwargs(pipeline, arguments, include_outputs_from))
+            outcome["result"] = pipeline.run(**_kwargs(pipeline, arguments, way.include_outputs_from))
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             outcome["error"] = error
         finally:
@@ -131,14 +165,12 @@ def streaming_generator(
     def chunks() -> Generator[Any, None, None]:
         threading.Thread(target=run, name="streaming-run", daemon=True).start()
         while (chunk := ready.get()) is not _End:
-            yield from _external(external_event_queue)
-            yield from _told(chunk, on_tool_call_start, on_tool_call_end, on_reasoning)
+            yield from way.before(chunk)
             yield chunk
-        yield from _external(external_event_queue)
         if "error" in outcome:
+            yield from _external(way.external_event_queue)
             raise outcome["error"]
-        if on_pipeline_end is not None:
-            yield from _each(on_pipeline_end(outcome["result"]))
+        yield from way.last(outcome["result"])
 
     return chunks()
 
@@ -152,17 +184,12 @@ def async_streaming_generator(
     pipeline: Any,
     *,
     pipeline_run_args: dict[str, Any] | None = None,
-    on_tool_call_start: Any = None,
-    on_tool_call_end: Any = None,
-    on_reasoning: Any = None,
-    on_pipeline_end: Any = None,
-    streaming_components: list[str] | str | None = None,
-    include_outputs_from: set[str] | None = None,
     allow_sync_streaming_callbacks: bool = False,  # noqa: ARG001 - those are always allowed
-    external_event_queue: Any = None,
     shield_pipeline_task: bool = False,
+    **told: Unpack[Told],
 ) -> AsyncGenerator[Any, None]:
     """Yield the chunks of a pipeline, or of an agent, that runs as a task beside its consumer."""
+    way = _Way(**told)
 
     async def chunks() -> AsyncGenerator[Any, None]:
         loop = asyncio.get_running_loop()
@@ -175,26 +202,22 @@ def async_streaming_generator(
             loop.call_soon_threadsafe(ready.put_nowait, chunk)
 
         in_loop = hasattr(pipeline, "run_async")
-        arguments = _arguments(pipeline, pipeline_run_args, streaming_components, put if in_loop else put_from_thread)
+        how = put if in_loop else put_from_thread
+        arguments = _arguments(pipeline, pipeline_run_args, way.streaming_components, how)
         if in_loop and _is_pipeline(pipeline):
-            for component, name in _chosen(pipeline, streaming_components):
+            for component, name in _chosen(pipeline, way.streaming_components):
                 if not hasattr(component, "run_async"):  # it runs in a thread, and calls what is no coroutine
                     arguments[name][_CALLBACK] = put_from_thread
-        keywords = _kwargs(pipeline, arguments, include_outputs_from)
+        keywords = _kwargs(pipeline, arguments, way.include_outputs_from)
         work = pipeline.run_async(**keywords) if in_loop else asyncio.to_thread(pipeline.run, **keywords)
         task: asyncio.Task[Any] = asyncio.ensure_future(work)
         task.add_done_callback(lambda _: loop.call_soon(ready.put_nowait, _End))
         try:
             while (chunk := await ready.get()) is not _End:
-                for event in (
-                    *_external(external_event_queue),
-                    *_told(chunk, on_tool_call_start, on_tool_call_end, on_reasoning),
-                    chunk,
-                ):
+                for event in way.before(chunk):
                     yield event
-            result = task.result()
-            last = _each(on_pipeline_end(result)) if on_pipeline_end is not None else ()
-            for event in (*_external(external_event_queue), *last):
+                yield chunk
+            for event in way.last(task.result()):
                 yield event
         finally:
             if not task.done() and not shield_pipeline_task:

@@ -11,6 +11,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from chains import chain
 from measure import machine, row
 
 import dtlpipe as dl
@@ -46,17 +47,7 @@ def main() -> None:
     """Measures, and prints a table."""
     with tempfile.TemporaryDirectory() as folder:
         with dl.LocalPlatform(folder) as platform, platform.client() as client:
-            pipeline = client.projects.create(project_name="growth").pipelines.create(name="chain")
-            before = None
-            for number in range(10):
-                node = dl.CodeNode(name=f"n{number}", method=step)
-                if before is None:
-                    pipeline.nodes.add(node)
-                else:
-                    before.connect(node)
-                before = node
-            pipeline.update()
-            pipeline.install()
+            pipeline = chain(client.projects.create(project_name="growth"), 10, step)
             execute(pipeline, 20)
         first = counted(folder)
         with dl.LocalPlatform(folder) as platform, platform.client() as client:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+from chains import chain, once
 from measure import machine, median, row, spread
 
 import dtlpipe as dl
@@ -32,36 +33,6 @@ for _ in sys.stdin:
     took = time.perf_counter() - started
     print(f"took {took} {execution.status}", flush=True)
 """
-
-
-def step(x: int) -> int:
-    """Node code."""
-    return x + 1
-
-
-def chain(project: dl.Project, length: int) -> dl.Pipeline:
-    """An installed pipeline of so many nodes, one after another."""
-    pipeline = project.pipelines.create(name=f"chain-{length}")
-    before = None
-    for number in range(length):
-        node = dl.CodeNode(name=f"n{number}", method=step, project_id=project.id, project_name=project.name)
-        if before is None:
-            pipeline.nodes.add(node)
-        else:
-            before.connect(node)
-        before = node
-    pipeline.update()
-    pipeline.install()
-    return pipeline
-
-
-def once(pipeline: dl.Pipeline) -> float:
-    """Seconds from `execute()` to the end of the run."""
-    started = time.perf_counter()
-    execution = pipeline.execute(execution_input={"x": 1}).wait(timeout=60)
-    took = time.perf_counter() - started
-    assert execution.status == "success", execution.error
-    return took
 
 
 def held(pipeline: dl.Pipeline) -> float:

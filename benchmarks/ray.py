@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+from chains import chain, once
 from measure import alternately, machine, median, row, spread
 
 sys.path.pop(0)  # this file's folder, in which it would be the `ray` that is looked for
@@ -23,27 +24,6 @@ ROUNDS = 11
 BURSTS = 3
 RUNS = 40
 CLIENTS = 8
-
-
-def step(x: int) -> int:
-    """Node code."""
-    return x + 1
-
-
-def chain(project: dl.Project, length: int) -> dl.Pipeline:
-    """An installed pipeline of so many nodes, one after another."""
-    pipeline = project.pipelines.create(name=f"chain-{length}")
-    before = None
-    for number in range(length):
-        node = dl.CodeNode(name=f"n{number}", method=step)
-        if before is None:
-            pipeline.nodes.add(node)
-        else:
-            before.connect(node)
-        before = node
-    pipeline.update()
-    pipeline.install()
-    return pipeline
 
 
 class Subject:
@@ -57,29 +37,22 @@ class Subject:
         project = client.projects.create(project_name="ray")
         self.one, self.ten = chain(project, 1), chain(project, 10)
         self.pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
-        self.once(self.one)
+        once(self.one, 300)
         self.ready = time.perf_counter() - started
         self.burst()
 
-    def once(self, pipeline: dl.Pipeline) -> float:
-        """Seconds from `execute()` to the end of the run."""
-        started = time.perf_counter()
-        run = pipeline.execute(execution_input={"x": 1}).wait(timeout=300)
-        assert run.status == "success", run.error
-        return time.perf_counter() - started
-
     def node(self) -> float:
         """Seconds of a run of one node."""
-        return self.once(self.one)
+        return once(self.one, 300)
 
     def chain(self) -> float:
         """Seconds of ten nodes in a chain."""
-        return self.once(self.ten)
+        return once(self.ten, 300)
 
     def burst(self) -> float:
         """Steps a second of many chains at once."""
         started = time.perf_counter()
-        for _ in self.pool.map(lambda _: self.once(self.ten), range(RUNS)):
+        for _ in self.pool.map(lambda _: once(self.ten, 300), range(RUNS)):
             pass
         return RUNS * 10 / (time.perf_counter() - started)
 

@@ -23,7 +23,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
-from latency import chain, once
+from chains import chain, once
 from measure import alternately, machine, median, row, spread
 
 import dtlpipe as dl

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from chains import chain
 from measure import machine, row, spread
 
 import dtlpipe as dl
@@ -67,10 +68,7 @@ def measured(client: dl.Client, pid: int) -> None:
         started = time.perf_counter()
         dataset.items.upload(local_path=f"{folder}/*", remote_path="/in")
         uploaded = time.perf_counter() - started
-    pipeline = project.pipelines.create(name="one")
-    pipeline.nodes.add(dl.CodeNode(name="step", method=step, project_id=project.id, project_name=project.name))
-    pipeline.update()
-    pipeline.install()
+    pipeline = chain(project, 1, step)
     filters = dl.Filters(field="dir", values="/in", context={"datasets": [dataset.id]})
     rates, memory = [], [resident(pid)]
     for _ in range(ROUNDS):

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import requests
+from chains import chain
 from measure import machine, row
 
 import dtlpipe as dl
@@ -84,15 +85,6 @@ def told(figures: list[float]) -> str:
     return f"{figures[len(figures) // 2] * 1e3:.1f} / {figures[int(len(figures) * 0.99)] * 1e3:.1f} ms"
 
 
-def installed(project: dl.Project, name: str, method: object) -> dl.Pipeline:
-    """A pipeline of one node."""
-    pipeline = project.pipelines.create(name=name)
-    pipeline.nodes.add(dl.CodeNode(name="a", method=method, project_id=project.id, project_name=project.name))
-    pipeline.update()
-    pipeline.install()
-    return pipeline
-
-
 async def measure(url: str, process: psutil.Process, folder: Path) -> None:
     """The whole of it."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
@@ -100,7 +92,7 @@ async def measure(url: str, process: psutil.Process, folder: Path) -> None:
     with dl.Client(url=url) as client, requests.Session() as session:
         session.trust_env = False
         project = client.projects.create(project_name="waiters")
-        slow, fast = installed(project, "held", held), installed(project, "quick", quick)
+        slow, fast = chain(project, 1, held, "held"), chain(project, 1, quick, "quick")
         runs = [slow.execute(execution_input={"gate": str(gate)}).id for _ in range(RUNS)]
         before = await asyncio.to_thread(submits, session, url, fast.id)
         small = process.memory_info().rss

@@ -111,6 +111,7 @@ def test_an_unknown_id_is_not_found_anywhere(platform, there, id):
     bodies = {
         "/items/<item_id>/clone": {"targetDatasetId": NOWHERE},
         "/pipelines/<pipeline_id>/execute": {"pipeline": {}},
+        "/pipelines/<pipeline_id>/executions/terminate": {"ids": [NOWHERE]},
         "/executions/<service_id>": {"input": {}},
         "/items/<item_id>/annotations": [{"type": "class", "label": "x", "metadata": {}}],
     }

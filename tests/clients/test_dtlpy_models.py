@@ -20,13 +20,24 @@ class ModelRunner:
         if dataset is None:
             raise ValueError("nothing to learn from")
         return dataset.name
+
+    def evaluate(self, dataset, query):
+        return f"{dataset.name}: {query['resource']}"
+
+    def embed(self, items):
+        return [len(item.name) for item in items]
 """
 
 
 def app_of(project, folder):
     """An app whose DPK has a model and the functions that run it."""
     (folder / "main.py").write_text(MAIN)
-    ports = {"predict": ("items", "Item[]", "Json"), "train": ("dataset", "Dataset", "String")}
+    ports = {
+        "predict": ("items", "Item[]", "Json"),
+        "train": ("dataset", "Dataset", "String"),
+        "evaluate": ("dataset", "Dataset", "String"),
+        "embed": ("items", "Item[]", "Json"),
+    }
     functions = [
         {"name": name, "input": [{"name": port, "type": kind}], "output": [{"name": "found", "type": gives}]}
         for name, (port, kind, gives) in ports.items()
@@ -83,6 +94,7 @@ def test_a_deployed_model_predicts_and_goes_with_its_service(dl, project, item, 
     model = dl.models.get(model_id=model.id)
     assert (model.status, model.metadata["system"]["deploy"]["services"]) == ("deployed", [service.id])
     assert ended(dl, model.predict(item_ids=[item.id])).output == [item.name]
+    assert ended(dl, model.embed(item_ids=[item.id])).output == [len(item.name)]
     assert model.deploy().id == service.id
     assert model.delete()
     with pytest.raises(dl.exceptions.NotFound):
@@ -94,5 +106,5 @@ def test_a_model_is_trained_by_an_execution_and_its_status_is_what_came_of_it(dl
     model = made(project, app, dataset_id=dataset.id)
     assert ended(dl, model.train()).output == dataset.name
     assert dl.models.get(model_id=model.id).status == "trained"
-    with pytest.raises(dl.exceptions.BadRequest, match="nothing here can evaluate"):
-        model.evaluate(dataset_id=dataset.id)
+    judged = model.evaluate(dataset_id=dataset.id, filters=dl.Filters(field="name", values="*"))
+    assert ended(dl, judged).output == f"{dataset.name}: items"

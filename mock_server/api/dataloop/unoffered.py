@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 #: First steps of paths, and what lives there, beside what other modules serve of it.
 FEATURES = {
     "models": "models at this path: they are at /ml/models",
-    "ml": "metrics of models, nor feature vectors of theirs",
+    "ml/metrics": "metrics of models",
+    "ml/models/<id>/embed/datasets": "feature vectors",
     "scores": "scores",
     "settings": "settings",
     "orgs": "organizations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -158,3 +159,26 @@ def test_the_express_way_answers_as_the_application_does(patient: Http):
     assert patient.post("/shout/run", json={"text": 1}, headers={"Host": "evil.example"}).status_code == 403
     counted = patient.get("/metrics").text
     assert 'route="/<name>/run"' in counted or "/&lt;name&gt;/run" in counted
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("said", ["one two", "headers", "fail at once", "fail"])
+def test_a_chat_by_the_express_way_is_answered_as_by_the_application(patient: Http, said: str, stream: bool):
+    body = {"model": "talker", "messages": [{"role": "user", "content": said}], "stream": stream}
+    ours = {"X-Own": "mine"}
+    express = patient.post("/v1/chat/completions", json=body, headers=ours)
+    other = patient.post("/v1/chat/completions", json=body, headers={**ours, "X-Request-Id": "mine"})
+    varying = r"chatcmpl-[0-9a-f]+|\"created\":\d+"
+    assert re.sub(varying, "", express.text) == re.sub(varying, "", other.text)
+    assert express.status_code == other.status_code
+    different = {"date", "x-request-id", "content-length"}
+    assert {k: v for k, v in express.headers.items() if k.lower() not in different} == {
+        k: v for k, v in other.headers.items() if k.lower() not in different
+    }
+
+
+def test_what_is_no_chat_is_refused_by_the_application(patient: Http):
+    for body in ({"model": "talker"}, {"model": ["x"]}, [], {"model": "shout", "messages": [{"role": "user"}]}):
+        answer = patient.post("/v1/chat/completions", json=body)
+        assert answer.status_code in (400, 422, 501)
+        assert answer.json()["error"]["message"]

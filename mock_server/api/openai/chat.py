@@ -24,7 +24,7 @@ def install(openai: Blueprint, platform: Platform) -> None:
     """Put the routes on the blueprint."""
 
     def answer(model: str, data: bytes, given: dict[str, Any]) -> Response:
-        _check(given)
+        check(given)
         if platform.serving.jobs.is_named(model):
             who, named, said = caller().email, platform.serving.named, last_said(given["messages"])
             shape = partial(completion, given)
@@ -58,7 +58,8 @@ def install(openai: Blueprint, platform: Platform) -> None:
         return answer(name, orjson.dumps(given), given)
 
 
-def _check(given: dict[str, Any]) -> None:
+def check(given: dict[str, Any]) -> None:
+    """Whether that is a request for a completion. Raises Unfit."""
     messages = given.get("messages")
     if not isinstance(messages, list) or not messages:
         raise Unfit("messages: a list of at least one message is needed", "messages")

@@ -31,7 +31,8 @@ def act(params: Any, action: Any, context: Any) -> tuple[dict[str, Any], Any, st
             result = _call(thing, given, ctx)
         finally:
             ctx.flush()
-        plain = _plain(result, thing)
+        _check(result, thing, ctx)
+        plain = _plain(result)
         merged = {**given, **plain} if plain is not None else given
     return merged, plain, _artifacts(ctx)
 
@@ -121,11 +122,18 @@ def _call(thing: Any, given: dict[str, Any], ctx: RunContext) -> Any:
     return result
 
 
-def _plain(result: Any, thing: Any) -> dict[str, Any] | None:
-    """The result as JSON data; None for what the next action could not use."""
+def _check(result: Any, thing: Any, ctx: RunContext) -> None:
+    """A result that does not fit its model is what it is: the original warns of it, and goes on."""
     model = getattr(thing, "result_model", None) or getattr(thing, "_action_result", None)
     if isinstance(result, Mapping) and inspect.isclass(model) and hasattr(model, "model_validate"):
-        result = model.model_validate(result)
+        try:
+            model.model_validate(result)
+        except ValueError as error:
+            ctx.logger.warning("the result does not fit %s: %s", model.__name__, error)
+
+
+def _plain(result: Any) -> dict[str, Any] | None:
+    """The result as JSON data; None for what the next action could not use."""
     if hasattr(result, "model_dump"):
         found: dict[str, Any] = result.model_dump(mode="json")
         return found

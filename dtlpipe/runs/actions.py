@@ -41,7 +41,7 @@ class BaseAction(Generic[P]):
     Attributes:
         action_name, category: what it is called.
         params_model: the pydantic model of its parameters, taken from `BaseAction[Model]`.
-        result_model: a pydantic model that its result must fit.
+        result_model: the pydantic model of its result; one that does not fit is told of in the log.
         input_type, output_type: what it takes and gives, for those who check pipelines.
     """
 
@@ -73,13 +73,23 @@ class BaseAction(Generic[P]):
         """A line about something that happened."""
         self.ctx.log(event, data, file)
 
-    def set_progress(self, current: float, total: float, category: str | None = None) -> None:
-        """So much of so much is done."""
-        self.ctx.set_progress(current, total, category)
+    def log_message(self, message: str, level: str = "info") -> None:
+        """A line for people."""
+        self.ctx.log_message(message, level)
 
-    def set_metrics(self, value: Mapping[str, Any], category: str | None = None) -> None:
+    def set_progress(
+        self, current: float, total: float, category: str | None = None, *, step: str | None = None
+    ) -> None:
+        """So much of so much is done, of a category (later versions of the original call it a step)."""
+        self.ctx.set_progress(current, total, category, step=step)
+
+    def set_metrics(self, value: Mapping[str, Any], category: str | None = None, *, step: str | None = None) -> None:
         """Numbers that are shown beside the progress."""
-        self.ctx.set_metrics(value, category)
+        self.ctx.set_metrics(value, category, step=step)
+
+    def log_metric(self, category: str, key: str, value: float, **metrics: Any) -> None:
+        """As `set_metrics`, of one number and what belongs to it."""
+        self.ctx.log_metric(category, key, value, **metrics)
 
     def execute(self) -> Any:
         """Does it; returns a model, a dict or None."""

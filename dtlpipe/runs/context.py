@@ -12,12 +12,21 @@ from typing import Any
 #: Seconds between two reports of progress; what comes in between is told with the next.
 INTERVAL = 0.1
 
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "warning": logging.WARNING,
+    "danger": logging.ERROR,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
 
 class RunContext:
     """`ctx` of an action.
 
     Attributes:
         run_id, pipeline_id, action_name, action_index, attempt: where it is.
+        client: a client of the original's backend, which there is none of here: None.
         params: all parameters that have come together so far, as JSON data.
         work_dir: the run's folder, which its actions share and which stays.
         last_checkpoint: what `checkpoint` was told last, by an earlier try of this action; None on the first.
@@ -26,6 +35,7 @@ class RunContext:
 
     def __init__(self, params: Mapping[str, Any], action: Mapping[str, Any], progress: Any, work_dir: Path) -> None:
         self.params = dict(params)
+        self.client: Any = None
         self.run_id: str = action.get("run_id") or ""
         self.pipeline_id: str = action.get("pipeline_id") or ""
         self.action_name: str = action["name"]
@@ -74,26 +84,44 @@ class RunContext:
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
-    def set_progress(self, current: float, total: float, category: str | None = None) -> None:
-        """So much of so much is done; at most ten times a second are told, and the last in any case."""
+    def set_progress(
+        self, current: float, total: float, category: str | None = None, *, step: str | None = None
+    ) -> None:
+        """So much of so much is done; at most ten times a second are told, and the last in any case.
+
+        `step` is what later versions of the original call the category.
+        """
+        category = step or category
         share = min(max(current / total, 0.0), 1.0) if total else 0.0
         self._pending |= {"progress": share, "message": f"{current:g}/{total:g}", "total": total}
         if category is not None:
             self._pending["progress_category"] = category
         self._tell(now=share >= 1.0)
 
-    def set_metrics(self, value: Mapping[str, Any], category: str | None = None) -> None:
+    def set_metrics(self, value: Mapping[str, Any], category: str | None = None, *, step: str | None = None) -> None:
         """Numbers that are shown beside the progress. Later ones are laid over earlier ones; nan and inf are null."""
+        category = step or category
         self._metrics |= _json(value)
         self._pending["metrics"] = self._metrics
         if category is not None:
             self._pending.setdefault("progress_category", category)
         self._tell()
 
-    def log(self, event: str, data: Mapping[str, Any] | None = None, file: str | None = None) -> None:
-        """A line about something that happened."""
+    def log_metric(self, category: str, key: str, value: float, **metrics: Any) -> None:
+        """As `set_metrics`, of one number and what belongs to it."""
+        self.set_metrics({key: value, **metrics}, category)
+
+    def log(
+        self, event: str, data: Mapping[str, Any] | None = None, file: str | None = None, level: str = "info"
+    ) -> None:
+        """A line about something that happened. Levels are those of lines; two of them are told as others."""
         more = " ".join(str(each) for each in (dict(data) if data else None, file) if each)
-        self.logger.info(f"{event} {more}".rstrip())
+        name = str(level).rpartition(".")[2].lower()
+        self.logger.log(_LEVELS.get(name, logging.INFO), f"{event} {more}".rstrip())
+
+    def log_message(self, message: str, level: str = "info") -> None:
+        """A line for people."""
+        self.log(message, level=level)
 
     def checkpoint(self, result: Mapping[str, Any] | None = None, artifacts_path: str | Path | None = None) -> None:
         """Keeps how far this action is: if its process ends, the next try finds it as `last_checkpoint`."""

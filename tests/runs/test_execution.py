@@ -102,6 +102,19 @@ def test_what_goes_wrong_fails_the_run_and_says_why(client, name, error):
     assert error in line["message"]
 
 
+def test_an_action_may_speak_as_later_versions_of_the_original_do(client):
+    pipeline = client.create_pipeline("later", odd("LaterAction"))
+    run = client.wait(client.create_run(pipeline["id"])["id"], 60)
+    assert (run["status"], run["result"]) == ("completed", {"value": "many", "more": 1}), run["error"]
+    (entry,) = run["progress"]
+    assert entry["progress_category"] == "first"
+    assert entry["metrics"] == {"loss": 1.0, "epoch": 3, "accuracy": 0.5}
+    lines = [(each["level"], each["message"]) for each in client.get_logs(run["id"])]
+    assert ("warning", "half of it") in lines
+    assert ("error", "event {'a': 1}") in lines
+    assert any(level == "warning" and "does not fit Result" in message for level, message in lines)
+
+
 def test_an_entrypoint_may_have_a_colon_before_its_last_part(client):
     pipeline = client.create_pipeline("colon", [{"name": "double", "entrypoint": "odd:double"}])
     assert client.wait(client.create_run(pipeline["id"], {"x": 4}, execute=True)["id"], 60)["result"] == {"x": 8}

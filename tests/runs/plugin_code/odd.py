@@ -2,6 +2,9 @@
 
 import time
 
+from pydantic import BaseModel
+from synapse_sdk.plugins.action import BaseAction
+
 THING = 3
 
 
@@ -35,3 +38,24 @@ def double(params, ctx):
 
 def twice(params, ctx):
     return {"x": params["x"] + 1, "seen": sorted(params), "folder": str(ctx.work_dir)}
+
+
+class Result(BaseModel):
+    """What is promised."""
+
+    value: int
+
+
+class LaterAction(BaseAction):
+    """As it is written for later versions of the original."""
+
+    result_model = Result
+
+    def execute(self):
+        assert self.ctx.client is None
+        self.set_progress(1, 4, step="first")
+        self.set_metrics({"loss": 1.0}, step="first")
+        self.log_metric("first", "epoch", 3, accuracy=0.5)
+        self.log_message("half of it", "warning")
+        self.ctx.log("event", {"a": 1}, level="danger")
+        return {"value": "many", "more": 1}

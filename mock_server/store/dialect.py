@@ -121,6 +121,13 @@ class Dialect(Protocol):
         """Asks for the number of bytes that the database takes."""
 
     @property
+    def tables(self) -> str:
+        """Asks for the names of all tables, in this schema."""
+
+    def creation(self) -> Sequence[str]:
+        """What makes the tables of an empty database, and names the schema's version."""
+
+    @property
     def has_version(self) -> str:
         """Asks for one row if there is a table that bears the schema's version, in this schema."""
 

@@ -49,18 +49,14 @@ def _newer(current: str | None) -> ConfigurationError:
 def _change(db: Db, dialect: Dialect, versions: Path | None) -> None:
     current = current_version(db, dialect)
     if current is None:
-        import sqlalchemy as sa
-
-        from mock_server.store import schema
-
-        tables = sa.inspect(db.core).get_table_names()
+        tables = [str(name) for (name,) in db.raw.execute(dialect.tables).fetchall()]
         if tables:
             raise ConfigurationError(
                 f"the database is not a platform's: it has tables ({', '.join(tables[:5])}) but no version",
                 hint="choose another data folder",
             )
-        schema.metadata.create_all(db.core, checkfirst=False)
-        db.core.execute(schema.version.insert().values(version_num=shapes.HEAD))
+        for statement in dialect.creation():
+            db.raw.execute(statement)
     elif current in shapes.REVISIONS:
         _upgrade(db, versions)
     else:

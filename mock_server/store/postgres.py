@@ -18,7 +18,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.exc import DBAPIError
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.store import schema
+from mock_server.store import creation, schema
 from mock_server.store.base import LEADER, Deposed, Document, Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
 from mock_server.store.pipelined import PipelinedDb, PipelinedRaw
@@ -81,6 +81,7 @@ class Postgres:
     max_readers = 16
     watch = _WATCH
     size = "SELECT pg_database_size(current_database())"
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
     has_version = f"SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = '{VERSION}'"  # noqa: S608
     integrity = None  # what it checks of itself (checksums) it checks when it reads
 
@@ -290,6 +291,9 @@ class Postgres:
 
     def alone(self, db: Db) -> AbstractContextManager[None]:
         return self._savepoint(db)
+
+    def creation(self) -> Sequence[str]:
+        return creation.told(self.sql)
 
     def in_transaction(self, raw: Raw) -> bool:
         return cast("PipelinedRaw", raw).connection.pgconn.transaction_status in _IN_TRANSACTION

@@ -7,6 +7,7 @@ cut; `relaxed` sets NORMAL, which may lose the last commits then, and never anyt
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from dtlpipe.errors import ConfigurationError
+from mock_server.store import creation
 from mock_server.store.base import Standby, StoreError, StoreFull
 from mock_server.store.dialect import Db, Raw
 from mock_server.store.shapes import VERSION
@@ -38,6 +40,7 @@ class Sqlite:
     begin_read = "BEGIN"
     max_readers = None
     size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
     has_version = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{VERSION}'"  # noqa: S608 - a constant
     integrity = "PRAGMA integrity_check"
 
@@ -120,6 +123,9 @@ class Sqlite:
 
     def alone(self, db: Db) -> AbstractContextManager[None]:
         return nullcontext()  # as SQLite has it anyway
+
+    def creation(self) -> Sequence[str]:
+        return creation.noted()
 
     def in_transaction(self, raw: Raw) -> bool:
         return cast("sqlite3.Connection", raw).in_transaction

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite as sa_sqlite
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.store import migrate, open_store, schema, shapes
+from mock_server.store import creation, migrate, open_store, schema, shapes
 from mock_server.store.base import Kind
 from mock_server.store.migrate import bring_up_to_date
 from mock_server.store.sqlite import Sqlite
@@ -59,13 +60,18 @@ def test_the_newest_revision_of_the_folder_is_the_one_that_the_code_names():
     assert tuple(versions) == shapes.REVISIONS
 
 
-def test_a_fresh_store_is_opened_without_alembic(tmp_path):
+def test_what_is_noted_down_for_an_empty_database_is_what_the_schema_tells():
+    """`python -m mock_server.store.creation` notes it down."""
+    assert creation.noted() == creation.told(sa_sqlite.dialect())
+
+
+def test_a_store_is_opened_without_sqlalchemy(tmp_path):
     code = """if True:
         import sys
         from mock_server.store import open_store
         open_store(sys.argv[1]).close()
         open_store(sys.argv[1]).close()
-        sys.exit("alembic" in sys.modules)
+        sys.exit("sqlalchemy" in sys.modules or "alembic" in sys.modules)
     """
     subprocess.run([sys.executable, "-c", code, tmp_path / "data"], check=True)
 
@@ -77,6 +83,7 @@ def test_the_interface_is_read_without_the_database(tmp_path):
 
 _NEXT = """
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite as sa_sqlite
 from alembic import op
 revision, down_revision, branch_labels, depends_on = "9000", "{head}", None, None
 def upgrade():
@@ -147,8 +154,9 @@ def test_a_database_of_something_else_is_refused(fresh):
 
 def test_tables_are_created_all_or_none(fresh, monkeypatch):
     dialect, db = fresh
-    monkeypatch.setattr(shapes, "HEAD", object())  # the last statement cannot be bound
-    with pytest.raises(sa.exc.SQLAlchemyError):
+    told = [*dialect.creation(), "INSERT INTO nowhere VALUES (1)"]
+    monkeypatch.setattr(type(dialect), "creation", lambda _: told)
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         bring_up_to_date(db, dialect)
     assert sa.inspect(db.core).get_table_names() == []
 

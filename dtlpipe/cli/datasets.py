@@ -6,6 +6,7 @@ import click
 
 from dtlpipe.cli import finding
 from dtlpipe.cli.asking import asking, asks, first, limit_option, show_list, show_one, url_option
+from dtlpipe.cli.suggesting import known_datasets, known_projects
 
 _COLUMNS = {
     "NAME": lambda each: each.name,
@@ -21,7 +22,7 @@ def datasets() -> None:
 
 
 @datasets.command("list")
-@click.argument("project", required=False)
+@click.argument("project", required=False, shell_complete=known_projects)
 @limit_option
 @asks
 def list_(project: str | None, limit: int, url: str | None, as_json: bool) -> None:  # noqa: FBT001
@@ -32,7 +33,7 @@ def list_(project: str | None, limit: int, url: str | None, as_json: bool) -> No
 
 
 @datasets.command()
-@click.argument("project")
+@click.argument("project", shell_complete=known_projects)
 @click.argument("name")
 @asks
 def create(project: str, name: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
@@ -43,7 +44,7 @@ def create(project: str, name: str, url: str | None, as_json: bool) -> None:  # 
 
 
 @datasets.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=known_datasets)
 @asks
 def show(dataset: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
     """One of them."""
@@ -54,7 +55,7 @@ def show(dataset: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
 
 
 @datasets.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=known_datasets)
 @click.confirmation_option(prompt="Delete the dataset with all its items?")
 @url_option
 def delete(dataset: str, url: str | None) -> None:

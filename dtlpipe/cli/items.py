@@ -9,6 +9,7 @@ import click
 
 from dtlpipe.cli import finding
 from dtlpipe.cli.asking import asking, asks, first, limit_option, pairs, show_json, show_list, url_option
+from dtlpipe.cli.suggesting import known_datasets
 
 _COLUMNS = {
     "PATH": lambda each: each.filename,
@@ -36,7 +37,7 @@ def items() -> None:
 
 
 @items.command("ls")
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=known_datasets)
 @click.argument("pattern", required=False)
 @limit_option
 @asks
@@ -48,7 +49,7 @@ def ls(dataset: str, pattern: str | None, limit: int, url: str | None, as_json: 
 
 
 @items.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=known_datasets)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=str))
 @click.option("--to", default="/", show_default=True, help="The folder in the dataset.")
 @click.option("--metadata", multiple=True, callback=pairs, metavar="NAME=VALUE", help="For each item; several times.")
@@ -85,7 +86,7 @@ def upload(
 
 
 @items.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=known_datasets)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("pattern", required=False)
 @_overwrite
@@ -119,7 +120,7 @@ def download(
 
 
 @items.command()
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=known_datasets)
 @click.argument("path")
 @click.confirmation_option(prompt="Delete the item?")
 @url_option

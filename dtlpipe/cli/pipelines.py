@@ -22,6 +22,7 @@ from dtlpipe.cli.asking import (
     table,
     url_option,
 )
+from dtlpipe.cli.suggesting import known_datasets, known_pipelines, known_projects
 
 if TYPE_CHECKING:
     from dtlpipe.model.pipeline import PipelineNodeIO
@@ -41,7 +42,7 @@ def pipelines() -> None:
 
 
 @pipelines.command("list")
-@click.argument("project", required=False)
+@click.argument("project", required=False, shell_complete=known_projects)
 @limit_option
 @asks
 def list_(project: str | None, limit: int, url: str | None, as_json: bool) -> None:  # noqa: FBT001
@@ -52,7 +53,7 @@ def list_(project: str | None, limit: int, url: str | None, as_json: bool) -> No
 
 
 @pipelines.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=known_pipelines)
 @asks
 def show(pipeline: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
     """One of them, with its nodes and how its runs stand."""
@@ -75,7 +76,7 @@ def _port(port: PipelineNodeIO) -> str:
 
 
 @pipelines.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=known_pipelines)
 @url_option
 def install(pipeline: str, url: str | None) -> None:
     """Make it ready to run."""
@@ -86,7 +87,7 @@ def install(pipeline: str, url: str | None) -> None:
 
 
 @pipelines.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=known_pipelines)
 @url_option
 def pause(pipeline: str, url: str | None) -> None:
     """Let it begin nothing more."""
@@ -97,7 +98,7 @@ def pause(pipeline: str, url: str | None) -> None:
 
 
 @pipelines.command()
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=known_pipelines)
 @click.option("--input", "given", callback=json_object, metavar="JSON", help="An object; @file and - read one.")
 @click.option("-p", "--param", "params", multiple=True, callback=pairs, metavar="NAME=VALUE", help="One input of it.")
 @click.option("--node", metavar="ID", help="Begin at this node.")
@@ -130,8 +131,8 @@ def run(
 
 
 @pipelines.command()
-@click.argument("pipeline")
-@click.argument("dataset")
+@click.argument("pipeline", shell_complete=known_pipelines)
+@click.argument("dataset", shell_complete=known_datasets)
 @click.argument("pattern", required=False)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Until all are over.")
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Of the wait.")

@@ -6,6 +6,7 @@ import click
 
 from dtlpipe.cli import finding
 from dtlpipe.cli.asking import asking, asks, first, limit_option, show_list, show_one, url_option
+from dtlpipe.cli.suggesting import known_projects
 
 _COLUMNS = {"NAME": lambda each: each.name, "ID": lambda each: each.id, "CREATED": lambda each: each.created_at}
 
@@ -35,7 +36,7 @@ def create(name: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
 
 
 @projects.command()
-@click.argument("project")
+@click.argument("project", shell_complete=known_projects)
 @asks
 def show(project: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
     """One of them, by id or name, with its datasets and pipelines."""
@@ -52,7 +53,7 @@ def show(project: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
 
 
 @projects.command()
-@click.argument("project")
+@click.argument("project", shell_complete=known_projects)
 @click.confirmation_option(prompt="Delete the project with all that is in it?")
 @url_option
 def delete(project: str, url: str | None) -> None:

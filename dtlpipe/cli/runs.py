@@ -12,6 +12,8 @@ import click
 from dtlpipe.cli import finding
 from dtlpipe.cli.actions import worker
 from dtlpipe.cli.asking import (
+    RUN_FAILED,
+    Refusal,
     asking,
     asks,
     first,
@@ -24,6 +26,7 @@ from dtlpipe.cli.asking import (
     url_option,
 )
 from dtlpipe.cli.prune import prune
+from dtlpipe.cli.suggesting import known_pipelines, known_runs
 
 if TYPE_CHECKING:
     from dtlpipe.client.clients import Client
@@ -49,19 +52,23 @@ runs.add_command(worker)
 runs.add_command(prune)
 
 
-def _found(client: Client, pipeline: str | None, status: tuple[str, ...]) -> Any:
+def _found(client: Client, pipeline: str | None, status: tuple[str, ...], run_ids: tuple[str, ...] = ()) -> Any:
     from dtlpipe.model.enums import FiltersOperations, FiltersResource
     from dtlpipe.model.filters import Filters
 
     filters = Filters(resource=FiltersResource.PIPELINE_EXECUTION)
     if pipeline is not None:
         filters.add(field="pipelineId", values=finding.pipeline_of(client, pipeline).id)
+    if run_ids:
+        filters.add(field="id", values=list(run_ids), operator=FiltersOperations.IN)
     if status:
         filters.add(field="status", values=list(status), operator=FiltersOperations.IN)
     return client.pipeline_executions.list(filters=filters)
 
 
-_pipeline = click.option("--pipeline", metavar="PIPELINE", help="Only those of this one.")
+_pipeline = click.option(
+    "--pipeline", metavar="PIPELINE", help="Only those of this one.", shell_complete=known_pipelines
+)
 _status = click.option("--status", multiple=True, help="Only those in this state; several times.")
 
 
@@ -102,7 +109,7 @@ def show_run(run: Any, *, as_json: bool, outputs: bool) -> None:
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", shell_complete=known_runs)
 @asks
 def show(run: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
     """One of them, with its nodes and what it gave."""
@@ -111,7 +118,7 @@ def show(run: str, url: str | None, as_json: bool) -> None:  # noqa: FBT001
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", shell_complete=known_runs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until it is over.")
 @click.option("--level", default="DEBUG", show_default=True, help="The least severe wanted.")
 @asks
@@ -125,7 +132,7 @@ def logs(run: str, follow: bool, level: str, url: str | None, as_json: bool) -> 
 
 
 @runs.command()
-@click.argument("run")
+@click.argument("run", shell_complete=known_runs)
 @click.option(
     "--method",
     type=click.Choice(["all", "failed", "nodes"]),
@@ -158,7 +165,7 @@ def rerun(run: str, method: str, nodes: tuple[str, ...], wait: bool, url: str | 
 
 
 @runs.command()
-@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True, shell_complete=known_runs)
 @url_option
 def cancel(run_ids: tuple[str, ...], url: str | None) -> None:
     """End them, and the work that they have under way."""
@@ -169,33 +176,62 @@ def cancel(run_ids: tuple[str, ...], url: str | None) -> None:
 
 
 @runs.command()
+@click.argument("run_ids", metavar="[RUN]...", nargs=-1, shell_complete=known_runs)
 @_pipeline
 @_status
 @limit_option
 @url_option
-def watch(pipeline: str | None, status: tuple[str, ...], limit: int, url: str | None) -> None:
-    """A live table of the newest, until Ctrl-C; without a terminal, one line for each change."""
+def watch(run_ids: tuple[str, ...], pipeline: str | None, status: tuple[str, ...], limit: int, url: str | None) -> None:
+    """A live table of the newest, until Ctrl-C; without a terminal, one line for each change.
+
+    Of the runs that are named, if some are: then until they are over, with exit status 5 if one does not succeed.
+    """
+    if run_ids and (pipeline or status):
+        raise click.UsageError("name runs, or say which by --pipeline and --status")
     with asking(url) as client:
+        for each in run_ids:
+            client.pipeline_executions.get(each)
 
         def look() -> list[Any]:
-            return first(_found(client, pipeline, status).all(), limit or 20)
+            return first(_found(client, pipeline, status, run_ids).all(), len(run_ids) or limit or 20)
 
         try:
-            (_live if sys.stdout.isatty() else _lines)(look)
+            if sys.stdout.isatty():
+                _live(look, ends=bool(run_ids))
+            else:
+                _lines(look)
         except KeyboardInterrupt:
             click.echo()
+            return
+        failed = [each for each in look() if str(each.known_status) != "success"] if run_ids else []
+    if failed:
+        told = ", ".join(f"{each.id} {each.known_status}" for each in failed)
+        raise Refusal(f"without success: {told}", RUN_FAILED)
 
 
-def _live(look: Callable[[], list[Any]]) -> None:
+def _live(look: Callable[[], list[Any]], *, ends: bool) -> None:
     from rich.live import Live
 
-    def shown() -> Any:
-        return rich_table(_COLUMNS, [[read(each) for read in _COLUMNS.values()] for each in look()])
-
-    with Live(shown(), auto_refresh=False, screen=False) as live:
+    columns = {**_COLUMNS, "SECONDS": _seconds}
+    found = look()
+    with Live(auto_refresh=False, screen=False) as live:
         while True:
+            live.update(
+                rich_table(columns, [[read(each) for read in columns.values()] for each in found]), refresh=True
+            )
+            if ends and not any(each.in_progress() for each in found):
+                return
             time.sleep(LOOK)
-            live.update(shown(), refresh=True)
+            found = look()
+
+
+def _seconds(run: Any) -> float | None:
+    """That it took, or has taken until now."""
+    from dtlpipe.model import times
+
+    if run.duration is not None or run.created_at is None:
+        return run.duration  # type: ignore[no-any-return]  # of an entity in either colour
+    return float(max((times.now() - run.created_at).total_seconds(), 0.0))
 
 
 def _lines(look: Callable[[], list[Any]]) -> None:

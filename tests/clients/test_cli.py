@@ -224,3 +224,41 @@ def test_a_table_is_plain_lines_where_there_is_no_terminal():
         table(["A", "LONG"], [["[bold]x[/]", None], ["y", 2.25]])
         == "A           LONG\n[bold]x[/]  -\ny           2.2\n"
     )
+
+
+def test_named_runs_are_watched_until_they_are_over_and_the_status_says_how(run):
+    good, bad = (read(run, "pipelines", "run", "halve", "-p", f"n={n}", "--no-wait")["id"] for n in (2, 3))
+    assert f"{good} success" in run("runs", "watch", good)
+    assert f"{bad} failed" in run("runs", "watch", good, bad, status=RUN_FAILED)
+    assert "nobody" in run("runs", "watch", "nobody", status=NOT_FOUND)
+    run("runs", "watch", good, "--pipeline", "halve", status=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "suggested"),
+    [
+        ("dtlpipe pipelines run ha", "halve"),
+        ("dtlpipe datasets list ac", "acme"),
+        ("dtlpipe runs list --pipeline wa", "wait"),
+        ("dtlpipe runs wat", "watch"),
+    ],
+)
+def test_a_shell_completes_names_of_what_there_is(run, words, suggested):
+    environment = {"_DTLPIPE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = CliRunner().invoke(cli, [], prog_name="dtlpipe", env=environment)
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == [suggested]
+
+
+def test_a_shell_is_suggested_nothing_where_no_platform_answers(run):
+    words = f"dtlpipe pipelines list --url {NOWHERE} "
+    environment = {"_DTLPIPE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "5"}
+    done = CliRunner().invoke(cli, [], prog_name="dtlpipe", env=environment)
+    assert done.stdout.strip() == ""
+
+
+def test_a_shell_is_suggested_the_newest_runs(run):
+    run_id = read(run, "pipelines", "run", "halve", "-p", "n=4")["id"]
+    words = f"dtlpipe runs show {run_id[:8]}"
+    environment = {"_DTLPIPE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "3"}
+    done = CliRunner().invoke(cli, [], prog_name="dtlpipe", env=environment)
+    assert run_id in [line.partition(",")[2] for line in done.stdout.splitlines()]

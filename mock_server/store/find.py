@@ -161,7 +161,7 @@ class Search:
         beyond = None if cursor is None else _beyond(source, cursor)
         known = moment.recall(self.tables, (self.key, cursor and cursor.id)) if moment else None
         left = None if known is None else known.total - known.before
-        with closing(self._matches(db, order, beyond)) as matches:
+        with closing(self._matches(db, order, beyond, at_once=size)) as matches:
             some = islice(matches, left)  # what is behind the last one need not be looked at
             passed = sum(1 for _ in islice(some, start))
             rows = [*islice(some, size)]
@@ -214,11 +214,16 @@ class Search:
         return Found([by_id[each] for each in ids], len(found), request, start)
 
     def _matches(
-        self, db: Db, order: list[sa.ColumnElement[Any]], *among: sa.ColumnElement[bool] | None
+        self,
+        db: Db,
+        order: list[sa.ColumnElement[Any]],
+        *among: sa.ColumnElement[bool] | None,
+        at_once: int = _STREAM,
     ) -> Generator[Values, None, None]:
+        """`at_once`: how many will do at first; to find more of them may be a long way."""
         test = self.test
         select = self._select(*(each for each in among if each is not None)).order_by(*order)
-        with db.core.execute(select, execution_options={"yield_per": _STREAM}) as rows:
+        with db.core.execute(select, execution_options={"yield_per": min(at_once, _STREAM)}) as rows:
             for *row, sure in rows:
                 if sure or test(row):
                     yield row

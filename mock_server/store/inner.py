@@ -22,7 +22,6 @@ Op = Literal["=", "<", "<=", ">", ">="]
 #: Steps that both databases read as the key of an object, without any quoting to think of.
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
 _EXACT = 1 << 53  # integers up to here are doubles, too
-_SHORT = 200  # characters of a text whose match with a pattern is worth remembering
 
 
 @attrs.frozen
@@ -167,24 +166,19 @@ class _Sqlite:
         return self._lost(f"CASE WHEN {value} {op} {text} THEN 1 ELSE 0 END")
 
     def number(self, kind: str, value: str, op: Op, number: float) -> str:
-        about = _about(value, op, self.bind(float(number)), self.bind(_margin(number)))
-        exactly = f"CASE WHEN {value} {op} {self.bind(number)} THEN 1 ELSE 0 END"
-        if kind == self.reals:
-            return about
-        exact = isinstance(number, int) or abs(number) < _EXACT
-        return f"CASE WHEN typeof({value}) <> 'integer' THEN 2 ELSE {exactly} END" if exact else about
+        if kind == self.integers and abs(number) < _EXACT:
+            return f"CASE WHEN {value} {op} {self.bind(number)} THEN 1 ELSE 0 END"
+        if kind == self.integers and isinstance(number, int):  # an integer of more than 64 bits is read as a real
+            exactly = f"CASE WHEN {value} {op} {self.bind(number)} THEN 1 ELSE 0 END"
+            return f"CASE WHEN typeof({value}) = 'integer' THEN {exactly} ELSE 2 END"
+        return _about(value, op, *(self.bind(each) for each in _around(number)))
 
     def matches(self, value: str, question: Matches) -> str:
-        found = self._lost(self.of_text(value, question))
-        needed = required(question.pattern, glob=question.glob)
-        if not needed:
-            return found
-        return f"CASE WHEN instr({value}, {self.bind(needed)}) = 0 THEN {self._lost('0')} ELSE {found} END"
+        return self._lost(self.of_text(value, question))
 
     def of_text(self, value: str, question: Matches) -> str:
-        name, pattern = "dtl_glob" if question.glob else "dtl_search", self.bind(question.pattern)
-        quick, slow = f"{name}_short({pattern}, {value})", f"{name}({pattern}, {value})"
-        return f"coalesce(CASE WHEN length({value}) < {_SHORT} THEN {quick} ELSE {slow} END, 2)"
+        name = "dtl_glob" if question.glob else "dtl_search"
+        return f"coalesce({name}({self.bind(question.pattern)}, {value}), 2)"
 
 
 class _Postgres:
@@ -230,10 +224,12 @@ class _Postgres:
         return f"CASE WHEN {value} {op} {text} THEN 1 ELSE 0 END"
 
     def number(self, kind: str, value: str, op: Op, number: float) -> str:
-        operand = f"CAST({self.bind(repr(number))} AS numeric)"
+        def operand(each: float) -> str:
+            return f"CAST({self.bind(repr(each))} AS numeric)"
+
         if abs(number) < _EXACT:
-            return f"CASE WHEN {value} {op} {operand} THEN 1 ELSE 0 END"
-        return _about(value, op, operand, f"CAST({self.bind(repr(_margin(number)))} AS numeric)")
+            return f"CASE WHEN {value} {op} {operand(number)} THEN 1 ELSE 0 END"
+        return _about(value, op, *map(operand, _around(number)))
 
     def matches(self, value: str, question: Matches) -> str:
         return self.of_text(value, question)
@@ -316,11 +312,12 @@ def _cases(words: Words, element: Inner) -> list[tuple[str, str]]:
     return unknown
 
 
-def _margin(number: float) -> float:
-    """By how much what a database reads as a number may be wrong."""
-    return max(abs(float(number)) * 1e-12, 1e-300)
+def _around(number: float) -> tuple[float, float]:
+    """Between which a value may be this number: what a database reads as one may be wrong by that much."""
+    margin = max(abs(float(number)) * 1e-12, 1e-300)
+    return float(number) - margin, float(number) + margin
 
 
-def _about(value: str, op: Op, number: str, margin: str) -> str:
-    otherwise = "0" if op == "=" else f"CASE WHEN {value} {op} {number} THEN 1 ELSE 0 END"
-    return f"CASE WHEN abs({value} - {number}) <= {margin} THEN 2 ELSE {otherwise} END"
+def _about(value: str, op: Op, low: str, high: str) -> str:
+    below, above = {"=": ("0", "0"), "<": ("1", "0"), "<=": ("1", "0"), ">": ("0", "1"), ">=": ("0", "1")}[op]
+    return f"CASE WHEN {value} > {high} THEN {above} WHEN {value} < {low} THEN {below} ELSE 2 END"

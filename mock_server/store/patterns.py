@@ -26,6 +26,7 @@ _COMMON = re.compile(
 )
 _SPECIAL = re.compile(r"([^A-Za-z0-9 _/])")
 _REMEMBERED = 4096  # short texts and patterns
+_SHORT = 200  # characters
 _GIVEN_UP: set[str] = set()
 _MAX_GIVEN_UP = 1000
 
@@ -89,12 +90,16 @@ def _asked(name: str, match: Callable[..., object | None], text: str) -> bool | 
         return None
 
 
-_search_short, _glob_short = lru_cache(_REMEMBERED)(_search), lru_cache(_REMEMBERED)(_glob)
+def _remembering(function: Callable[[str, str], bool | None]) -> Callable[[str, str], bool | None]:
+    """The same values occur often; long ones take more room than time."""
+    remembered = lru_cache(_REMEMBERED)(function)
+    return lambda pattern, text: remembered(pattern, text) if len(text) < _SHORT else function(pattern, text)
 
 
 def teach(connection: sqlite3.Connection) -> None:
     """Give SQLite the words that `inner` uses."""
-    for name, function in (("dtl_search", _search), ("dtl_glob", _glob)):
+    for name, function in _WORDS.items():
         connection.create_function(name, 2, function, deterministic=True)
-    for name, remembering in (("dtl_search_short", _search_short), ("dtl_glob_short", _glob_short)):
-        connection.create_function(name, 2, remembering, deterministic=True)
+
+
+_WORDS = {"dtl_search": _remembering(_search), "dtl_glob": _remembering(_glob)}

@@ -147,8 +147,10 @@ class Firing:
 
     def _shown(self, resource: TriggerResource, document: Document) -> Document:
         url = self._platform.url
-        if resource is TriggerResource.ITEM:
+        if resource in (TriggerResource.ITEM, TriggerResource.ITEM_STATUS):
             return views.item(document, url)
+        if resource is TriggerResource.TASK:
+            return document
         if resource is TriggerResource.ANNOTATION:
             return views.annotation(document, url)
         return views.dataset(document, url, {})
@@ -253,9 +255,10 @@ def _of_project(tx: Tx, project_id: str) -> Iterator[Document]:
 
 
 def _cause(resource: TriggerResource, document: Document, *, gone: bool) -> Cause:
-    """A resource that is gone travels whole, as nothing can be looked up any more."""
-    value = normalised(resource.value, document["id"])
-    return Cause(resource.value, {**value, DELETED: document} if gone else value)
+    """A resource that is gone travels whole, as nothing can be looked up any more. A status is news of its item."""
+    type = (TriggerResource.ITEM if resource is TriggerResource.ITEM_STATUS else resource).value
+    value = normalised(type, {f"{type.lower()}_id": document["id"]})
+    return Cause(type, {**value, DELETED: document} if gone else value)
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, Conflict
+from dtlpipe.model.enums import TriggerAction, TriggerResource
 from mock_server.platform import json_text
 from mock_server.platform.assignments import Share, deal, shares
 from mock_server.platform.documents import merged, now, object_at, require
@@ -72,6 +73,8 @@ class TaskMaking:
 
         def intent(tx: Tx) -> Document:
             self._put_in(tx, task, items, people)
+            news = [shown_task(tx, required(tx, task_id))]
+            self._platform.firing.tell(tx, TriggerResource.TASK, dataset, news, TriggerAction.CREATED)
             spec = {"createTaskPayload": dict(body), "createdTaskId": task_id}
             return self._done(tx, "CreateTask", creator, spec)
 

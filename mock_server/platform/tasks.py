@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.errors import BadRequest, NotFound
+from dtlpipe.model.enums import TriggerAction, TriggerResource
 from mock_server.executors.base import Outcome
 from mock_server.platform import lifecycle
 from mock_server.platform.documents import now, require
@@ -116,6 +117,7 @@ class Tasks:
                         self._platform.work.look_again(tx, row.id, row.fence)
                 if item_id in found:
                     refer(tx, item_id, task_id, found[item_id], assignment)
+                    self._tell(tx, item_id)
             return found
 
         found = self._platform.write(intent)
@@ -124,6 +126,13 @@ class Tasks:
                 f"none of the items is in task {task['name']!r}", hint="task.get_items() lists those that are"
             )
         return found
+
+    def _tell(self, tx: Tx, item_id: str) -> None:
+        """What triggers hear of: people have said something of an item."""
+        item = require(tx, Kind.ITEM, item_id)
+        dataset = tx.get(Kind.DATASET, item["datasetId"])
+        if dataset is not None:
+            self._platform.firing.tell(tx, TriggerResource.ITEM_STATUS, dataset, [item], TriggerAction.STATUS_CHANGED)
 
 
 def _action(task: Mapping[str, Any], status: str) -> str:

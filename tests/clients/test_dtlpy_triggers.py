@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.clients.steps import code, every, installed, output, over
+from tests.clients.steps import code, every, installed, output, over, same
 
 pytestmark = pytest.mark.sdks("dtlpy")
 
@@ -28,3 +28,31 @@ def test_a_new_annotation_is_an_event_and_node_code_is_given_the_annotation(dl, 
     (run,) = [over(pipeline, each) for each in every(pipeline.pipeline_executions.list())]
     assert run.status == "success"
     assert output(dl, run, "label") == "cat"
+
+
+def task_name(task):
+    return task.name
+
+
+def listening(dl, project, method, ports, resource, action):
+    """A pipeline that begins with each of such events."""
+    pipeline = project.pipelines.create(name=method.__name__)
+    node = code(dl, project, method, *ports)
+    pipeline.nodes.add(node)
+    always = dl.TriggerExecutionMode.ALWAYS
+    node.add_trigger(resource=resource, actions=[action], execution_mode=always)
+    return installed(pipeline)
+
+
+def test_what_people_say_of_an_item_is_an_event_and_so_is_a_new_task(dl, project, dataset, item):
+    said = ({"item": "ITEM"}, {"item": "ITEM"}), dl.TriggerResource.ITEM_STATUS, dl.TriggerAction.STATUS_CHANGED
+    made = ({"task": "TASK"}, {"name": "STRING"}), dl.TriggerResource.TASK, dl.TriggerAction.CREATED
+    of_status, of_tasks = (listening(dl, project, *each) for each in ((same, *said), (task_name, *made)))
+    task = dataset.tasks.create(task_name="look", recipe_id="r1", scoring=True)
+    (run,) = every(of_tasks.pipeline_executions.list())
+    assert output(dl, over(of_tasks, run), "task_name") == "look"
+    assert every(of_status.pipeline_executions.list()) == []
+    item.update_status(status="complete", task_id=task.id)
+    (run,) = every(of_status.pipeline_executions.list())
+    ((part,),) = over(of_status, run).executions.values()
+    assert part["input"] == {"item": {"item_id": item.id}}

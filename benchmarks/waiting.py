@@ -2,8 +2,8 @@
 
 `python benchmarks/waiting.py [--runs N] [--batch N] [dtlpy] [together] [batch]`
 
-The platform is a process of its own, but for dtlpy, which is one itself: how long its own `wait()` takes over a command,
-a run and a service's call that take 0.5, 3 and 7 s. Plain polling returns after 2, 6 and 14 s.
+The platform is a process of its own, but for dtlpy, which is one itself: how long its own `wait()` takes over a
+command, a run and a service's call that take 0.5, 3 and 7 s. Plain polling returns after 2, 6 and 14 s.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from dtlpipe.model.enums import CommandStatus
 from dtlpipe.transports.httpx import HttpxTransport
 from mock_server.local import State
 from mock_server.store.base import Kind
+from mock_server.store.ids import new_id
 from mock_server.testing import LocalPlatform
 
 if TYPE_CHECKING:
@@ -72,8 +73,11 @@ def nap(seconds: float) -> float:
     return seconds
 
 
-def same(item: dl.Item) -> dl.Item:
+def hangs(item: dl.Item) -> dl.Item:
     """Node code."""
+    import time
+
+    time.sleep(3600)
     return item
 
 
@@ -193,15 +197,29 @@ def together(url: str, pipeline: dl.Pipeline, count: int) -> None:
         row(f"as_completed over {count} runs", f"{took:.2f} s", told)
 
 
-def batch(client: dl.Client, process: psutil.Process, count: int) -> None:
+def seeded(folder: Path, count: int) -> str:
+    """Items without bytes in a platform's folder; the id of their dataset."""
+    with LocalPlatform(folder) as platform, platform.client() as client:
+        project = client.projects.create("batches")
+        dataset = project.datasets.create("data")
+        like = dataset.items.upload(b"x", remote_name="first.txt")
+        document = platform.store.get(Kind.ITEM, like.id, private=True)
+        assert document is not None
+        for first in range(1, count, 2000):
+            several = []
+            for number in range(first, min(first + 2000, count)):
+                path = f"/f{number % 50}/{number}.txt"
+                named = {"filename": path, "dir": path.rpartition("/")[0], "name": f"{number}.txt"}
+                several.append({**document, "id": new_id(), **named})
+            platform.store.write(lambda tx, several=several: [tx.insert(Kind.ITEM, each) for each in several])
+        return str(dataset.id)
+
+
+def batch(client: dl.Client, process: psutil.Process, dataset_id: str) -> None:
     """All runs of a batch until they are begun, what that costs in memory, what is seen of it; and their end."""
-    project = client.projects.create("batches")
-    dataset = project.datasets.create("data")
-    began = time.perf_counter()
-    dataset.items.upload([b"x"] * count, remote_name=[f"{number}.txt" for number in range(count)])
-    row(f"{count} items uploaded", f"{time.perf_counter() - began:.1f} s", "")
+    project = client.projects.get("batches")
     pipeline = project.pipelines.create("batch")
-    pipeline.nodes.add(dl.CodeNode(name="same", method=same, project_id=project.id))
+    pipeline.nodes.add(dl.CodeNode(name="hangs", method=hangs, project_id=project.id, project_name=project.name))
     pipeline.update()
     pipeline.install()
     before, peak, over = process.memory_info().rss, [0], threading.Event()
@@ -212,16 +230,20 @@ def batch(client: dl.Client, process: psutil.Process, count: int) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    began = time.perf_counter()
-    found = pipeline.execute_batch(filters=dl.Filters(context={"datasets": [dataset.id]}))
-    took = time.perf_counter() - began
+    seen: list[int] = []
+    cpu, began = sum(process.cpu_times()[:2]), time.perf_counter()
+    found = pipeline.execute_batch(
+        filters=dl.Filters(context={"datasets": [dataset_id]}), on_progress=lambda done, _: seen.append(done)
+    )
+    took, cost = time.perf_counter() - began, sum(process.cpu_times()[:2]) - cpu
     over.set()
     watcher.join()
     more = (peak[0] - before) / 2**20
-    row(f"execute_batch: {len(found)} runs begun", f"{took:.2f} s", f"{more:.0f} MiB more in the platform at most")
+    told = f"{cost:.1f} s of CPU and {more:.0f} MiB more in the platform; seen on the way: {len(seen)} times"
+    row(f"execute_batch: {len(found)} runs begun", f"{took:.2f} s", told)
     began = time.perf_counter()
     ended = found.cancel()
-    row(f"batch.cancel(): {ended} runs ended", f"{time.perf_counter() - began:.2f} s", "")
+    row(f"batch.cancel(): {ended} runs ended", f"{time.perf_counter() - began:.2f} s", "one request")
 
 
 def main() -> None:
@@ -236,16 +258,14 @@ def main() -> None:
     row("---", "---", "---")
     if "dtlpy" in asked.what:
         dtlpy()
-    with (
-        tempfile.TemporaryDirectory() as name,
-        platform(Path(name) / "data") as (url, process),
-        dl.Client(url=url) as client,
-    ):
-        pipeline = napping(client)
-        if "together" in asked.what:
-            together(url, pipeline, asked.runs)
-        if "batch" in asked.what:
-            batch(client, process, asked.batch)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "data"
+        dataset_id = seeded(folder, asked.batch) if "batch" in asked.what else ""
+        with platform(folder) as (url, process), dl.Client(url=url) as client:
+            if "together" in asked.what:
+                together(url, napping(client), asked.runs)
+            if "batch" in asked.what:
+                batch(client, process, dataset_id)
 
 
 if __name__ == "__main__":

@@ -254,14 +254,18 @@ class BatchRun(Bound[Colour]):
             try:
                 while bar.shown and command.known_status not in _COMMAND_OVER:
                     with contextlib.suppress(WaitTimeout):  # of this look
-                        yield from command.wait.op(command, TICK)
-                    yield from command.refresh.op(command)
+                        yield from wait_until(Request("GET", self._command_address()), self._took_over, timeout=TICK)
                     yield Blocking(bar.update, int(command.spec.get("begun") or 0), {})
             finally:
                 bar.close()
         yield from command.wait.op(command)
         if on_progress is not None:
             yield Blocking(on_progress, len(self), len(self))
+
+    def _took_over(self, data: Mapping[str, Any]) -> bool:
+        """Takes over what is said of its command; whether that is over."""
+        self.command._absorb(data)  # noqa: SLF001 - as `refresh` does
+        return self.command.known_status in _COMMAND_OVER
 
     def _raise(self) -> Op[None]:
         failed = yield from self.failed.op(self)

@@ -34,6 +34,9 @@ BATCH_LIMIT = 100_000
 #: Seconds that a request for logs that follow is held while there are no new lines.
 FOLLOW = 1.0
 
+#: Executions that are read at once where all are looked at.
+LOOKED_AT = 1000
+
 _FILTERS = ("start", "end", "text", "logLevel", "functionName")
 
 
@@ -207,11 +210,19 @@ class Executions:
         """
         asked = read(body, page_size=1000, keyset=False, paths={})
         wanted = _mentioned(asked.filter)
-        rows, _ = self._platform.store.find_executions({"pageSize": 1000})
-        found = [row for row in rows if wanted & _mentioned(row.input)] if wanted else rows
+        found = [row for row in self._newest_first() if not wanted or wanted & _mentioned(row.input)]
         start = asked.page * asked.page_size
         shown = self._render_all(found[start : start + asked.page_size])
         return page(shown, len(found), {"page": asked.page, "pageSize": asked.page_size}, default_size=1000)
+
+    def _newest_first(self) -> Iterator[ExecutionRow]:
+        """All executions; what is begun meanwhile may be among them or not."""
+        number, total, seen = 0, 1, set[str]()
+        while number * LOOKED_AT < total:
+            rows, total = self._platform.store.find_executions({"pageSize": LOOKED_AT, "page": number})
+            yield from (row for row in rows if row.id not in seen)
+            seen |= {row.id for row in rows}
+            number += 1
 
     def count_attempt(self, execution_id: str) -> int:
         """Counts one more attempt, for who runs the work elsewhere; how many there are. Raises NotFound."""

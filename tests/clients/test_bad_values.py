@@ -270,6 +270,16 @@ def test_a_query_for_what_used_an_item_has_pages(there, world):
     assert len({each["id"] for page in pages for each in page["items"]}) == 3
 
 
+def test_what_used_an_item_long_ago_is_found_too(there, world, monkeypatch):
+    monkeypatch.setattr("mock_server.platform.executions.LOOKED_AT", 1)
+    service = f"/executions/{world.service['id']}"
+    used = there.ok("POST", service, json={"input": {"item": world.item["id"]}})["id"]
+    for _ in range(3):
+        there.ok("POST", service, json={"input": {"item": None}})
+    query = {"filter": {"resources.id": world.item["id"]}, "resource": "resourceExecution"}
+    assert used in {each["id"] for each in there.ok("POST", "/executions/resource/query", json=query)["items"]}
+
+
 def test_logs_of_what_is_not_there_are_not_followed_for_ever(there, world):
     assert NOWHERE in there.refused(404, "POST", "/services/logs", json={"serviceId": NOWHERE})["message"]
     checkpoint = {"serviceId": NOWHERE, "checkpoint": {"id": 0}, "follow": True}

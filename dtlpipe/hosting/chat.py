@@ -65,7 +65,8 @@ class ChatStream:
         self._foreign = True
         if any(isinstance(each, Mapping) and each.get("finish_reason") for each in completion["choices"]):
             self._finished = True
-        completion = {**completion, "object": "chat.completion.chunk"}
+        choices = [_as_delta(each) if isinstance(each, Mapping) else each for each in completion["choices"]]
+        completion = {**completion, "object": "chat.completion.chunk", "choices": choices}
         completion.setdefault("id", self._id)
         completion.setdefault("created", self._created)
         completion.setdefault("model", self._model)
@@ -95,6 +96,17 @@ class ChatStream:
             **more,
         }
         return b"data: " + chunks.dumps(frame) + b"\n\n"
+
+
+def _as_delta(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """A choice of a whole completion as one of a chunk."""
+    found = dict(choice)
+    if "delta" not in found and isinstance(found.get("message"), Mapping):
+        found["delta"] = dict(found.pop("message"))
+        calls = found["delta"].get("tool_calls")
+        if isinstance(calls, list):
+            found["delta"]["tool_calls"] = [{"index": number, **call} for number, call in enumerate(calls)]
+    return found
 
 
 def estimated(asked: Any, said: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ import contextlib
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from dtlpipe.hosting import chunks, results
 from dtlpipe.hosting.renderings import Rendering
@@ -21,6 +21,8 @@ from dtlpipe.hosting.wrappers import Home
 log = logging.getLogger("dtlpipe.hosting")
 
 Finish = Callable[[Any], None]
+_RAISED: Final = (Exception, SystemExit, KeyboardInterrupt)
+"""What ends a call and nothing else: `exit()` in a wrapper would end the loop of all calls, or leave one unanswered."""
 
 
 class Performer:
@@ -56,7 +58,7 @@ class Performer:
                 except asyncio.CancelledError:
                     if not reply.cancelled:  # by the wrapper itself
                         self.failed(RuntimeError("the call was cancelled by the wrapper"), reply)
-                except Exception as error:  # noqa: BLE001 - whatever a wrapper raises is its caller's to know
+                except _RAISED as error:  # whatever a wrapper raises is its caller's to know
                     self.failed(error, reply)
 
             future = self._home.on_loop(on_loop())
@@ -70,7 +72,7 @@ class Performer:
                     self._home.on_loop(self._send_async(result, reply, finish, stream, collect=collect)).result()
                 else:
                     self._send(result, reply, finish, stream, collect=collect)
-            except Exception as error:  # noqa: BLE001 - as above
+            except _RAISED as error:  # as above
                 self.failed(error, reply)
 
         self._home.on_thread(on_thread)
@@ -128,10 +130,10 @@ class Performer:
             _ended(reply, rendering)
         except Gone:
             pass
-        except Exception as error:  # noqa: BLE001 - as above
+        except _RAISED as error:  # as above
             self._broken(error, reply, rendering)
 
-    def failed(self, error: Exception, reply: Reply) -> None:
+    def failed(self, error: BaseException, reply: Reply) -> None:
         if isinstance(error, Gone) or reply.cancelled:
             return
         if isinstance(error, Invalid):
@@ -142,9 +144,10 @@ class Performer:
             reply.answer(status, chunks.dumps({"detail": detail}), headers=getattr(error, "headers", None))
             return
         log.error("%s: a call failed", self._name, exc_info=error)
-        reply.answer(500, chunks.dumps({"detail": f"Pipeline execution failed: {error}"}))
+        said = error if isinstance(error, Exception) else f"the wrapper raised {error!r}"
+        reply.answer(500, chunks.dumps({"detail": f"Pipeline execution failed: {said}"}))
 
-    def _broken(self, error: Exception, reply: Reply, rendering: Rendering) -> None:
+    def _broken(self, error: BaseException, reply: Reply, rendering: Rendering) -> None:
         log.error("%s: a stream failed", self._name, exc_info=error)
         last = rendering.fail(error)
         with contextlib.suppress(Gone):

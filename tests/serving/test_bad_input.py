@@ -87,6 +87,12 @@ REQUESTS = st.tuples(st.just("POST"), st.sampled_from(POSTS)) | st.tuples(st.jus
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module:Warning")
 
 
+@pytest.fixture(autouse=True)
+def nobody_waits(http: Http) -> None:
+    """One of the wrappers waits until it is told to go on, which nobody else would."""
+    assert http.post("/patient/run", json={"kind": "go"}).status_code == 200
+
+
 def check(http: Http, wanted: tuple[str, str], name: str, id: str, query: Any, body: tuple[str, bytes]) -> None:
     method, template = wanted
     url = http.base + template.format(name=name, id=id)

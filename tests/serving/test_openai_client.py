@@ -116,6 +116,18 @@ def test_errors_are_of_the_clients_classes(client: openai.OpenAI):
     assert caught.value.status_code == 501
 
 
+def test_what_is_not_served_is_not_found_whatever_the_key(client: openai.OpenAI):
+    with pytest.raises(openai.NotFoundError, match="/v1/embeddings"):
+        client.embeddings.create(model="talker", input="a")
+
+
+def test_a_whole_completion_may_be_streamed(client: openai.OpenAI):
+    whole = client.chat.completions.create(model="talker", messages=said("whole"))
+    assert (whole.id, whole.choices[0].message.content) == ("own", "all of it")
+    stream = client.chat.completions.create(model="talker", messages=said("whole"), stream=True)
+    assert "".join(each.choices[0].delta.content or "" for each in stream) == "all of it"
+
+
 def test_a_stream_that_is_left_is_ended(client: openai.OpenAI):
     with client.chat.completions.create(model="talker", messages=said("endless"), stream=True) as stream:
         for _ in range(3):

@@ -193,3 +193,17 @@ def test_the_document_shows_what_a_pipeline_takes(http: Http):
 def test_the_folder_is_left_as_it_is(http: Http):
     assert http.get("/status").status_code == 200
     assert not list(Path(__file__).parent.glob("pipelines/**/*.pyc"))
+
+
+def test_a_wrapper_that_would_leave_ends_its_call_and_nothing_else(http: Http, wrapper):
+    found = http.post("/answers/run", json={"kind": "exit"})
+    assert found.status_code == 500
+    assert found.json()["detail"] == "Pipeline execution failed: the wrapper raised SystemExit(3)"
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        http.post("/answers/run", json={"kind": "exit in a stream"})
+    source = wrapper("exit(3)")["pipeline_wrapper.py"].replace("def run_api(", "async def run_api_async(")
+    files = {"pipeline_wrapper.py": source}
+    assert http.post("/deploy_files", json={"name": "leaver", "files": files}).status_code == 200
+    for _ in range(2):
+        assert http.post("/leaver/run", json={}).json()["detail"].endswith("the wrapper raised SystemExit(3)")
+    http.post("/undeploy/leaver")

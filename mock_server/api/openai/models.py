@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from flask import Blueprint
+from flask import Blueprint, request
 
 from dtlpipe.errors import NotFound
 from dtlpipe.model import times
@@ -26,6 +26,12 @@ def install(openai: Blueprint, platform: Platform) -> None:
     @any_token
     def models() -> dict[str, Any]:
         return {"object": "list", "data": [_model(deployments, name) for name in deployments.names()]}
+
+    @openai.route("/v1/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @any_token
+    def nothing(rest: str) -> NoReturn:
+        """What is not served is told to whoever may call, whatever key they have."""
+        raise NotFound(f"there is nothing at {request.method} /v1/{rest}")
 
     @openai.get("/v1/models/<id>")
     @openai.get("/models/<id>", endpoint="model_at_root")

@@ -29,7 +29,15 @@ class PipelineWrapper(BasePipelineWrapper):
             raise HTTPException(418, "short and stout")
         if kind == "error":
             raise ValueError("no such kind")
+        if kind == "exit":
+            raise SystemExit(3)
+        if kind == "exit in a stream":
+            return self.leaving()
         if kind == "wait":
             return self.released.wait(60)
         self.released.set()
         return None
+
+    def leaving(self) -> Any:
+        yield "so far"
+        raise SystemExit(3)

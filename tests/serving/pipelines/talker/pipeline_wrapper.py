@@ -42,6 +42,10 @@ class PipelineWrapper(BasePipelineWrapper):
             yield "seen"
         elif text == "headers":
             yield (headers or {}).get("x-own", "none")
+        elif text == "whole":
+            message = {"role": "assistant", "content": "all of it"}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            yield {"id": "own", "object": "chat.completion", "created": 1, "model": model, "choices": [choice]}
         elif text == "endless":
             while True:
                 yield "on "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Mapping
 from types import TracebackType
@@ -24,6 +25,7 @@ class Submitter:
         self.refusals: list[tuple[int, str | None, str]] = []
         self.losses = 0
         self._platform, self._pipeline, self._pause = platform, pipeline, pause
+        self._name = secrets.token_hex(4)  # others may begin runs of other pipelines on the same platform
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(threads)]
 
@@ -33,7 +35,7 @@ class Submitter:
             step = 0
             while not self._stop.wait(self._pause):
                 step += 1
-                self._insist(session, f"{number}-{step}", step)
+                self._insist(session, f"{self._name}.{number}-{step}", step)
 
     def _insist(self, session: requests.Session, key: str, x: int) -> None:
         while True:

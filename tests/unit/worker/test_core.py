@@ -93,8 +93,8 @@ def test_what_follows_two_arrivals_meets_its_own_again_whichever_ends_first():
         id = next(id for id in sim.jobs if sim.rows[id].node_id == name and sim.rows[id].input == {"x": given})
         sim.apply(sim.core.step(m.Succeeded(sim.now(), id, sim.jobs.pop(id), {"y": given})))
 
-    for name, given in (("left", 1), ("right", 2), ("left", 2), ("right", 1)):
-        end(name, given)
+    for name, came in (("left", 1), ("right", 2), ("left", 2), ("right", 1)):
+        end(name, came)
     assert [row.input for row in sim.rows.values() if row.node_id == "e"] == [{"l": 2, "r": 2}, {"l": 1, "r": 1}]
     sim.done("e")
     sim.done("e")

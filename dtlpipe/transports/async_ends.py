@@ -64,6 +64,8 @@ class AsyncEnds:
                 await self.leave(seat)
                 raise
             seat.live = watch.live.is_set() and not watch.over
+            if not watch.live.is_set():  # somebody on the way keeps it to himself: the next need not find that out
+                self._not_before = loop.time() + ends.LATER
         return seat
 
     async def told(self, seat: Seat, within: float | None) -> dict[str, Any] | None:

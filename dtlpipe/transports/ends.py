@@ -61,6 +61,8 @@ class Ends:
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: watch.live or watch.over, ends.SOON)
                 seat.live = watch.live and not watch.over
+                if not watch.live and not watch.over:  # somebody on the way keeps it: the next need not find that out
+                    self._not_before = time.monotonic() + ends.LATER
         return seat
 
     def told(self, seat: Seat, timeout: float | None) -> dict[str, Any] | None:

@@ -291,7 +291,7 @@ class Executions:
 
         `executionId` (one or a list), `pipelineExecutionId` and `serviceId` say whose; `logLevel`, `text`, `start`,
         `end` and `functionName` filter, and are kept in the checkpoint, as the field's SDK forgets some of them on the
-        way. With `follow`, a request that finds nothing new is held for a moment.
+        way. Who follows and finds nothing new is to ask again after `FOLLOW` seconds, or once `log_key` has news.
         """
         checkpoint = body.get("checkpoint")
         kept = {key: value for key, value in (checkpoint or {}).items() if key in _FILTERS}
@@ -303,26 +303,20 @@ class Executions:
         if not (ids or run_id or service_id):
             raise BadRequest("whose logs? give executionId, pipelineExecutionId or serviceId")
         size = max(1, min(int(body.get("size") or 1000), 1000))
-        key = ids[0] if ids and len(ids) == 1 else run_id or service_id
         since, until = _moment(body, "start"), _moment(body, "end")
-
-        def look() -> list[LogLine]:
-            return self._platform.store.logs(
-                execution_ids=ids or None,
-                run_id=None if ids else run_id,
-                service_id=None if ids or run_id else service_id,
-                after_id=after,
-                limit=size,
-                level=str(body["logLevel"]).upper() if body.get("logLevel") else None,
-                text=body.get("text"),
-                since=since,
-                until=until,
-                function_name=body.get("functionName"),
-            )
-
         over = self._over(ids, run_id, service_id)
-        hold = FOLLOW if body.get("follow") and not over else 0.0
-        lines = self._platform.hub.wait(f"logs:{key}", look, bool, hold)
+        lines = self._platform.store.logs(
+            execution_ids=ids or None,
+            run_id=None if ids else run_id,
+            service_id=None if ids or run_id else service_id,
+            after_id=after,
+            limit=size,
+            level=str(body["logLevel"]).upper() if body.get("logLevel") else None,
+            text=body.get("text"),
+            since=since,
+            until=until,
+            function_name=body.get("functionName"),
+        )
         if over and not (lines or ids or run_id or checkpoint):
             raise NotFound(f"there is no service {service_id!r}, and nothing that it logged")
         filters = {key: body[key] for key in _FILTERS if key in body}
@@ -331,6 +325,14 @@ class Executions:
             "checkpoint": {**filters, "id": lines[-1].id if lines else after},
             "stop": checkpoint is not None and not lines and (over or not body.get("follow")),
         }
+
+    @staticmethod
+    def log_key(body: Mapping[str, Any]) -> str:
+        """What the hub is notified of when there are further lines of those that are asked for."""
+        ids = body.get("executionId")
+        ids = [ids] if isinstance(ids, str) else ids
+        key = ids[0] if ids and len(ids) == 1 else body.get("pipelineExecutionId") or body.get("serviceId")
+        return f"logs:{key}"
 
     def _over(self, ids: list[str] | None, run_id: str | None, service_id: str | None) -> bool:
         """Whether nothing can be written any more; looked at before the lines, so that none is missed."""

@@ -19,9 +19,9 @@ from werkzeug.test import TestResponse
 
 from dtlpipe.model import times
 from dtlpipe.model.enums import CommandStatus
-from mock_server.api.dataloop import holding
+from mock_server.api.dataloop import holding, services
 from mock_server.app import create_app
-from mock_server.store.base import ExecutionRow, Kind
+from mock_server.store.base import ExecutionRow, Kind, LogLine
 from mock_server.store.ids import new_id
 from mock_server.testing import LocalPlatform
 
@@ -244,3 +244,28 @@ def test_what_is_remembered_of_pollers_is_bounded():
     assert seen.again(("me", "a")) is False
     seen.forget(("me", "c"))
     assert seen.again(("me", "c")) is False
+
+
+def test_who_follows_logs_waits_for_news_without_a_thread(few, execution, monkeypatch):
+    monkeypatch.setattr(services, "FOLLOW", 60.0)
+    asked = {"executionId": [execution], "follow": True, "checkpoint": {"id": 0}}
+    with ThreadPoolExecutor(12) as pool:
+        url = f"{few.url}{API}/services/logs"
+        waiting = [pool.submit(requests.post, url, json=asked, timeout=60) for _ in range(12)]
+        held(few, f"logs:{execution}", 12)
+        line = LogLine(
+            execution_id=execution,
+            run_id=None,
+            service_id=None,
+            at=times.now(),
+            level="INFO",
+            message="there",
+            stream="stdout",
+        )
+        few.store.write(lambda tx: tx.append_logs([line]))
+        few.platform.hub.notify(f"logs:{execution}")
+        found = [each.result(30).json() for each in waiting]
+    assert {(each["logs"][0]["message"], each["stop"]) for each in found} == {("there", False)}
+    finish(few, execution)
+    last = requests.post(url, json={**asked, "checkpoint": found[0]["checkpoint"]}, timeout=30).json()
+    assert (last["logs"], last["stop"]) == ([], True)

@@ -116,6 +116,16 @@ def hold(
     return _held(platform, id, look, done, patience, over=over, ended=lambda: memory.forget(pair))
 
 
+def hold_for(
+    platform: Platform, key: str, look: Callable[[], T], done: Callable[[T], bool], timeout: float
+) -> T | Response:
+    """What `look` sees, waited for until `done` holds for it, for so many seconds at most, whoever asks."""
+    seen = look()
+    if timeout <= 0 or done(seen):
+        return seen
+    return _held(platform, key, look, done, timeout, over=None)
+
+
 def _until_grown(seen: Mapping[str, Any], user: str) -> float:
     """Seconds for which something that this user began is young; 0 for what is not, or was begun by somebody else."""
     if seen.get("creator") != user:

@@ -8,7 +8,9 @@ from flask import Blueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_server.api.dataloop import validation
+from mock_server.api.dataloop.holding import hold_for
 from mock_server.api.guard import caller
+from mock_server.platform.executions import FOLLOW
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -52,7 +54,15 @@ def register(api: Blueprint, platform: Platform) -> None:
     @api.post("/services/logs")
     def logs() -> Any:
         asked: _Logs = validation.body(_Logs)
-        return platform.executions.logs(asked.model_dump(by_alias=True, exclude_none=True))
+        body = asked.model_dump(by_alias=True, exclude_none=True)
+        executions = platform.executions
+        return hold_for(
+            platform,
+            executions.log_key(body),
+            lambda: executions.logs(body),
+            lambda found: bool(found["logs"] or found["stop"]),
+            FOLLOW if asked.follow and asked.checkpoint is not None else 0.0,
+        )
 
     @api.get("/services/<service_id>")
     def get_service(service_id: str) -> Any:

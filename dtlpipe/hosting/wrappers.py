@@ -7,12 +7,13 @@ own, asynchronous ones on one loop, the wrapper's own; `setup` runs where the wr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import re
 import textwrap
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -66,11 +67,12 @@ class Home:
         context = contextvars.copy_context()
 
         async def in_loop() -> Any:
-            found = method(**arguments)
-            if inspect.isawaitable(found):
-                found = await found
-            source = getattr(found, "stream", found)
-            return [piece async for piece in source] if hasattr(source, "__anext__") else found
+            with _kept_in():
+                found = method(**arguments)
+                if inspect.isawaitable(found):
+                    found = await found
+                source = getattr(found, "stream", found)
+                return [piece async for piece in source] if hasattr(source, "__anext__") else found
 
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             done: Future[Any] = Future()
@@ -103,6 +105,15 @@ class Home:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(1.0)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _kept_in() -> Iterator[None]:
+    """Have `exit()` be an error like others: it would end the loop, and with it all that is done there."""
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"the wrapper raised {error!r}") from error
 
 
 def _hand_over(task: asyncio.Task[Any], future: Future[Any]) -> None:
@@ -139,11 +150,12 @@ def _plainly(kind: type, home: Home) -> Any:
 
 def _in_loop(kind: type, home: Home) -> Any:
     async def make() -> Any:
-        wrapper = kind()
-        found = wrapper.setup()
-        if inspect.isawaitable(found):
-            await found
-        return wrapper
+        with _kept_in():
+            wrapper = kind()
+            found = wrapper.setup()
+            if inspect.isawaitable(found):
+                await found
+            return wrapper
 
     return home.on_loop(make()).result()
 

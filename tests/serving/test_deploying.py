@@ -237,3 +237,10 @@ def test_what_is_served_is_told_as_hayhooks_dashboard_reads_it(http: Http):
 
 def _tags(trace: dict[str, Any]) -> dict[str, str]:
     return {each["key"]: each["value"] for each in trace["tags"]}
+
+
+def test_a_wrapper_that_leaves_in_its_setup_is_refused_at_once(http: Http):
+    for setup in ("async def setup(self) -> None:\n        exit(3)", "def setup(self) -> None:\n        exit(3)"):
+        source = f"{BEGIN}    {setup}\n\n    def run_api(self) -> int:\n        return 1\n"
+        refused = deploy(http, "leaving", {"pipeline_wrapper.py": source})
+        assert (refused.status_code, "SystemExit" in refused.json()["detail"]) == (422, True), refused.text

@@ -104,8 +104,12 @@ class Search:
 
         key = repr((request.filter, request.sort, request.join, where))
         if request.join is None:
-            sure = sql if condition.exact else sa.and_(condition.sure, *equalities(source, where))
-            return cls(source, request, Condition(sql, sure), test, key)
+            if condition.exact:
+                return cls(source, request, Condition.exactly(sql), test, key)
+            same = equalities(source, where)
+            sure = condition.sure if condition.blind else sa.and_(condition.sure, *same)
+            asked = None if condition.among is None else sa.and_(condition.among, *same)
+            return cls(source, request, Condition(sql, sure, condition.verdict, asked), test, key)
         values, among = joined(request.join), compile_join(request.join)
         sql_of_join = Condition.roughly(sql)
         return cls(source, request, sql_of_join, lambda row: test(row) and among(document(row), values), key)
@@ -193,13 +197,21 @@ class Search:
         condition = self.condition
         if condition.blind:
             return sum(1 for _ in self._matches(db, [], *among))
-        sure = sa.func.count(sa.case((condition.sure, 1)))
-        select = sa.select(sa.func.count(), sure).select_from(self.source.table).where(condition.sql, *among)
-        all_, certain = db.core.execute(select).one()
+        all_, certain = db.core.execute(self._counting(*among)).one()
         if all_ == certain:
             return int(certain)
         doubtful = sa.not_(sa.func.coalesce(condition.sure, sa.false()))
         return int(certain) + sum(1 for _ in self._matches(db, [], doubtful, *among))
+
+    def _counting(self, *among: sa.ColumnElement[bool]) -> sa.Select[int, int]:
+        """How many candidates there are, and how many of them are sure."""
+        condition, table = self.condition, self.source.table
+        if condition.verdict is None or condition.among is None:
+            sure = sa.func.count(sa.case((condition.sure, 1)))
+            return sa.select(sa.func.count(), sure).select_from(table).where(condition.sql, *among)
+        said = sa.select(condition.verdict.label("said")).select_from(table).where(condition.among, *among)
+        rows = said.offset(0).subquery().c.said  # each row is asked once: what has an offset stays by itself
+        return sa.select(sa.func.count(sa.case((rows > 0, 1))), sa.func.count(sa.case((rows == 1, 1))))
 
     def _sorted_here(self, db: Db) -> Found:
         request, source = self.request, self.source

@@ -37,10 +37,21 @@ class Field:
 
 @attrs.frozen
 class Condition:
-    """A superset of the matches, and a subset of them; the same expression for both, if it is `exact`."""
+    """A superset of the matches, and a subset of them; the same expression for both, if it is `exact`.
+
+    `verdict` says both at once, if one question is all that there is to ask (see `inner`). It is to be asked of the
+    rows of which `among` is true: there are no matches but these.
+    """
 
     sql: sa.ColumnElement[bool]
     sure: sa.ColumnElement[bool]
+    verdict: sa.ColumnElement[int] | None = None
+    among: sa.ColumnElement[bool] | None = None
+
+    @classmethod
+    def asking(cls, verdict: sa.ColumnElement[int]) -> Self:
+        """What a question says."""
+        return cls(verdict > 0, verdict == 1, verdict, sa.true())
 
     @classmethod
     def exactly(cls, sql: sa.ColumnElement[bool]) -> Self:
@@ -142,15 +153,14 @@ class _Pusher:
         return _or([self._ask(path, inner.Is(tuple(texts))), *others]) if texts else _or(others)
 
     def _ask(self, path: str, question: Question) -> Condition:
-        verdict = Inner(cast("sa.ColumnElement[Any]", self._body), path, question)
-        return Condition(verdict > 0, verdict == 1)
+        return Condition.asking(Inner(cast("sa.ColumnElement[Any]", self._body), path, question))
 
     def _with(self, text: str, found: Condition) -> Condition:
         """The condition of a match that has this text in it: most bodies then need not be read."""
         # a body that begins with a space was written otherwise, as `codec.dumps` says
         body = cast("sa.ColumnElement[Any]", self._body)
         mentioned = sa.or_(Within(body, sa.literal(text)), body < "!")
-        return Condition(sa.and_(mentioned, found.sql), sa.and_(mentioned, found.sure))
+        return _and([Condition.exactly(mentioned), found])
 
     def _mentioned(self, value: Any) -> Condition:
         """A document whose value at some path is a text has that text in its body, as JSON writes it."""
@@ -206,9 +216,14 @@ def _and(conditions: list[Condition]) -> Condition:
     if len(conditions) == 1:
         return conditions[0]
     sql = sa.and_(sa.true(), *(each.sql for each in conditions))
-    if all(each.exact for each in conditions):
+    asked = [each for each in conditions if not each.exact]
+    if not asked:
         return Condition.exactly(sql)
-    return Condition(sql, sa.and_(sa.true(), *(each.sure for each in conditions)))
+    sure = sa.and_(sa.true(), *(each.sure for each in conditions))
+    if len(asked) > 1 or asked[0].verdict is None or asked[0].among is None:
+        return Condition(sql, sure)
+    others = [each.sql for each in conditions if each.exact]
+    return Condition(sql, sure, asked[0].verdict, sa.and_(asked[0].among, *others))
 
 
 def _or(conditions: list[Condition]) -> Condition:
@@ -221,7 +236,11 @@ def _or(conditions: list[Condition]) -> Condition:
 def _not(condition: Condition) -> Condition:
     if condition.exact:
         return Condition.exactly(_denied(condition.sql))
-    return Condition(_denied(condition.sure), _denied(condition.sql))
+    denied = Condition(_denied(condition.sure), _denied(condition.sql))
+    if condition.verdict is None or not isinstance(condition.among, sa.True_):
+        return denied
+    other = sa.case((condition.verdict == 1, 0), (condition.verdict == 0, 1), else_=2)
+    return Condition(denied.sql, denied.sure, other, condition.among)
 
 
 def _denied(sql: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -275,8 +294,7 @@ def _matches(field: Field, question: Matches) -> Condition:
         return _NONE
     if not is_storable(question.pattern):
         return _UNKNOWN
-    verdict = OfText(field.column, question)
-    return Condition(verdict > 0, verdict == 1)
+    return Condition.asking(OfText(field.column, question))
 
 
 def _equals(field: Field, value: Any) -> Condition:

@@ -27,7 +27,10 @@
     ├── NotAnItemPath, ConfigurationError   wrong local input (also ValueErrors)
     ├── TransferFailed                      some files of many could not be uploaded or downloaded
     └── SDKError                            a client-side refusal that the field's SDK numbers
-        └── MissingEntity                   2001
+        ├── ShowAnnotationError             1001  (never raised here: for code that names it)
+        ├── ExportAnnotationError           1002  (never raised here)
+        ├── MissingEntity                   2001
+        └── EntityPrintError                3002  (never raised here)
 
 The client raises these for a status, the platform raises them to make a status: both read `BY_STATUS`.
 Names of the field's own SDK are kept, so `except dl.exceptions.NotFound` needs no change.
@@ -286,6 +289,18 @@ class TransferFailed(DtlpipeError):
 
 class SDKError(DtlpipeError):
     """A client-side refusal that the field's SDK numbers from 1000 up."""
+
+
+class ShowAnnotationError(SDKError):
+    """1001 of the field's SDK. There is nothing here that draws; code that names it works."""
+
+
+class ExportAnnotationError(SDKError):
+    """1002 of the field's SDK. There is nothing here that draws; code that names it works."""
+
+
+class EntityPrintError(SDKError):
+    """3002 of the field's SDK. Nothing raises it here; code that names it works."""
 
 
 class MissingEntity(SDKError):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import webbrowser
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
 import pytest
@@ -183,3 +186,13 @@ async def test_both_colours_have_them(served, project):
         app = await mine.apps.install(dpk)
         assert [each.id async for each in mine.apps.list()] == [app.id]
         assert await app.uninstall()
+
+
+def test_whatever_the_field_raises_has_its_name_here():
+    spec = importlib.util.find_spec("dtlpy")
+    if spec is None or spec.origin is None:
+        pytest.skip("dtlpy is not installed")
+    tree = ast.parse((Path(spec.origin).parent / "exceptions.py").read_text())
+    names = {each.name for each in tree.body if isinstance(each, ast.ClassDef)}
+    assert len(names) > 10
+    assert names <= set(dir(dl.exceptions))

@@ -151,6 +151,15 @@ def test_a_platform_with_ten_thousand_open_runs_is_soon_ready(make_killable, tmp
         began = time.monotonic()
         platform.start()
         seconds = time.monotonic() - began
+        platform.kill()  # once more, while what was left open is still taken up
+        platform.start()
+        (tmp_path / "go").touch()
+        some = list(at_work.runs.items())[:: max(1, len(at_work.runs) // 200)]
+        for _, run in some:
+            platform.settled(run)
+        x = {run["id"]: int(key.split("-")[1]) for key, run in some}
+        expected = {id: {"n0": value, "n1": value} for id, value in x.items()}
+        invariants.check(platform.place, list(expected), outputs=expected)
         invariants.check(platform.place, at_work.ids, settled=False)
         record_row(
             "2",

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
     from mock_server.platform.serving.deployments import Deployments
 
+#: Of OpenAI's protocol, what is not served here.
+_UNSERVED = (
+    "assistants,audio,batches,completions,containers,conversations,embeddings,evals,fine_tuning,images,moderations,"
+    "organization,realtime,threads,uploads,vector_stores,videos"
+)
+_METHODS = ("GET", "POST", "DELETE")
+
 
 def install(openai: Blueprint, platform: Platform) -> None:
     """Put the routes on the blueprint."""
@@ -27,11 +34,12 @@ def install(openai: Blueprint, platform: Platform) -> None:
     def models() -> dict[str, Any]:
         return {"object": "list", "data": [_model(deployments, name) for name in deployments.names()]}
 
-    @openai.route("/v1/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    @openai.route(f"/v1/<any({_UNSERVED}):noun>", methods=_METHODS)
+    @openai.route(f"/v1/<any({_UNSERVED}):noun>/<path:rest>", methods=_METHODS, endpoint="nothing_below")
     @any_token
-    def nothing(rest: str) -> NoReturn:
+    def nothing(noun: str, rest: str = "") -> NoReturn:
         """What is not served is told to whoever may call, whatever key they have."""
-        raise NotFound(f"there is nothing at {request.method} /v1/{rest}")
+        raise NotFound(f"there is nothing at {request.method} /v1/{noun}{rest and '/'}{rest}")
 
     @openai.get("/v1/models/<id>")
     @openai.get("/models/<id>", endpoint="model_at_root")

@@ -352,9 +352,10 @@ class Executions(Bound[Colour]):
         return (yield from found.terminate.op(found))
 
     @operation
-    def rerun(self, execution: Execution[Colour]) -> Op[Execution[Colour]]:
-        """Calls the function again with the same input; gives the new execution."""
-        return (yield from execution.rerun.op(execution))
+    def rerun(self, execution: Execution[Colour], sync: bool = False) -> Op[Execution[Colour]]:  # noqa: FBT001, FBT002 - as the field's
+        """Calls the function again with the same input; gives the new execution, with `sync` once it is over."""
+        begun = yield from execution.rerun.op(execution)
+        return (yield from begun.wait.op(begun)) if sync else begun
 
     @operation
     def rerun_batch(self, filters: Filters, service_id: str | None = None, wait: bool = True) -> Op[Command[Colour]]:  # noqa: FBT001, FBT002

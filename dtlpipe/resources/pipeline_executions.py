@@ -362,15 +362,19 @@ class PipelineExecutions(Bound[Colour]):
     @operation
     def wait(
         self,
-        pipeline_execution_id: str,
+        pipeline_execution_id: str | None = None,
         timeout: float | None = None,
         interval: float | None = None,
         pipeline_id: str | None = None,
         *,
         raise_on_failure: bool = False,
+        pipeline_execution: PipelineExecution[Colour] | None = None,
     ) -> Op[PipelineExecution[Colour]]:
         """Waits until a run is over, as `execution.wait()`."""
-        run = self._named(pipeline_execution_id, pipeline_id)
+        run = pipeline_execution
+        if run is None:
+            named = required(pipeline_execution_id, "pipeline_execution_id or pipeline_execution")
+            run = self._named(named, pipeline_id)
         return (yield from run.wait.op(run, timeout, interval, raise_on_failure=raise_on_failure))
 
     @streaming

@@ -444,6 +444,21 @@ class Services(Bound[Colour]):
         return (yield from service.execute_batch.op(service, filters, function_name, execution_inputs, wait))
 
     @streaming
-    def log(self, service: Service[Colour], follow: bool = False, execution_id: str | None = None) -> Flow[LogLine]:  # noqa: FBT001, FBT002
+    def log(
+        self,
+        service: Service[Colour],
+        size: int | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        follow: bool = False,  # noqa: FBT001, FBT002 - the field's own signature
+        text: str | None = None,
+        execution_id: str | None = None,
+        function_name: str | None = None,
+        *,
+        log_level: str = "DEBUG",
+        system: bool = False,
+    ) -> Flow[LogLine]:
         """What was written in a service, as `service.log()`."""
-        yield from service.log.op(service, follow=follow, execution_id=execution_id)
+        more = (size, checkpoint, start, end, follow, text, execution_id, function_name)
+        yield from service.log.op(service, *more, log_level=log_level, system=system)

@@ -76,7 +76,9 @@ def test_a_function_is_deployed_called_and_deployed_again(project, client):
     assert called(again, 2) == 6
     assert len(client.services.revisions("twice")) == len(again.revisions()) > 1
     assert client.services.restart(service_name="twice").id == service.id
+    assert list(client.services.log(again, text="nothing like it", log_level="ERROR")) == []
     call = again.executions.list()[0]
+    assert again.executions.rerun(call, sync=True).output == 6
     filters = dl.Filters("id", call.id, resource=dl.FiltersResource.EXECUTION)
     assert client.services.rerun_batch(filters, again.id).status == "success"
     with pytest.raises(dl.exceptions.BadRequest, match="package or func"):
@@ -166,6 +168,11 @@ def test_a_pipeline_has_settings_a_composition_and_a_place_in_the_console(served
     pipeline.install()
     settings = dl.PipelineSettings(keep_triggers_active=True)
     assert pipeline.update_settings(settings).settings["keepTriggersActive"] is True
+    run = pipeline.execute(execution_input={"n": 1})
+    assert client.pipeline_executions.wait(pipeline_execution=run, timeout=60) is run
+    assert str(run.known_status) == "success"
+    with pytest.raises(dl.exceptions.BadRequest, match="pipeline_execution"):
+        client.pipeline_executions.wait()
     assert client.compositions.get(pipeline.composition_id)["id"] == pipeline.composition_id
     with pytest.raises(dl.exceptions.ConfigurationError, match="web console"):
         _ = pipeline.platform_url

@@ -57,8 +57,8 @@ class Event(Protocol):
 class Seat:
     """One who waits.
 
-    `live`: by the stream, which may be `lost`. `over`: what is over, by id; None stands for what no stream tells of, as it
-    is not there or is a node's part in a run: it has to be asked for.
+    `live`: by the stream, which may be `lost`. `over`: what is over, by id; None stands for what no stream tells of, as
+    it is not there or is a node's part in a run: it has to be asked for.
     """
 
     what: What

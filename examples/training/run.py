@@ -3,8 +3,9 @@
     python examples/training/run.py [DATA]
 
 The platform has the folder of this script as a code root, so that it runs the actions in `plugin` itself. The table
-(Fisher's measures of 150 irises) is served from this machine. DATA is a folder where the platform leaves its state, to be
-looked at; without it, that is gone at the end. The exit status is 0 only if the model is there and knows its flowers.
+(Fisher's measures of 150 irises) is served from this machine. DATA is a folder where the platform leaves its state, to
+be looked at; without it, that is gone at the end. The exit status is 0 only if the model is there and knows its
+flowers.
 """
 
 from __future__ import annotations

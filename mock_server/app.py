@@ -85,7 +85,7 @@ def create_app(platform: Platform) -> Flask:
     )
     wire.install(app)
     watch.install(app, platform)
-    guard.install(app, platform)
+    guard.install(app, platform, lambda path: openai.owns(path) or serving.owns(path))
     faulting.install(app, platform)
     repeating.install(app, platform)
     for surface in SURFACES:

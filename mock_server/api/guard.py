@@ -61,8 +61,8 @@ def hosts(settings: Settings) -> Callable[[str], bool]:
     return is_ours
 
 
-def install(app: Flask, platform: Platform) -> None:
-    """Ask the questions before each request."""
+def install(app: Flask, platform: Platform, any_token_at: Callable[[str], bool]) -> None:
+    """Ask the questions before each request. `any_token_at`: whether a path is for clients as those of `any_token`."""
     settings = platform.settings
     is_ours = hosts(settings)
 
@@ -76,13 +76,20 @@ def install(app: Flask, platform: Platform) -> None:
             )
         if request.method not in _READS:
             _check_origin(settings)
-        view = current_app.view_functions.get(request.endpoint or "")
+        view: object = current_app.view_functions.get(request.endpoint or "")
+        if view is None and any_token_at(request.path):
+            view = _nothing
         if request.method == "OPTIONS" or _is_open(view, settings):  # a browser's question comes without a token
             g.identity = Identity(settings.email)
         elif settings.require_token and "Authorization" not in request.headers:
             raise Unauthorized("a token is needed", hint="send `Authorization: Bearer <token>`")
         else:
             g.identity = platform.tokens.identify(bearer())
+
+
+@any_token
+def _nothing() -> None:
+    """What there is not is told to the same callers as what there is beside it."""
 
 
 def _is_open(view: object, settings: Settings) -> bool:

@@ -121,6 +121,14 @@ def test_what_is_not_served_is_not_found_whatever_the_key(client: openai.OpenAI)
         client.embeddings.create(model="talker", input="a")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/chat/completions", 405), ("GET", "/shout/run", 405), ("POST", "/v1/none", 404)],
+)
+def test_what_there_is_not_asks_for_no_other_key_than_what_there_is(http: Http, method: str, path: str, status: int):
+    assert http.request(method, path, headers={"Authorization": "Bearer anything"}).status_code == status
+
+
 def test_a_whole_completion_may_be_streamed(client: openai.OpenAI):
     whole = client.chat.completions.create(model="talker", messages=said("whole"))
     assert (whole.id, whole.choices[0].message.content) == ("own", "all of it")

@@ -12,7 +12,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Container, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -46,6 +47,7 @@ class BlobStore:
         self._tmp = root / "tmp"
         self._durable = not relaxed
         self._sweeping = Lock()
+        self._held: Counter[str] = Counter()
         self._tmp.mkdir(parents=True, exist_ok=True)
         deadline = time.time() - _LEFTOVER if shared else None
         for leftover in self._tmp.iterdir():
@@ -80,6 +82,16 @@ class BlobStore:
             with suppress(FileNotFoundError):  # adopted
                 temporary.unlink()
         return digest, size
+
+    def hold(self, name: str) -> None:
+        """Spare the blob from all sweeps, whatever the clock says, until it is let go of."""
+        with self._sweeping:
+            self._held[name] += 1
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """A row names them now, or none will."""
+        with self._sweeping:
+            self._held -= Counter(names)
 
     def _adopt(self, temporary: Path, target: Path) -> None:
         new_folder = not target.parent.exists()
@@ -145,7 +157,7 @@ class BlobStore:
                 continue
             path = self.path(name)
             with self._sweeping:
-                if path.stat().st_mtime <= deadline:
+                if name not in self._held and path.stat().st_mtime <= deadline:
                     path.unlink()
                     swept += 1
         return swept

@@ -64,6 +64,8 @@ _CONNECTION = {
 }
 #: The server's side of the same: so long does a leader's lock outlive a leader whose machine is gone.
 _KEEPALIVE = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3"
+#: To compile a query takes longer than any of ours.
+_PLAIN = "SET jit = off"
 _IN_TRANSACTION = frozenset(
     {pq.TransactionStatus.ACTIVE, pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR},
 )
@@ -176,7 +178,7 @@ class Postgres:
         connection = cast("psycopg.Connection", core.connection.dbapi_connection)
         db = PipelinedDb(core, PipelinedRaw(connection))
         try:
-            connection.execute(cast("Any", f"{_KEEPALIVE}; SET lock_timeout = '{_LOCK_WAIT}s'{more}"))
+            connection.execute(cast("Any", f"{_KEEPALIVE}; {_PLAIN}; SET lock_timeout = '{_LOCK_WAIT}s'{more}"))
             if self._relaxed:
                 connection.execute("SET synchronous_commit = off")
         except BaseException:

@@ -74,6 +74,7 @@ class SqlTx(SqlReads):
         self._begun = False
         self._now: datetime | None = None
         self._touched: set[Kind] = set()
+        self._held: list[str] = []
         self._callbacks: list[Callable[[], None]] = []
 
     @property
@@ -122,6 +123,7 @@ class SqlTx(SqlReads):
 
     def undo(self) -> None:
         """The intent is not to have been."""
+        self._values.settled(self._held)
         if self._begun:
             self._db.drop()
             self._db.control("ROLLBACK TO SAVEPOINT intent")
@@ -213,6 +215,9 @@ class SqlTx(SqlReads):
     def _shorten(self, owner: str, value: Any, text: str) -> str:
         """What a row is to have of a large value, which is then kept for as long as the row is."""
         short = self._values.shorten(value, text)
+        if not self._held:
+            self.after_commit(lambda: self._values.settled(self._held))  # of a batch that is lost, they stay held
+        self._held += short.blobs
         for blob in short.blobs:
             self._mine.add_reference(owner, blob)
         return short.text

@@ -10,7 +10,8 @@ What a node gives is what the next one takes: each value of an object is a blob 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ class Values:
         self._blobs = blobs
 
     def shorten(self, value: Any, text: str) -> Short:
-        """The value, whose JSON text this is, as its row is to have it; its blobs are on the disk then.
+        """The value, whose JSON text this is, as its row is to have it; its blobs are on the disk then, and held.
 
         Raises StoreFull, or StoreError, if they cannot be.
         """
@@ -52,21 +53,28 @@ class Values:
             rest = dumps({key: None if key in large else each for key, each in value.items()})
             if large and len(rest) <= LIMIT:
                 names = {key: self._put(each) for key, each in large.items()}
-                return Short(
-                    f"{MARK}{dumps({'of': loads(rest), 'blobs': names})}", tuple(dict.fromkeys(names.values()))
-                )
+                return Short(f"{MARK}{dumps({'of': loads(rest), 'blobs': names})}", tuple(names.values()))
         name = self._put(text)
         return Short(f"{MARK}{dumps({'blob': name})}", (name,))
 
     def _put(self, text: str) -> str:
         if self._blobs is None:
             raise RuntimeError("values are only read here")
+        data = text.encode()
+        name = sha256(data).hexdigest()
+        self._blobs.hold(name)
         try:
-            return self._blobs.put(text.encode())[0]
+            self._blobs.put(data)
         except InsufficientStorage as error:
             raise StoreFull(error.message, hint="free some disk space, then send the request again") from error
         except OSError as error:
             raise StoreError(f"a large value could not be written: {error}", retry_after=1.0) from error
+        return name
+
+    def settled(self, blobs: Iterable[str]) -> None:
+        """Whether rows name them is decided: sweeping may look at these from now on."""
+        if self._blobs is not None:
+            self._blobs.let_go(blobs)
 
     def whole(self, text: str) -> Any:
         """The value of a column's text, which begins with the mark. Raises StoreError if its blob is not there."""

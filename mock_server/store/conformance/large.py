@@ -109,6 +109,18 @@ class LargeConformance(Suite):
         assert store.blobs.sweep(keep=()) == 0
         assert path.exists()
 
+    def test_a_blob_whose_row_is_not_committed_yet_is_spared_whatever_the_clock_says(self, store: Store) -> None:
+        run = a_run(inputs={"x": TEXT})
+
+        def intent(tx: Tx) -> int:
+            tx.insert_runs([run])
+            return store.blobs.sweep(keep=(), older_than=-3600.0)
+
+        assert store.write(intent) == 0
+        assert store.get_run(run.id) == run
+        store.write(lambda tx: tx.delete_run(run.id))
+        assert store.blobs.sweep(keep=(), older_than=-3600.0) == 1
+
     def test_a_batch_that_is_lost_leaves_a_blob_and_no_row_and_the_next_one_finds_it(self, tmp_path: Path) -> None:
         passed: list[str] = []
         armed = [False]

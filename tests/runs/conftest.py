@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from dtlpipe.runs import PipelineServiceClient
 from mock_server.testing import LocalPlatform
@@ -59,6 +60,13 @@ def client(platform: LocalPlatform) -> Iterator[PipelineServiceClient]:
 def actions(*names: str) -> list[dict[str, Any]]:
     """Definitions of the plugin's actions."""
     return [{"name": name, "entrypoint": f"plugin.{name}.{name.title()}Action"} for name in names]
+
+
+def told_of(client: PipelineServiceClient, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """All states of a run that streams were told, whenever they began."""
+    url = f"{client.base_url}/api/v1/runs/{run['id']}/events"
+    events = requests.get(url, params={"limit": 1000}, timeout=30).json()
+    return [each["body"] for each in events if each["kind"] == "progress"]
 
 
 @pytest.fixture

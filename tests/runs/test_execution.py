@@ -10,7 +10,7 @@ import pytest
 
 from dtlpipe.errors import Conflict, UnprocessableEntity
 from dtlpipe.runs import BaseAction, action
-from tests.runs.conftest import DATASET, actions
+from tests.runs.conftest import DATASET, actions, told_of
 
 
 def odd(*names):
@@ -21,19 +21,17 @@ def test_a_run_downloads_converts_and_trains_and_everything_of_it_is_kept(client
     pipeline = client.create_pipeline(name="YOLO Training Pipeline", actions=actions("download", "convert", "train"))
     run = client.create_run(pipeline["id"], params={"dataset": DATASET, "epochs": 40, "pause": 0.005})
     assert run["status"] == "pending"
-    seen = []
-    for progress in client.stream_progress(run["id"], timeout=60):
-        if progress.current_action:
-            each = progress.actions[progress.current_action]
-            seen.append((each.name, each.progress, each.metrics.get("epoch"), each.metrics.get("loss")))
+    assert [each.status for each in client.stream_progress(run["id"], timeout=60)][-1] == "completed"
+    states = [each for each in told_of(client, run) if each["current_action"]]
+    seen = [each["progress"][each["current_action_index"]] for each in states]
     final = client.get_run(run["id"])
     assert final["status"] == "completed", final["error"]
     assert final["result"]["accuracy"] >= 0.9
-    shares = [share for name, share, _, _ in seen if name == "train"]
+    shares = [each["progress"] for each in seen if each["name"] == "train"]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert {name for name, *_ in seen} == {"download", "convert", "train"}
-    losses = {epoch: loss for name, _, epoch, loss in seen if name == "train" and epoch is not None}
+    assert {each["name"] for each in seen} == {"download", "convert", "train"}
+    losses = {each["metrics"]["epoch"]: each["metrics"]["loss"] for each in seen if "epoch" in each["metrics"]}
     assert set(losses) == set(range(1, 41))  # an epoch that has its checkpoint is told of, however many there are
     assert losses[40] < losses[1]
     progress = client.get_progress(run["id"])

@@ -177,6 +177,7 @@ def told(opened: Callable[[Any], bool]) -> Flow[tuple[str, dict[str, Any]] | Non
     failures = 0
     while True:
         began: float = yield Now()
+        stream = None
         try:
             stream = yield Listen(PATH, headers=headers, timeout=SILENCE)
             if not opened(stream):
@@ -195,6 +196,8 @@ def told(opened: Callable[[Any], bool]) -> Flow[tuple[str, dict[str, Any]] | Non
             failure: Exception = ConnectionFailed("the platform ended the stream of ends")
         except (TransportError, ConnectionFailed, Unavailable) as error:
             failure = error
+            if stream is not None:
+                yield HangUp(stream)
         now: float = yield Now()
         failures = 0 if now - began >= STEADY else failures + 1
         if failures >= ATTEMPTS:

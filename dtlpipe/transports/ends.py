@@ -88,7 +88,7 @@ class Ends:
             if stream is not None:
                 stream.abort()
             for each in last.threads:
-                each.join(1.0)  # for the order of things: they end by themselves
+                each.join(ends.SOON)  # for the order of things: they end by themselves
 
     def _begin(self) -> _Watch:
         watch = self._watch = _Watch()

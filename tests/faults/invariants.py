@@ -7,7 +7,7 @@
 | I3 | no completion was taken from a start that another start had replaced: its fence is the last one's |
 | I4 | the states of runs and executions are the fold of the event log |
 | I5 | outputs equal those of a run without faults |
-| I6 | the database finds itself intact, and each item's bytes are there with their hash |
+| I6 | the database finds itself intact, and the bytes of each item and of each large value are there with their hash |
 
 Each `check` reads one snapshot; with `settled=False` of a store with work left in it, where I1 asks no more than that
 runs are there.
@@ -68,24 +68,41 @@ _QUERIES = {
     "run": "SELECT id, pipeline_id, status FROM run",
     "execution": "SELECT id, run_id, node_id, visit, status, fence, output FROM execution",
     "event": "SELECT id, run_id, execution_id, kind, body FROM event ORDER BY id",
-    "item": "SELECT blob FROM item WHERE blob IS NOT NULL",
+    "blob": "SELECT blob FROM item WHERE blob IS NOT NULL UNION SELECT blob FROM large_value",
 }
 
 
-def read(place: Path | str) -> Seen:
-    """One snapshot of the store in the folder, or of the database that the URL names; whether it is open or not."""
+def read(place: Path | str, folder: Path | None = None) -> Seen:
+    """One snapshot of the store in the folder, or of the database that the URL names; whether it is open or not.
+
+    Without the `folder` of a database, its large values are the names of their files.
+    """
+    folder = place if isinstance(place, Path) else folder
     with _snapshot(place) as rows:
         runs, executions, events = rows("run"), rows("execution"), rows("event")
         return Seen(
             {each["id"]: each for each in runs},
-            {each["id"]: each | {"output": _loaded(each["output"])} for each in executions},
-            [Event(**(each | {"body": _loaded(each["body"])})) for each in events],
-            {each["blob"] for each in rows("item")},
+            {each["id"]: each | {"output": _loaded(each["output"], folder)} for each in executions},
+            [Event(**(each | {"body": _loaded(each["body"], folder)})) for each in events],
+            {each["blob"] for each in rows("blob")},
         )
 
 
-def _loaded(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+def _loaded(value: Any, folder: Path | None) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not value.startswith("@"):
+        return json.loads(value)
+    kept = json.loads(value[1:])  # of a large value, whose bytes are in files
+    if folder is None:
+        return kept
+    if "blob" in kept:
+        return json.loads(_file(folder, kept["blob"]).read_bytes())
+    return kept["of"] | {key: json.loads(_file(folder, name).read_bytes()) for key, name in kept["blobs"].items()}
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / "blobs" / name[:2] / name[2:]
 
 
 @contextmanager
@@ -119,7 +136,7 @@ def check(
         settled: whether all that was begun should be over.
         folder: where the bytes of items are, if `place` is a database.
     """
-    seen = read(place)
+    seen = read(place, folder)
     _acknowledged(seen, acknowledged, settled=settled)
     _completions(seen)
     _fences(seen)
@@ -213,5 +230,5 @@ def _intact(place: Path | str, folder: Path | None, seen: Seen) -> None:
             assert database.execute("PRAGMA foreign_key_check").fetchall() == [], "I6"
     for name in seen.blobs if folder is not None else ():
         assert folder is not None
-        data = (folder / "blobs" / name[:2] / name[2:]).read_bytes()
+        data = _file(folder, name).read_bytes()
         assert sha256(data).hexdigest() == name, f"I6: blob {name} is not what its name says"

@@ -117,5 +117,5 @@ for each in (copy, other, pipeline):
     assert each.delete()
 refused(lambda: project.pipelines.get(pipeline_name=pipeline.name), dl.exceptions.NotFound, pipeline.name)
 assert project.services.list().items_count == 0
-refused(lambda: dl.models.get(model_id="x"), dl.exceptions.NotFound, "this platform has no models")
+refused(lambda: dl.models.get(model_id="x"), dl.exceptions.NotFound, "there is no model 'x'")
 print("all of it")

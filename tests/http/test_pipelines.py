@@ -272,7 +272,7 @@ class TestNotOffered:
                 assert feature in http.refused(501, method, f"{API}/{path}", json={})["message"]
 
     def test_no_post_is_told_to_come_again(self, http):
-        for path in ("annotationtasks", "assignments", "models", "webhooks"):
+        for path in ("models", "webhooks", "drivers"):
             http.refused(404, "POST", f"{API}/{path}", json={})
 
     def test_the_field_sdk_is_told_at_once(self, http):

@@ -64,6 +64,7 @@ def platform(tmp_path, empty):
     platform = Platform(store, Settings(data_dir=tmp_path / "data"))
     platform.scheduler = Idle(store)
     yield platform
+    platform.feed.close()
     store.close()
 
 

@@ -109,13 +109,13 @@ def test_a_crash_on_either_side_of_a_commit_loses_nothing(tmp_path, url, point):
 def test_a_process_killed_while_it_makes_the_store_can_be_followed_by_another(tmp_path):
     code = """if True:
         import os, sys
-        from mock_server.store import schema
+        from mock_server.store import creation
         from mock_server.store import open_store
-        create = schema.metadata.create_all
-        def create_and_die(*args, **options):
-            create(*args, **options)
+        statements = creation.noted()
+        def all_but_one_and_die():
+            yield from statements[:-1]
             os._exit(9)
-        schema.metadata.create_all = create_and_die
+        creation.noted = all_but_one_and_die
         open_store(sys.argv[1])
     """
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "data"], check=False)

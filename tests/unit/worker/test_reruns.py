@@ -44,6 +44,7 @@ class Site:
 
     def close(self):
         self.worker.close()
+        self.platform.feed.close()
         self.platform.store.close()
 
     def again(self):

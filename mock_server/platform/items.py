@@ -357,10 +357,13 @@ class _Named:
 def _by_path(query: Query) -> Query:
     """The query with what it says of `dir` said of `filename`, too, which has an index."""
     asked = query.get("filter")
-    predicates = asked.get("$and") if isinstance(asked, Mapping) else None
-    if not isinstance(asked, Mapping) or not isinstance(predicates, list):
+    if not isinstance(asked, Mapping):
         return query
-    folders = [each["dir"] for each in predicates if isinstance(each, Mapping) and [*each] == ["dir"]]
+    predicates = asked.get("$and", [])
+    if not isinstance(predicates, list):
+        return query
+    alone = (each for each in predicates if isinstance(each, Mapping) and [*each] == ["dir"])
+    folders = [each["dir"] for each in (asked, *alone) if "dir" in each]
     named = [each for each in folders if isinstance(each, str) and "*" not in each and len(each) > 1]
     below: list[dict[str, Any]] = [{"filename": {"$gte": f"{each}/", "$lt": f"{each}0"}} for each in named]
     return {**query, "filter": {**asked, "$and": [*below, *predicates]}} if below else query

@@ -60,15 +60,16 @@ PROCESS_VERBS = re.compile(r"^(fork|forkpty|posix_spawnp?|exec[lv]p?e?|spawn[lv]
 
 def process_verbs(path: Path) -> list[str]:
     """Where a file starts, signals or ends processes through `os`; `os.kill(pid, 0)` only asks whether one lives."""
+    tree = syntax(path)
     asking = {
         id(node.func)
-        for node in ast.walk(syntax(path))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call) and len(node.args) == 2
         if isinstance(node.args[1], ast.Constant) and node.args[1].value == 0
     }
     return [
         f"{name_of(path)}:{node.lineno} uses os.{node.attr}"
-        for node in ast.walk(syntax(path))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
         if PROCESS_VERBS.match(node.attr) and id(node) not in asking
     ]

@@ -12,18 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.meta.tree import PRODUCT, PYTHON, ROOT, lines, modules, name_of, syntax
+from tests.meta.tree import PRODUCT, PYTHON, ROOT, docstring, lines, modules, name_of, syntax
 
 A_REASON = re.compile(r"longer than 400 lines because \w+", re.IGNORECASE)
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "shared"}
 TEXTS = (".py", ".md", ".cfg", ".toml", ".js", ".css", ".html", ".in", ".ini", ".mako")
 # Where somebody's checkout lies is nobody else's business. The pattern does not match its own text.
 HOST_PATHS = re.compile(r"(?<![\w.:/~-])/(?:work|home|root|Users|workspace)/(?=[\w.-])")
-
-
-def docstring(path: Path) -> str:
-    """A module's docstring as one line."""
-    return " ".join((ast.get_docstring(syntax(path)) or "").split())
 
 
 def length(path: Path) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,21 +24,40 @@ def modules(*folders: str) -> tuple[Path, ...]:
     return tuple(sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")))
 
 
-@functools.cache
 def syntax(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    """Not kept: the trees of all files would be gone through by each collection of garbage for the rest of the process.
+
+    Nor is garbage looked for meanwhile: a tree has no cycles, and making one would set off several collections.
+    """
+    text = path.read_text(encoding="utf-8")
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return ast.parse(text, filename=str(path))
+    finally:
+        if collecting:
+            gc.enable()
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
+@functools.cache
+def docstring(path: Path) -> str:
+    """A module's docstring as one line."""
+    return " ".join((ast.get_docstring(syntax(path)) or "").split())
+
+
+@functools.cache
+def imports(path: Path) -> tuple[tuple[str, int], ...]:
     """Every module that a file imports, at its top or late, with the line.
 
     `from a.b import c` gives `a.b.c`: whether c is a module or a name in one, its prefix tells what is touched.
     """
+    found: list[tuple[str, int]] = []
     for node in ast.walk(syntax(path)):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
+            found += ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+            found += ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+    return tuple(found)
 
 
 def within(module: str, *packages: str) -> bool:

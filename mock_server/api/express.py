@@ -22,7 +22,7 @@ from dtlpipe.errors import PlatformException
 from mock_server.api import synapse, watch, wire
 from mock_server.api.openai import chat
 from mock_server.api.openai import errors as openai
-from mock_server.api.plain import plain
+from mock_server.api.plain import body_of, plain
 from mock_server.api.relay import Deferred, Manners, Relay
 from mock_server.api.serving.running import MANNERS
 from mock_server.api.synapse import reporting
@@ -65,7 +65,7 @@ def _runs(platform: Platform) -> Way:
         if described is None or described["uploads"]:
             return False
         header = {"call": "run", "headers": _named(given) if described["headers"] else {}, "form": None}
-        return _called(platform, request, deferred, name, header, _body(request), MANNERS, _ROUTE)
+        return _called(platform, request, deferred, name, header, body_of(request), MANNERS, _ROUTE)
 
     return take
 
@@ -79,7 +79,7 @@ def _chats(platform: Platform) -> Way:
         given = request.headers
         if given.get("CONTENT_TYPE") != "application/json" or not is_plain(request):
             return False
-        body = _body(request)
+        body = body_of(request)
         try:
             asked = orjson.loads(body)
             name = asked["model"]
@@ -94,13 +94,6 @@ def _chats(platform: Platform) -> Way:
         return _called(platform, request, deferred, name, header, body, openai.MANNERS, request.path)
 
     return take
-
-
-def _body(request: Any) -> bytes:
-    stream = request.get_body_stream()
-    body: bytes = stream.read()
-    stream.seek(0)  # for the application, if it is for it after all
-    return body
 
 
 def _called(

@@ -44,3 +44,11 @@ def plain(platform: Platform) -> Callable[[Any], bool]:
         )
 
     return is_plain
+
+
+def body_of(request: Any) -> bytes:
+    """The bytes of a parsed request's body, which are still there for the application if it is for it after all."""
+    stream = request.get_body_stream()
+    body: bytes = stream.read()
+    stream.seek(0)
+    return body

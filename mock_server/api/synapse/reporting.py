@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dtlpipe.errors import PlatformException
 from mock_server.api import watch, wire
-from mock_server.api.plain import plain
+from mock_server.api.plain import body_of, plain
 from mock_server.api.relay import Deferred
 from mock_server.api.synapse import errors, validation
 
@@ -41,11 +41,8 @@ def reports(platform: Platform, prefix: str) -> Callable[[Any, Deferred], bool]:
         if found is None or not _UNCOMMON.isdisjoint(request.headers) or not is_plain(request):
             return False
         began = perf_counter()
-        stream = request.get_body_stream()
-        raw = stream.read()
-        stream.seek(0)  # for the application, if it is for it after all
         try:
-            told = validation.given(validation.read(validation.Report, raw))
+            told = validation.given(validation.read(validation.Report, body_of(request)))
         except PlatformException:
             return False
         if told.get("status") == "cancelled":

@@ -8,12 +8,12 @@ way out named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from dtlpipe.graph import order
 from dtlpipe.graph.errors import PipelineConnectError, PipelineValidationError
-from dtlpipe.graph.ports import InputPort, OutputPort, PortKind
+from dtlpipe.graph.ports import InputPort, OutputPort
 
 __all__ = ["Edge", "Graph", "Node"]
 
@@ -141,32 +141,6 @@ class Graph:
         index = self._identities[identity] = len(self._edges)
         self._edges.append(Edge(sender, sender_socket, receiver, receiver_socket, key, convert))
         return index
-
-    def spread_streams(self) -> Self:
-        """Make a stream of every standard input that is fed by a node which may run several times because of a stream.
-
-        A stream causes a visit for each value, and so several values for whoever follows. A standard input keeps only
-        the latest of them; as a stream it loses none. Two streams of one node are taken in pairs, first with first.
-        """
-        repeating = [
-            name for name, node in self._nodes.items() if any(s.kind is PortKind.STREAM for s in node.inputs.values())
-        ]
-        leaving: dict[str, list[Edge]] = {name: [] for name in self._nodes}
-        for edge in self._edges:
-            leaving[edge.source].append(edge)
-        seen = set(repeating)
-        for name in repeating:
-            for edge in leaving[name]:
-                node = self._nodes[edge.target]
-                socket = node.inputs[edge.target_socket]
-                if socket.kind is PortKind.STANDARD:
-                    spread = replace(socket, kind=PortKind.STREAM)
-                    # a new node, for plans that are frozen already share the old one
-                    self._nodes[node.name] = node._replace(inputs=node.inputs | {socket.name: spread})
-                if node.name not in seen:
-                    seen.add(node.name)
-                    repeating.append(node.name)
-        return self
 
     def descendants(self, name: str) -> frozenset[str]:
         """Return the nodes that `name` can reach; `name` itself is among them only if it lies on a cycle."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dtlpipe.graph import Graph, RunState, freeze
-from tests.unit.graph.machines import build, lazy, names, optional, ready, run, stream
+from dtlpipe.graph import RunState
+from tests.unit.graph.machines import build, names, optional, ready, run, stream
 
 PLAN = build(
     {
@@ -117,60 +117,3 @@ def test_a_broadcast_value_need_not_come_again_for_the_next_visit_to_be_due():
     )
     trace = run(RunState(plan, mode="serial"), lambda _: {"y": 1})
     assert [(node, visit) for node, visit, _ in trace[3:]] == [("work", 0), ("work", 1), ("z", 0)]
-
-
-def merged():
-    """Two branches that meet in one port, a chain behind it, and a join of the chain with the beginning."""
-    graph = Graph().add_node("a", [], ["y"]).add_node("b", [], ["y"]).add_node("conf", [], ["y"])
-    graph.add_node("merge", [stream("x")], ["y"]).add_node("step", ["x"], ["y"])
-    graph.add_node("join", ["x", "conf", lazy("all", default_value=0)], ["y"])
-    graph.connect("a", "y", "merge", "x")
-    graph.connect("b", "y", "merge", "x")
-    graph.connect("merge", "y", "step", "x")
-    graph.connect("step", "y", "join", "x")
-    graph.connect("conf", "y", "join", "conf")
-    return graph
-
-
-def test_a_stream_can_be_spread_over_what_follows_so_that_no_value_is_lost():
-    graph = merged()
-    before = freeze(graph)
-    plan = freeze(graph.spread_streams())
-    assert before.fingerprint == freeze(merged()).fingerprint != plan.fingerprint
-    kinds = {(n.name, s.name): s.kind.value for n in plan.nodes for s in n.inputs.values()}
-    assert kinds == {
-        ("merge", "x"): "stream",
-        ("step", "x"): "stream",
-        ("join", "x"): "stream",
-        ("join", "conf"): "standard",
-        ("join", "all"): "lazy",
-    }
-    state = RunState(plan)
-    for task in ready(state):
-        state.complete(task, {"y": task.node})
-    step = None
-    while (task := state.next()) is not None:  # the first step stays busy while merge runs on
-        if task.node == "step":
-            step = task
-        else:
-            state.complete(task, {"y": task.inputs["x"]})
-    state.complete(step, {"y": step.inputs["x"]})
-    trace = run(state, lambda t: {"y": t.inputs["x"]})
-    assert [inputs for node, _, inputs in trace if node == "join"] == [
-        {"x": "a", "conf": "conf", "all": [0]},
-        {"x": "b", "conf": "conf", "all": [0]},
-    ]
-
-
-def test_a_loop_can_take_its_surroundings_along_round_by_round():
-    graph = Graph().add_node("begin", [], ["y"]).add_node("head", [stream("x")], ["y"])
-    graph.add_node("body", ["x", "conf"], ["again", "done"])
-    graph.connect("begin", "y", "head", "x")
-    graph.connect("head", "y", "body", "x")
-    graph.connect("begin", "y", "body", "conf")
-    graph.connect("body", "again", "head", "x")
-    trace = run(
-        RunState(freeze(graph.spread_streams())),
-        lambda t: {"y": t.visit} if t.node != "body" else ({"again": 1} if t.visit < 2 else {"done": 1}),
-    )
-    assert [inputs for node, _, inputs in trace if node == "body"] == [{"x": n, "conf": 0} for n in range(3)]

@@ -75,7 +75,8 @@ def test_a_restart_of_the_database_refuses_for_a_moment_and_loses_nothing(killab
         at_work.more()
     at_work.only_refused_for_a_moment()
     successes(killable, at_work.runs.values(), 2)
-    expected = {run["id"]: {"n0": int(key[2:]), "n1": int(key[2:]) + 1} for key, run in at_work.runs.items()}
+    given = {run["id"]: int(key.split("-")[1]) for key, run in at_work.runs.items()}
+    expected = {id: {"n0": x, "n1": x + 1} for id, x in given.items()}
     invariants.check(killable.place, at_work.ids, outputs=expected, folder=killable.folder)
     record_row(
         "6",

@@ -7,6 +7,10 @@ READY := $(VENV)/.ready
 BENCHMARKS := import_cost latency throughput overhead stores engine/compare runs namespaces
 TYPED := dtlpipe mock_server tests/typing
 
+# Bytecode is kept, wherever this runs: a start of the platform loads four hundred files, to compile which takes as long as the
+# rest of it, and the tests start it a hundred times. (Empty is what Python takes for "not set".)
+export PYTHONDONTWRITEBYTECODE :=
+
 # PYTEST_ARGS=... reaches pytest, e.g. make test PYTEST_ARGS="tests/unit -x"
 PYTEST_ARGS ?=
 WORKERS ?= 2

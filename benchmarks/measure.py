@@ -1,4 +1,4 @@
-"""What all benchmarks share: alternate, take medians, say on what machine."""
+"""What all benchmarks share: alternate, take medians, say on what machine. What they start may keep its bytecode."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+# A package that was installed has its bytecode; ours, run from its source, has it from the second start on, unless the
+# machine forbids to write it. Then each start would compile four hundred files, which takes longer than the start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def alternately(rounds: int, *subjects: Callable[[], float]) -> list[list[float]]:

@@ -15,7 +15,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
 from mock_server.deferred import Deferred, Placeholder
-from mock_server.streams import Source, Streams
+from mock_server.streams import Held, Source, Streams
 
 HOLD = "dtlpipe.hold"  # the key of a request's environment: called with a `Source`, it makes the answer a stream
 DEFER = "dtlpipe.defer"  # the key of what makes the answer one that comes later: called, it is a `Deferred`
@@ -33,6 +33,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     socket: Any
     streams: Streams
     source: Source | None = None
+    held: Held | None = None
     deferred: Deferred | None = None
 
     def service(self) -> None:
@@ -67,12 +68,27 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         expects = self.connected and request is not None and request.expect_continue
         return bool(expects and request.headers_finished and not self.sent_continue)
 
-    def hand_over(self, source: Source) -> None:
-        """The header of an answer that came later is out, and the rest of it comes from a source."""
+    def hand_over(self, source: Source, header: bytes) -> None:
+        """An answer that came later begins with this header, and the rest of it comes from a source.
+
+        What the source has already goes out here, with the header: two more threads have to be woken until `streams`
+        has the connection. Raises ClientDisconnected, OSError.
+        """
+        held = None
+        if self.total_outbufs_len or not self.connected:
+            self.write_soon(header)
+        else:
+            held = self.streams.hold(self.socket, source, header)
         with self.requests_lock:
             self._forget_requests()
-        self.source, self.deferred = source, None
+            self.held, self.source = held, source
+        self.deferred = None
+        if held is not None:
+            held.begin()
         self.server.pull_trigger()
+
+    def received(self, data: bytes) -> bool:
+        return self.source is None and bool(super().received(data))
 
     def _forget_requests(self) -> None:
         for request in self.requests:
@@ -117,11 +133,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.will_close:
             self.handle_close()
         elif not self.total_outbufs_len:
-            self.del_channel()
-            sock, self.socket, self.connected = self.socket, None, False
-            self.streams.take(sock, self.source)
+            self._leave_to_streams(self.held or self.streams.hold(self.socket, self.source))
+
+    def _leave_to_streams(self, held: Held) -> None:
+        self.del_channel()
+        self.socket, self.held, self.connected = None, None, False
+        self.streams.keep(held)
 
     def handle_close(self) -> None:
+        if self.held is not None:  # those find out what became of the other end
+            self._leave_to_streams(self.held)
+            return
         if self.request is not None:
             self.request.close()
         if self.deferred is not None:

@@ -127,10 +127,8 @@ class Deferred:
         task.content_length = None
         task.source = source
         try:
-            task.channel.write_soon(task.build_response_header())
+            task.channel.hand_over(source, task.build_response_header())
         except (ClientDisconnected, OSError):
             source.detach()
             task.close_on_finish = True
             task.channel.over(task)
-            return
-        task.channel.hand_over(source)

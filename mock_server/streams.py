@@ -53,20 +53,40 @@ class Source(Protocol):
         """Nobody takes it any more."""
 
 
-class _Held:
+class Held:
     """One connection. `lock` is held for moments only; nothing of a source is called under it."""
 
-    __slots__ = ("_owner", "buffer", "closed", "ending", "heard", "lock", "pending", "refused", "sock", "source")
+    __slots__ = (
+        "_owner",
+        "attached",
+        "buffer",
+        "closed",
+        "ending",
+        "heard",
+        "kept",
+        "lock",
+        "pending",
+        "refused",
+        "sock",
+        "source",
+    )
 
-    def __init__(self, owner: Streams, sock: socket.socket, source: Source) -> None:
+    def __init__(self, owner: Streams, sock: socket.socket, source: Source, first: bytes = b"") -> None:
         self._owner = owner
         self.sock = sock
         self.source = source
         self.lock = threading.Lock()
-        self.buffer: deque[bytes] = deque()
-        self.pending = 0
-        self.refused = self.ending = self.closed = False
+        self.buffer: deque[bytes] = deque((first,) if first else ())
+        self.pending = len(first)
+        self.refused = self.ending = self.closed = self.kept = self.attached = False
         self.heard = time.monotonic()
+
+    def begin(self) -> None:
+        """Have the source begin, and send what it has at once, in one piece with what was to be said first."""
+        self.attached = True
+        _call(lambda: self.source.attach(self))
+        if self.flush():
+            _call(self.source.drained)
 
     def send(self, data: bytes) -> bool:
         with self.lock:
@@ -83,7 +103,7 @@ class _Held:
             if sent < len(data):
                 self.buffer.append(data[sent:])
                 self.pending = len(data) - sent
-            waits = self.pending > 0
+            waits = self.pending > 0 and self.kept
         if waits:
             self._owner.post(self)
         return True
@@ -91,11 +111,15 @@ class _Held:
     def finish(self) -> None:
         with self.lock:
             self.ending = True
-        self._owner.post(self)
+            kept = self.kept
+        if kept:  # else it is looked at as soon as it is
+            self._owner.post(self)
 
     def flush(self) -> bool:
         """Gives the other end what it takes; whether a source that was refused may go on."""
         with self.lock:
+            if len(self.buffer) > 1:
+                self.buffer = deque((b"".join(self.buffer),))
             while self.buffer:
                 data = self.buffer.popleft()
                 sent = self._try(data)
@@ -126,8 +150,8 @@ class Streams:
         self._keep_alive = keep_alive
         self._patience = patience
         self._lock = threading.Lock()
-        self._inbox: deque[_Held] = deque()
-        self._held: set[_Held] = set()
+        self._inbox: deque[Held] = deque()
+        self._held: set[Held] = set()
         self._selector = selectors.DefaultSelector()
         self._wake, self._alarm = socket.socketpair()
         self._wake.setblocking(False)
@@ -141,20 +165,32 @@ class Streams:
 
     def take(self, sock: socket.socket, source: Source) -> None:
         """The connection, which nobody else touches any more. Its header has been sent."""
+        self.keep(self.hold(sock, source))
+
+    def hold(self, sock: socket.socket, source: Source, first: bytes = b"") -> Held:
+        """The connection before it is kept here: its source may `begin` while somebody else still listens to it.
+
+        `first` is what is said before all that the source says. Raises OSError if it is closed.
+        """
         sock.setblocking(False)
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)  # what the kernel keeps is memory, too
-        held = _Held(self, sock, source)
+        return Held(self, sock, source, first)
+
+    def keep(self, held: Held) -> None:
+        """From now on nobody else listens to it."""
         with self._lock:
             if self._closed:
-                sock.close()
+                held.sock.close()
                 return
             if self._thread is None:
                 self._thread = threading.Thread(target=self._loop, name="dtlpipe-streams", daemon=True)
                 self._thread.start()
+        with held.lock:
+            held.kept = True
         self.post(held)
 
-    def post(self, held: _Held) -> None:
+    def post(self, held: Held) -> None:
         """Have the loop look at it."""
         self._inbox.append(held)
         with suppress(BlockingIOError, OSError):  # each time: of two at once, each would leave it to the other
@@ -195,7 +231,7 @@ class Streams:
         for held in list(self._held):
             self._drop(held)
 
-    def _look_at(self, held: _Held) -> None:
+    def _look_at(self, held: Held) -> None:
         if held.closed:
             return
         if held not in self._held:
@@ -206,10 +242,11 @@ class Streams:
                 logger.warning("a stream cannot be held: %s", error)
                 self._drop(held)
                 return
-            _call(lambda: held.source.attach(held))
+            if not held.attached:
+                held.begin()
         self._flush(held)
 
-    def _flush(self, held: _Held) -> None:
+    def _flush(self, held: Held) -> None:
         if held.closed:
             return
         if held.flush():
@@ -221,7 +258,7 @@ class Streams:
         if self._selector.get_key(held.sock).events != wanted:
             self._selector.modify(held.sock, wanted, held)
 
-    def _listens(self, held: _Held) -> bool:
+    def _listens(self, held: Held) -> bool:
         """Whether the other end is still there. What it says has no meaning on a stream."""
         if held.closed:
             return False
@@ -247,7 +284,7 @@ class Streams:
                 held.send(held.source.keep_alive)
                 self._flush(held)
 
-    def _drop(self, held: _Held) -> None:
+    def _drop(self, held: Held) -> None:
         with held.lock:
             held.closed = True
             held.buffer.clear()

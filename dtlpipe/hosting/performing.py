@@ -87,7 +87,6 @@ class Performer:
             return
         try:
             with self._streamed(result, reply, rendering):
-                _write(reply, rendering.begin())
                 for piece in pieces:
                     _write(reply, rendering.piece(piece))
                 _write(reply, rendering.end())
@@ -113,7 +112,6 @@ class Performer:
             return
         try:
             with self._streamed(result, reply, rendering):
-                await reply.write_async(rendering.begin())
                 async for piece in pieces:
                     await reply.write_async(rendering.piece(piece))
                 await reply.write_async(rendering.end())
@@ -124,7 +122,7 @@ class Performer:
     @contextlib.contextmanager
     def _streamed(self, result: Any, reply: Reply, rendering: Rendering) -> Iterator[None]:
         """What is about the pieces: the stream's beginning, and its end, good or bad."""
-        reply.start(rendering.kind, headers=results.stream_headers(result))
+        reply.start(rendering.kind, headers=results.stream_headers(result), first=rendering.begin())
         try:
             yield
             _ended(reply, rendering)

@@ -54,12 +54,12 @@ class Reply:
 
     # --- in pieces ----------------------------------------------------------------------------------------------------
 
-    def start(self, kind: str, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        """Begin a stream of that content type."""
+    def start(self, kind: str, status: int = 200, headers: Mapping[str, str] | None = None, first: bytes = b"") -> None:
+        """Begin a stream of that content type, with its first bytes, where there are any before the first piece."""
         self.started = True
-        self._channel.send(
-            {"kind": "start", "id": self._number, "status": status, "type": kind, "headers": dict(headers or {})}
-        )
+        self._on_the_way += len(first)
+        header = {"kind": "start", "id": self._number, "status": status, "type": kind, "headers": dict(headers or {})}
+        self._channel.send(header, first)
 
     def write(self, data: bytes) -> None:
         """Send a piece, once there is room. Raises Gone."""

@@ -32,6 +32,10 @@ log = logging.getLogger("dtlpipe.serving")
 #: Where a server that can let an answer come later says so; see mock_server.connections.
 DEFER = "dtlpipe.defer"
 _EVENTS = "text/event-stream"
+_AT_ONCE = 1 << 16
+"""Bytes that are passed on in one piece, where there are so many."""
+_TOLD_OF = 1 << 18
+"""Bytes that were passed on before the host is told so: a part of its window (see `dtlpipe.hosting.replies`)."""
 
 
 class Deferred(Protocol):
@@ -137,6 +141,7 @@ class Relay:
         self._sink: Sink | None = None
         self._backlog: deque[tuple[bytes, int]] = deque()
         self._ended = self._over = False
+        self._passed = 0
         self._trace: Trace | None = None
         self._status = 0
         self.chunked = self.http_1_0 = False
@@ -171,7 +176,7 @@ class Relay:
             case "answer":
                 self._answer(Answer(header["status"], header["type"], header.get("headers") or {}, body))
             case "start":
-                self._start(header)
+                self._start(header, body)
             case "chunk":
                 self._backlog.append((self._framed(body), len(body)))
                 self._pass_on()
@@ -195,7 +200,7 @@ class Relay:
         self._count(answer.status)
         self._to.answer(answer.status, [*answer.headers.items(), ("Content-Type", answer.kind)], answer.body)
 
-    def _start(self, header: Mapping[str, Any]) -> None:
+    def _start(self, header: Mapping[str, Any], first: bytes) -> None:
         if self._over or self._to is None:
             return
         try:
@@ -209,6 +214,8 @@ class Relay:
         self.chunked = not self.http_1_0 and all(name.lower() != "content-length" for name, _ in headers)
         if self.chunked and self.keep_alive:
             self.keep_alive = self._framed(self.keep_alive)
+        if first:
+            self._backlog.append((self._framed(first), len(first)))
         self._status = header["status"]
         self._count(self._status)
         self._to.stream(self._status, headers, self)
@@ -254,11 +261,19 @@ class Relay:
         if sink is None or self._over:
             return
         while self._backlog:
-            data, size = self._backlog[0]
-            if not sink.send(data):
+            number, room = 0, _AT_ONCE
+            while number < len(self._backlog) and (number == 0 or room >= len(self._backlog[number][0])):
+                room -= len(self._backlog[number][0])
+                number += 1
+            pieces = [self._backlog[each] for each in range(number)]
+            if not sink.send(pieces[0][0] if number == 1 else b"".join(data for data, _ in pieces)):
                 return
-            self._backlog.popleft()
-            self._taken(size)
+            for _ in pieces:
+                self._backlog.popleft()
+            self._passed += sum(size for _, size in pieces)
+            if self._passed >= _TOLD_OF:
+                self._taken(self._passed)
+                self._passed = 0
         if self._ended:
             self._end()
             sink.finish()

@@ -175,7 +175,7 @@ class _Batch:
             case "placed":
                 item.cancel, item.taken = header["cancel"], header["taken"]
                 return None
-            case "chunk":
+            case "chunk" | "start":
                 item.pieces.append(body)
                 item.taken(len(body))
                 return None

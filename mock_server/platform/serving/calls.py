@@ -48,6 +48,7 @@ class Call:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._record = record
         self._over = False
+        self._first = b""
         self._cancel: Callable[[], None] = _nothing
         self._taken: Callable[[int], None] = _nothing
         self.status, self.kind = 200, ""
@@ -87,11 +88,16 @@ class Call:
         if header["kind"] == "answer":
             self.close()
             return Answer(self.status, self.kind, self.headers, body)
+        self._first = body
         return None
 
     def pieces(self) -> Iterator[bytes]:
         """The pieces of the stream. Raises Broken if it ends before its end."""
         try:
+            first, self._first = self._first, b""
+            if first:
+                yield first
+                self._taken(len(first))
             while True:
                 header, piece = self._next(None)
                 match header["kind"]:

@@ -6,6 +6,7 @@ Law: there is nothing here to be reached unless both variables are set. Who asks
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from itertools import count
 
@@ -13,8 +14,8 @@ Probe = Callable[[str], None]
 
 SWITCH = "DTLPIPE_TEST_CRASHES"
 AT = "DTLPIPE_TEST_CRASH_AT"
-#: What the process ends with, so that a test knows this death from others.
-STATUS = 86
+#: What the process says before it kills itself, so that a test knows this death from others.
+LAST_WORDS = "killed, as told, {}"
 POINTS = (
     "before commit",
     "after commit",
@@ -25,11 +26,12 @@ POINTS = (
     "before blob",
     "before rename",
     "after rename",
+    "before row",  # the blob of a large value is on the disk, and no row names it yet
 )
 
 
 def armed() -> Probe | None:
-    """What is to be told of each point as it is passed; it ends the process at the one that the environment names.
+    """What is to be told of each point as it is passed; it kills the process at the one that the environment names.
 
     `DTLPIPE_TEST_CRASH_AT="after commit:3"`, with `DTLPIPE_TEST_CRASHES=1`: the third time. Raises ValueError for a
     point that there is not.
@@ -44,6 +46,7 @@ def armed() -> Probe | None:
 
     def probe(at: str) -> None:
         if at == point and next(passed) == times:
-            os._exit(STATUS)
+            os.write(2, f"{LAST_WORDS.format(at)}\n".encode())
+            os.kill(os.getpid(), signal.SIGKILL)
 
     return probe

@@ -69,6 +69,7 @@ class Values:
             raise StoreFull(error.message, hint="free some disk space, then send the request again") from error
         except OSError as error:
             raise StoreError(f"a large value could not be written: {error}", retry_after=1.0) from error
+        self._blobs.passing("before row")
         return name
 
     def settled(self, blobs: Iterable[str]) -> None:

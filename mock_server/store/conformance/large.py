@@ -6,13 +6,16 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import pytest
 
 from mock_server.store import clearing
-from mock_server.store.base import Store, StoreError, Tx
+from mock_server.store.base import RunRow, Store, StoreError, Tx
 from mock_server.store.codec import LIMIT
 from mock_server.store.conformance.subjects import Suite, a_run, an_execution
 from mock_server.store.sql import SqlStore
@@ -40,6 +43,14 @@ def in_rows(store: Store) -> int:
     with cast("SqlStore", store)._reads() as reads:  # noqa: SLF001 - what is beneath the contract
         columns = (("input", "execution"), ("output", "execution"), ("inputs", "run"))
         return max(reads.db.raw.execute(select.format(*each)).fetchone()[0] or 0 for each in columns)
+
+
+def _insert(run: RunRow, tx: Tx) -> None:
+    tx.insert_runs([run])
+
+
+def _delete(run_id: str, tx: Tx) -> None:
+    tx.delete_run(run_id)
 
 
 class LargeConformance(Suite):
@@ -120,6 +131,36 @@ class LargeConformance(Suite):
         assert store.get_run(run.id) == run
         store.write(lambda tx: tx.delete_run(run.id))
         assert store.blobs.sweep(keep=(), older_than=-3600.0) == 1
+
+    def test_sweeps_that_race_with_writers_take_nothing_that_a_row_names(self, store: Store) -> None:
+        stop, swept = Event(), [0]
+        texts = [f"{number}{TEXT}" for number in range(3)]
+
+        class Named:
+            def __contains__(self, name: object) -> bool:
+                return store.inspection.names(str(name))
+
+        def sweep() -> None:
+            while not stop.is_set():
+                swept[0] += store.blobs.sweep(Named(), older_than=-3600.0)
+
+        def write(number: int) -> None:
+            for turn in range(8):
+                run = a_run(inputs={"x": texts[(number + turn) % len(texts)]})
+                store.write(partial(_insert, run))
+                assert store.get_run(run.id) == run
+                store.write(partial(_delete, run.id))
+
+        with ThreadPoolExecutor(5) as pool:
+            sweeping = pool.submit(sweep)
+            writing = [pool.submit(write, number) for number in range(4)]
+            try:
+                for each in writing:
+                    each.result(60)
+            finally:
+                stop.set()
+            sweeping.result(60)
+        assert swept[0] + store.blobs.sweep(keep=(), older_than=-3600.0) >= len(texts)
 
     def test_a_batch_that_is_lost_leaves_a_blob_and_no_row_and_the_next_one_finds_it(self, tmp_path: Path) -> None:
         passed: list[str] = []

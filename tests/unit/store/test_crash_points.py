@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -17,18 +18,19 @@ def test_there_is_nothing_to_call_without_the_switch(monkeypatch):
     assert crashes.armed() is None
 
 
-def test_the_process_ends_when_the_point_is_passed_for_that_time(monkeypatch):
+def test_the_process_is_killed_when_the_point_is_passed_for_that_time(monkeypatch, capfd):
     ends = []
     monkeypatch.setenv(crashes.SWITCH, "1")
     monkeypatch.setenv(crashes.AT, "after commit:2")
-    monkeypatch.setattr(os, "_exit", ends.append)
+    monkeypatch.setattr(os, "kill", lambda *given: ends.append(given))
     probe = crashes.armed()
     for point in ("after commit", "before commit", "before commit"):
         probe(point)
     assert ends == []
     probe("after commit")
     probe("after commit")
-    assert ends == [crashes.STATUS]
+    assert ends == [(os.getpid(), signal.SIGKILL)]
+    assert capfd.readouterr().err == "killed, as told, after commit\n"
 
 
 def test_a_point_that_there_is_not_is_refused(monkeypatch):

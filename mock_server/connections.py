@@ -15,10 +15,27 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
 from mock_server.deferred import Deferred, Placeholder
+from mock_server.lookout import Lookout
 from mock_server.streams import Held, Source, Streams
 
 HOLD = "dtlpipe.hold"  # the key of a request's environment: called with a `Source`, it makes the answer a stream
 DEFER = "dtlpipe.defer"  # the key of what makes the answer one that comes later: called, it is a `Deferred`
+
+
+class _Told:
+    """The server as a connection of it has it: whoever wakes the server for a connection has it look at that."""
+
+    __slots__ = ("_channel", "_server")
+
+    def __init__(self, server: Any, channel: Channel) -> None:
+        self._server, self._channel = server, channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def pull_trigger(self) -> None:
+        self._channel.lookout.changed(self._channel)
+        self._server.pull_trigger()
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -31,10 +48,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     requests: list[Any]
     connected: bool
     socket: Any
+    _fileno: int | None
+    lookout: Lookout
     streams: Streams
     source: Source | None = None
     held: Held | None = None
     deferred: Deferred | None = None
+
+    def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:
+        super().__init__(_Told(server, self), sock, addr, adj, map)
+        self.lookout.changed(self)
+
+    def del_channel(self, map: Any = None) -> None:
+        self.lookout.forget(self._fileno)
+        super().del_channel(map)
 
     def service(self) -> None:
         super().service()
@@ -59,6 +86,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 elif self._awaited():
                     self.send_continue()
         self.last_activity = time.time()
+        self.lookout.changed(self)
         if self.connected and (closing or self.requests):  # while one more waited, nobody listened for the next
             self.server.pull_trigger()
 

@@ -11,6 +11,7 @@ answers, on the server's own thread and so without waiting, what needs nothing o
 from __future__ import annotations
 
 import logging
+import resource
 import socket
 import tempfile
 import threading
@@ -19,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer, TempfileBasedBuffer
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer, create_server
@@ -29,6 +29,7 @@ from waitress.utilities import Error
 from dtlpipe.errors import ConfigurationError
 from mock_server.connections import Channel, GivenErrorTask, Task
 from mock_server.deferred import Deferred
+from mock_server.lookout import Lookout
 from mock_server.streams import Streams
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that wa
 _IN_MEMORY = 512 * 1024  # bytes of a body that stay in memory
 _RECEIVE = 1 << 16  # bytes taken from a socket at a time; waitress' own 8 KB make uploads crawl
 _PATIENCE = 1 << 30  # bytes beyond the limit that are read and dropped before the connection is
-
+_FILES = 1 << 16  # of this process, at most; each connection is one
+_OTHER_FILES = 200  # that are none: databases, bodies, pipes to node code
+_BACKLOG = 4096  # connections that wait to be accepted
 
 Express = Callable[[Any, Deferred], bool]
 
@@ -77,9 +80,8 @@ class Server:
             max_request_body_size=1 << 62,  # the parser below has limits of its own
             inbuf_overflow=_IN_MEMORY,
             recv_bytes=_RECEIVE,
-            connection_limit=1000,
+            backlog=_BACKLOG,
             channel_timeout=300,
-            asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             _start=False,
             _dispatcher=_Threads(threads),
@@ -87,9 +89,12 @@ class Server:
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
         task = type("ErrorTask", (GivenErrorTask,), {"error_body": staticmethod(error_body)})
         self._streams = Streams()
-        members = {"parser_class": parser, "error_task_class": task, "task_class": Task, "streams": self._streams}
-        channel = type("Channel", (Channel,), members)
-        self._waitress.channel_class = channel
+        self._lookout = Lookout()
+        self._most = _connections()
+        members = {"parser_class": parser, "error_task_class": task, "task_class": Task}
+        held_by = {"streams": self._streams, "lookout": self._lookout}
+        self._waitress.channel_class = type("Channel", (Channel,), members | held_by)
+        self._waitress.maintenance = self._hang_up_on_the_idle
         self._stopping = threading.Event()
         self._drain_until = 0.0
         self._thread: threading.Thread | None = None
@@ -120,12 +125,14 @@ class Server:
         self._streams.close()
         self._waitress.trigger.close()  # here, as the loop may end by itself before it is woken
         self._waitress.socket.close()
+        self._lookout.close()
 
     def _loop(self) -> None:
         server = self._waitress
         while not self._stopping.is_set():
             self._turn(30.0)
         server.accepting = False
+        self._lookout.forget(server._fileno)  # noqa: SLF001
         server.del_channel()
         server.socket.close()
         while self._busy() and (left := self._drain_until - time.monotonic()) > 0:
@@ -134,7 +141,15 @@ class Server:
 
     def _turn(self, timeout: float) -> None:
         """One turn of the loop. waitress' own `run` cannot be ended from another thread, so it is not used."""
-        wasyncore.loop(timeout=timeout, map=self._waitress._map, use_poll=True, count=1)  # noqa: SLF001
+        self._waitress.adj.connection_limit = self._most - len(self._streams)
+        self._lookout.turn(timeout, (self._waitress, self._waitress.trigger))
+
+    def _hang_up_on_the_idle(self, now: float) -> None:
+        """What waitress does now and then, of which its connections would not be told."""
+        TcpWSGIServer.maintenance(self._waitress, now)
+        for channel in list(self._waitress.active_channels.values()):
+            if channel.will_close:
+                self._lookout.changed(channel)
 
     def _busy(self) -> bool:
         return any(
@@ -148,6 +163,13 @@ class Server:
         for channel in list(server.active_channels.values()):
             channel.handle_close()
         server.task_dispatcher.shutdown(timeout=1.0)
+
+
+def _connections() -> int:
+    """How many there may be at a time, as each is a file of this process."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = _FILES if soft == resource.RLIM_INFINITY else min(soft, _FILES)
+    return max(files - _OTHER_FILES, files // 2)
 
 
 def _nothing() -> None:

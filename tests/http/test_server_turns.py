@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mock_server.connections import Channel
 from mock_server.server import Server
 
 LONG = 48 * 1024 * 1024  # bytes: beyond what waitress keeps of an answer before its thread must wait
@@ -80,3 +81,34 @@ def test_a_long_answer_reaches_a_reader_to_its_end_and_the_connection_goes_on(tm
     with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), 60) as connection:
         assert ask(connection, "/long") == LONG
         assert ask(connection, "/") == 2
+
+
+def test_connections_that_only_wait_are_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    readable = Channel.readable
+
+    def counted(self: Channel) -> bool:
+        asked.append(self)
+        return readable(self)
+
+    monkeypatch.setattr(Channel, "readable", counted)
+    with serving(tmp_path) as server, ExitStack() as stack:
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 60)) for _ in range(100)]
+        for connection in idle:
+            ask(connection, "/")
+        with socket.create_connection(("127.0.0.1", server.port), 60) as busy:
+            ask(busy, "/")
+            asked.clear()
+            for _ in range(50):
+                assert ask(busy, "/") == 2
+            assert len(asked) <= 50 * 8
+        assert all(ask(connection, "/") == 2 for connection in idle)
+
+
+def test_a_connection_that_has_been_silent_for_too_long_is_hung_up_on(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+        ask(connection, "/")
+        server._waitress.adj.channel_timeout = -1000.0
+        server._waitress.next_channel_cleanup = 0.0
+        server._waitress.pull_trigger()
+        assert connection.recv(1) == b""

@@ -18,6 +18,8 @@ from tests.faults.rows import SHARE
 
 #: What is no failure of the platform's, though its status is 5xx: what it says it does not offer, and that it is full.
 MEANT = (501, 503)
+#: Nor is a pipeline that was called by its name and whose code raised, which in that vocabulary is a 500.
+NODE_CODE_FAILED = b'{"detail":"Pipeline execution failed: '
 
 
 def add_one(x: int) -> int:
@@ -96,7 +98,7 @@ class World:
             base_url=self.platform.local.url,
         )
         try:
-            body = b"" if answer.is_streamed else answer.get_data()
+            body = b"" if answer.is_streamed and answer.mimetype != "application/json" else answer.get_data()
         finally:
             answer.close()
         self.slowest = max(self.slowest, time.monotonic() - began)
@@ -105,7 +107,7 @@ class World:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if self.sent % 200 == 0:
             self.populate()
-        if status >= 500 and status not in MEANT:
+        if status >= 500 and status not in MEANT and not body.startswith(NODE_CODE_FAILED):
             where = self.witness.last or f"{spoilt.method} {status} {body[:200]!r}"
             self.failures.setdefault(
                 where.strip().splitlines()[-1] + where[-300:],

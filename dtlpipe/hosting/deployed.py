@@ -10,6 +10,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -252,15 +253,20 @@ def _not_offered(reply: Reply, message: str) -> None:
 
 def _headers(method: Any, header: Mapping[str, Any]) -> dict[str, Any]:
     """The request's headers, for a method that declares them."""
-    declared = inspect.signature(method).parameters.get("headers")
-    if declared is None:
-        return {}
-    try:
-        annotation = inspect.signature(method, eval_str=True).parameters["headers"].annotation
-    except NameError:
-        return {}
-    kind = named_type(annotation, "Headers")
+    kind = _headers_type(method.__func__ if inspect.ismethod(method) else method)
     return {"headers": kind(header.get("headers") or {})} if kind is not None else {}
+
+
+@cache
+def _headers_type(function: Any) -> Any:
+    """What the headers are given as; None if the method does not declare them."""
+    if "headers" not in inspect.signature(function).parameters:
+        return None
+    try:
+        annotation = inspect.signature(function, eval_str=True).parameters["headers"].annotation
+    except NameError:
+        return None
+    return named_type(annotation, "Headers")
 
 
 def _items(given: Any) -> list[Any]:

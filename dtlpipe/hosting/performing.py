@@ -10,12 +10,14 @@ import contextlib
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from dtlpipe.hosting import chunks, results
 from dtlpipe.hosting.renderings import Rendering
 from dtlpipe.hosting.replies import Gone, Reply
 from dtlpipe.hosting.signatures import Invalid
+from dtlpipe.hosting.watched import Watched
 from dtlpipe.hosting.wrappers import Home
 
 log = logging.getLogger("dtlpipe.hosting")
@@ -61,8 +63,7 @@ class Performer:
                 except _RAISED as error:  # whatever a wrapper raises is its caller's to know
                     self.failed(error, reply)
 
-            future = self._home.on_loop(on_loop())
-            reply.on_cancel(lambda: _cancel(future))
+            reply.on_cancel(self._home.begin(on_loop()))
             return
 
         def on_thread() -> None:
@@ -85,8 +86,10 @@ class Performer:
         if rendering is None:
             finish(list(pieces) if collect else result)
             return
+        begin = partial(_begin, result, reply, rendering)
         try:
-            with self._streamed(result, reply, rendering):
+            with self._streamed(begin, reply, rendering):
+                begin()
                 for piece in pieces:
                     _write(reply, rendering.piece(piece))
                 _write(reply, rendering.end())
@@ -110,8 +113,15 @@ class Performer:
             found = [piece async for piece in pieces]
             finish(found if collect else b"".join(found))
             return
+        begin = partial(_begin, result, reply, rendering)
         try:
-            with self._streamed(result, reply, rendering):
+            with self._streamed(begin, reply, rendering):
+                with contextlib.suppress(StopAsyncIteration):
+                    first = await Watched(pieces.__anext__(), begin)
+                    if reply.started:
+                        await reply.write_async(rendering.piece(first))
+                    else:
+                        begin(rendering.piece(first))
                 async for piece in pieces:
                     await reply.write_async(rendering.piece(piece))
                 await reply.write_async(rendering.end())
@@ -120,15 +130,18 @@ class Performer:
                 await pieces.aclose()
 
     @contextlib.contextmanager
-    def _streamed(self, result: Any, reply: Reply, rendering: Rendering) -> Iterator[None]:
-        """What is about the pieces: the stream's beginning, and its end, good or bad."""
-        reply.start(rendering.kind, headers=results.stream_headers(result), first=rendering.begin())
+    def _streamed(self, begin: Callable[[], None], reply: Reply, rendering: Rendering) -> Iterator[None]:
+        """What is about the pieces: the stream's beginning, where there was none, and its end, good or bad."""
         try:
             yield
+            if not reply.started:
+                begin()
             _ended(reply, rendering)
         except Gone:
             pass
         except _RAISED as error:  # as above
+            if not reply.started:
+                begin()
             self._broken(error, reply, rendering)
 
     def failed(self, error: BaseException, reply: Reply) -> None:
@@ -156,8 +169,8 @@ class Performer:
         reply.break_off(f"{type(error).__name__}: {error}")
 
 
-def _cancel(future: Any) -> None:
-    future.cancel()
+def _begin(result: Any, reply: Reply, rendering: Rendering, first: bytes = b"") -> None:
+    reply.start(rendering.kind, headers=results.stream_headers(result), first=rendering.begin() + first)
 
 
 def _write(reply: Reply, data: bytes) -> None:

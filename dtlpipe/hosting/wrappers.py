@@ -13,7 +13,7 @@ import inspect
 import re
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -47,6 +47,7 @@ class Home:
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"wrapper-{name}")
+        self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
         self._thread.start()
 
@@ -61,6 +62,27 @@ class Home:
     def on_loop(self, coroutine: Any) -> Future[Any]:
         """Run a coroutine on the loop. Its future can be cancelled."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    def begin(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], None]:
+        """Run a coroutine on the loop, for nobody who waits for it; call what is returned to cancel it."""
+        tasks: list[asyncio.Task[None]] = []
+
+        def start() -> None:
+            task = self.loop.create_task(coroutine)
+            tasks.append(task)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        def cancel() -> None:
+            for task in tasks:
+                task.cancel()
+
+        self.loop.call_soon_threadsafe(start)
+        return lambda: self._soon(cancel)
+
+    def _soon(self, do: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed, and all that was on it is over
+            self.loop.call_soon_threadsafe(do)
 
     def complete(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Call a run method, sync or async, to its end; of one that yields, the list of its pieces."""

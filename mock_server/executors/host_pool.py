@@ -25,7 +25,7 @@ from typing import Any, Final
 import attrs
 
 from dtlpipe.runtime.protocol import CHUNK, Board, ProtocolError
-from mock_server.executors.hosts import Host, HostGone, HostSpec
+from mock_server.executors.hosts import Host, HostGone, HostSpec, joined
 from mock_server.executors.nursery import Nursery
 from mock_server.executors.verdict import signal_name
 
@@ -302,7 +302,7 @@ class HostPool:
             if not data:
                 self._deaf(host)
                 return
-            for frame in frames:
+            for frame in joined(frames) if len(frames) > 1 else frames:
                 host.heard(frame)
 
     def _deaf(self, host: Host) -> None:

@@ -216,6 +216,24 @@ class Host:
         self.ended.set()
 
 
+def joined(frames: list[Frame]) -> list[Frame]:
+    """The same, with pieces of one stream that came together in one."""
+    found: list[Frame] = []
+    pieces: list[bytes] = []
+    for frame in frames:
+        header, body = frame
+        if found and header.get("kind") == "chunk" and found[-1][0] == header:
+            pieces.append(body)
+            continue
+        if len(pieces) > 1:
+            found[-1] = (found[-1][0], b"".join(pieces))
+        pieces = [body]
+        found.append(frame)
+    if len(pieces) > 1:
+        found[-1] = (found[-1][0], b"".join(pieces))
+    return found
+
+
 def _tell(receive: Receiver, event: Event) -> None:
     """Whatever one call's receiver raises, the others are told."""
     try:

@@ -148,11 +148,11 @@ shims.install()
 from dtlpipe.hosting.deployed import Deployed
 
 class Reply:
-    cancelled = False
+    cancelled = started = False
     def __init__(self): self.told, self.done = [], threading.Event()
     def answer(self, status, body, kind="application/json", headers=None):
         self.told.append((status, body.decode())); self.done.set()
-    def start(self, kind, status=200, headers=None): pass
+    def start(self, kind, status=200, headers=None, first=b""): self.started = True; self.write(first)
     def write(self, data): self.told.append((200, data.decode()))
     def end(self): self.done.set()
     def break_off(self, reason): self.told.append((0, reason)); self.done.set()

@@ -121,15 +121,10 @@ def _answer(error: Exception) -> Response:
     surface = _surface_of(request.path)
     translated = surface.translate(error, request.method, request.path)
     status = surface.error_status(translated)
-    if (
-        surface.repeats
-        and request.method == "POST"
-        and 501 <= status <= 511
-        and "Idempotency-Key" not in request.headers
-        and not faulting.injected()
-    ):
-        # After any of these the field's SDK sends a POST again, and so would do its work twice.
-        status = translated.status = 500
+    if surface.repeats and not faulting.injected():
+        status = translated.status = dataloop_errors.once(
+            status, request.method, named=repeating.HEADER in request.headers
+        )
     if status >= 500 and status not in (501, 503) and not faulting.injected():
         log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
     headers = {}

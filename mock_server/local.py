@@ -212,7 +212,7 @@ class Local:
             app = create_app(platform)
             starting = not servers
             servers = servers or self._listen(app)
-            servers[0].hurry(express(platform))
+            servers[0].hurry(express(platform, app))
             for each in servers[1:]:
                 each.hurry(run_service_express(platform))
             stack.callback(platform.tracing.close)

@@ -1,6 +1,7 @@
 """The express way: what is asked most, taken on the server's own thread, past the application.
 
-These are runs of and chats with deployments that are loaded, and reports of progress (see `synapse.reporting`).
+These are runs of and chats with deployments that are loaded, runs of pipelines that are begun and waited for (see
+`dataloop.running`), and reports of progress (see `synapse.reporting`).
 
 Law: what it answers is what the application would have answered, header by header; it asks the same questions (is the
 request meant for this platform, may anybody call) and takes only requests for which their answers are plain. Whatever
@@ -20,6 +21,8 @@ import orjson
 
 from dtlpipe.errors import PlatformException
 from mock_server.api import synapse, watch, wire
+from mock_server.api.dataloop import running
+from mock_server.api.later import later
 from mock_server.api.openai import chat
 from mock_server.api.openai import errors as openai
 from mock_server.api.plain import body_of, plain
@@ -28,6 +31,8 @@ from mock_server.api.serving.running import MANNERS
 from mock_server.api.synapse import reporting
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from mock_server.platform.platform import Platform
 
 _PATH: Final = re.compile(r"/([A-Za-z0-9_-]{1,128})/run")
@@ -38,9 +43,16 @@ Way = Callable[[Any, Deferred], bool]
 """What takes a parsed request, if it is one for it; see `mock_server.server`."""
 
 
-def express(platform: Platform) -> Way:
+def express(platform: Platform, app: Flask) -> Way:
     """What is taken so of all that the platform is asked."""
-    ways = (_runs(platform), _chats(platform), reporting.reports(platform, synapse.PREFIX))
+    waiting = later(app, platform.hub)
+    ways = (
+        running.begins(platform, waiting),
+        running.looks(platform, waiting),
+        _runs(platform),
+        _chats(platform),
+        reporting.reports(platform, synapse.PREFIX),
+    )
     return lambda request, deferred: any(way(request, deferred) for way in ways)
 
 

@@ -100,8 +100,12 @@ def _is_open(view: object, settings: Settings) -> bool:
 
 
 def bearer() -> str | None:
-    """The token of the request. Raises Unauthorized for an `Authorization` that is not `Bearer <token>`."""
-    header = request.headers.get("Authorization")
+    """The token of the current request. Raises as `token_of`."""
+    return token_of(request.headers.get("Authorization"))
+
+
+def token_of(header: str | None) -> str | None:
+    """The token of an `Authorization`. Raises Unauthorized for one that is not `Bearer <token>`."""
     if header is None:
         return None
     scheme, _, token = header.strip().partition(" ")

@@ -6,14 +6,12 @@ page and no proxy sends it, nobody needs a token for it, it is traced by nobody,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dtlpipe.integrations import trace_context
 from mock_server.api import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mock_server.platform.platform import Platform
 
 LARGEST: Final = 1 << 16
@@ -24,14 +22,20 @@ _UNCOMMON: Final = frozenset(
 )
 
 
-def plain(platform: Platform) -> Callable[[Any], bool]:
-    """Says of a parsed request with a body whether it is one; see `mock_server.server`."""
+class Plain(Protocol):
+    """Says whether a parsed request (see `mock_server.server`), which may have this query, is one."""
+
+    def __call__(self, request: Any, *, query: str = "", body: bool = True) -> bool: ...
+
+
+def plain(platform: Platform) -> Plain:
+    """What says so at this platform."""
     settings, faults = platform.settings, platform.faults
     is_ours = guard.hosts(settings)
     closed = settings.exposed or settings.require_token
 
-    def is_plain(request: Any) -> bool:
-        if closed or request.query or request.proxy_scheme or (settings.faults and faults.list()):
+    def is_plain(request: Any, *, query: str = "", body: bool = True) -> bool:
+        if closed or request.query != query or request.proxy_scheme or (settings.faults and faults.list()):
             return False
         given = request.headers
         host = given.get("HOST")
@@ -39,7 +43,7 @@ def plain(platform: Platform) -> Callable[[Any], bool]:
             _UNCOMMON.isdisjoint(given)
             and host is not None
             and is_ours(host)
-            and 0 < request.content_length <= LARGEST
+            and (0 < request.content_length <= LARGEST if body else request.content_length == 0)
             and trace_context.api() is None
         )
 

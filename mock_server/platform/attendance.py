@@ -6,8 +6,7 @@ nothing has to be kept for those who come later, or taken back when something ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -29,19 +28,15 @@ class Attended:
 
 
 class Attendance:
-    """Who waits for what. `attending` is called by requests, all else on the writer's thread."""
+    """Who waits for what. `attend` is called by requests, all else on the writer's thread."""
 
     def __init__(self) -> None:
-        self._attended: dict[str, Attended] = {}
+        self._attended: WeakValueDictionary[str, Attended] = WeakValueDictionary()
 
-    @contextmanager
-    def attending(self, run_id: str) -> Iterator[Attended]:
-        """Within it, which begins before the run does, its end is waited for."""
+    def attend(self, run_id: str) -> Attended:
+        """Called before the run begins: its end is waited for as long as what is returned is kept."""
         found = self._attended[run_id] = Attended()
-        try:
-            yield found
-        finally:
-            self._attended.pop(run_id, None)
+        return found
 
     def begun(self, row: RunRow) -> None:
         """The run has a row."""

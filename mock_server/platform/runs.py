@@ -18,11 +18,14 @@ from mock_server.platform.paging import idempotency, page
 from mock_server.platform.pipelines import INSTALLED, refuse_idle
 from mock_server.platform.run_views import cycle
 from mock_server.platform.wanted import ANY, Wanted
-from mock_server.runners.entities import normalised
+from mock_server.runners.entities import KINDS, element, normalised
 from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from mock_server.platform.attendance import Attended
     from mock_server.platform.platform import Platform
 
 #: The most runs that one batch may begin.
@@ -74,14 +77,38 @@ class Runs:
             earlier = self._platform.submit(submission)
             return self.get(pipeline_id, (earlier or {"id": row.id})["id"])
         platform = self._platform
-        with platform.attendance.attending(row.id) as attended:
-            earlier = platform.submit(submission)
-            if earlier is not None:
-                return self.get(pipeline_id, earlier["id"], wait=wait)
-            platform.hub.wait(row.id, lambda: attended.over or not attended.whole, bool, wait)
-            if attended.over and attended.row is not None:
-                return self._render([attended.row], {row.id: attended.executions})[0]
+        attended = platform.attendance.attend(row.id)
+        earlier = platform.submit(submission)
+        if earlier is not None:
+            return self.get(pipeline_id, earlier["id"], wait=wait)
+        platform.hub.wait(row.id, lambda: attended.over or not attended.whole, bool, wait)
+        if attended.over:
+            return self.seen(attended)
         return self.get(pipeline_id, row.id, wait=0.0 if attended.whole else wait)
+
+    def begin(self, submission: Submission) -> tuple[Attended, Future[Document | None]]:
+        """Begins the one run of a submission, without waiting: what is seen of it, and what it comes to.
+
+        The future gives None once the run is on disk, or the answer to an earlier request of the same key, and raises
+        what `start` does.
+        """
+        attended = self._platform.attendance.attend(submission.runs[0].id)
+        return attended, self._platform.work.submit(submission)
+
+    def seen(self, attended: Attended) -> Document:
+        """The run as it is in the rows that were attended: on the writer's thread, or once it is over."""
+        row = attended.row
+        assert row is not None  # noqa: S101 - it has begun
+        return self._render([row], {row.id: attended.executions})[0]
+
+    def is_at_hand(self, pipeline_id: str, node_id: str | None) -> bool:
+        """Whether `prepared` would read nothing: the pipeline is known, and none of its inputs names an entity."""
+        known = self._known.get((pipeline_id, node_id))
+        return (
+            known is not None
+            and known[0] == self._platform.store.version(Kind.PIPELINE)
+            and not any(element(type)[0] in KINDS for _name, type in _ports(known[1][1]))
+        )
 
     def prepared(
         self,

@@ -7,6 +7,8 @@ from typing import Any, Self
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mock_server.platform.wanted import Wanted
+
 #: In which a client within node code names the execution that it is.
 PARENT = "X-Dtlpipe-Execution"
 
@@ -53,6 +55,12 @@ class ExecutePipeline(_Body):
     node_id: str | None = Field(None, alias="nodeId")
     priority: int | None = None
     timeout: float | None = None
+
+    def wanted(self, parent: str | None = None) -> Wanted:
+        """What it says of when its run or its runs go on. Raises BadRequest."""
+        one = self.pipeline or Start()
+        priority = self.priority if one.priority is None else one.priority
+        return Wanted.said(priority, self.timeout if one.timeout is None else one.timeout, parent)
 
 
 class Again(_Body):

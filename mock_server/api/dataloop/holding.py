@@ -42,8 +42,22 @@ T = TypeVar("T", bound=Mapping[str, Any])
 WAITED = "x-dtlpipe-waited"
 #: Seconds in which what has begun is young.
 YOUNG = 1.0
+JSON = (("Content-Type", "application/json"),)
 
 log = logging.getLogger("dtlpipe.platform")
+
+
+Headers = list[tuple[str, str]]
+
+
+@attrs.frozen
+class Asked:
+    """A request: its own name, and whether a key names it to those that repeat it."""
+
+    id: str
+    method: str
+    path: str
+    named: bool = False
 
 
 @attrs.define
@@ -153,8 +167,8 @@ def _held(
         if tell and not in_vain:
             after_this_request(waited)
     else:
-        headers = [("Content-Type", "application/json"), *([(WAITED, "1")] if tell else [])]
-        finder = _finder(look, done, over, headers, ended)
+        headers = [*JSON, *([(WAITED, "1")] if tell else [])]
+        finder = finding(look, done, over, headers, ended, Asked(request_id(), request.method, request.path))
         count = watch.counted_later(platform)
         later(current_app, platform.hub).answer(id, finder, timeout, defer(), count)
         return Response()
@@ -163,15 +177,15 @@ def _held(
     return seen
 
 
-def _finder(
+def finding(
     look: Callable[[], T],
     done: Callable[[T], bool],
     over: Callable[[], bool] | None,
-    headers: list[tuple[str, str]],
+    headers: Headers,
     ended: Callable[[], None] | None,
+    asked: Asked,
 ) -> Look:
-    """What looks for the answer to the current request once that is over."""
-    name, method, path = request_id(), request.method, request.path
+    """What looks for the answer to a request once that is over."""
 
     def find(last: bool) -> Found | None:  # noqa: FBT001 - one who looks is told nothing else
         try:
@@ -184,14 +198,22 @@ def _finder(
             if is_done and ended is not None:
                 ended()
             return Found(200, headers, dumps(seen))
-        except Exception as error:  # whatever it is, it is the answer
-            translated = errors.translate(error, method, path)
-            status = errors.status(translated)
-            if status >= 500:
-                log.exception("%s %s failed [%s]", method, path, name)
-            return Found(status, headers, dumps(errors.body(translated, name)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            return refused(error, headers, asked)
 
     return find
+
+
+def refused(error: BaseException, headers: Headers, asked: Asked) -> Found:
+    """The answer to a request that failed so."""
+    raised = error if isinstance(error, Exception) else RuntimeError(str(error))
+    found = errors.translate(raised, asked.method, asked.path)
+    status = found.status = errors.once(errors.status(found), asked.method, named=asked.named)
+    if status >= 500 and status not in (501, 503):
+        log.error("%s %s failed [%s]", asked.method, asked.path, asked.id, exc_info=error)
+    if found.retry_after is not None:
+        headers = [*headers, ("Retry-After", f"{found.retry_after:g}")]
+    return Found(status, headers, dumps(errors.body(found, asked.id)))
 
 
 def _waited_for(

@@ -13,7 +13,6 @@ from mock_server.api.dataloop.holding import hold, waited
 from mock_server.api.guard import caller
 from mock_server.api.repeating import idempotency_key, knows_repeats
 from mock_server.platform import lifecycle
-from mock_server.platform.wanted import Wanted
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -35,21 +34,19 @@ def register(api: Blueprint, platform: Platform) -> None:
                 query=asked.batch.query.to_wire(),
                 args=asked.batch.args,
                 node_id=asked.node_id,
-                wanted=Wanted.said(asked.priority, asked.timeout, parent()),
+                wanted=asked.wanted(parent()),
                 creator=caller().email,
                 idempotency_key=idempotency_key(),
             )
         assert asked.pipeline is not None  # noqa: S101 - one of the two is given
         one = asked.pipeline
-        priority = asked.priority if one.priority is None else one.priority
-        timeout = asked.timeout if one.timeout is None else one.timeout
         wait = validation.seconds("wait")
         run: dict[str, Any] = runs.start(
             pipeline_id,
             inputs=one.input,
             node_id=one.node_id or asked.node_id,
             test_mode=bool(one.test_mode),
-            wanted=Wanted.said(priority, timeout, parent()),
+            wanted=asked.wanted(parent()),
             creator=caller().email,
             idempotency_key=idempotency_key(),
             wait=0.0 if wait is None else min(wait, platform.settings.max_wait),

@@ -36,7 +36,11 @@ def validated(kind: Any, data: Any) -> Any:
 
 def json_value() -> Any:
     """The body as JSON, whatever its content type says; None if there is no body."""
-    raw = request.get_data(cache=False)
+    return parsed(request.get_data(cache=False))
+
+
+def parsed(raw: bytes) -> Any:
+    """A body's bytes as JSON; None if there are none. Raises BadRequest."""
     if not raw.strip():
         return None
     try:
@@ -53,8 +57,11 @@ def json_value() -> Any:
 def json_object(*, empty: bool = False) -> dict[str, Any]:
     """The body, which must be a JSON object; with `empty`, no body means `{}`."""
     value = json_value()
-    if value is None and empty:
-        return {}
+    return {} if value is None and empty else an_object(value)
+
+
+def an_object(value: Any) -> dict[str, Any]:
+    """The value of a body, which must be a JSON object. Raises BadRequest."""
     if not isinstance(value, dict):
         raise BadRequest(f"the body must be a JSON object, not {_name(value)}")
     return value

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dtlpipe.errors import PlatformException
 from mock_server.api import watch, wire
+from mock_server.api.dataloop.errors import once
 from mock_server.api.plain import body_of, plain
 from mock_server.api.relay import Deferred
 from mock_server.api.synapse import errors, validation
@@ -69,9 +70,8 @@ class _Answer:
 
     def failed(self, error: BaseException) -> None:
         found = errors.translate(error if isinstance(error, Exception) else RuntimeError(str(error)), "POST", "")
-        status = errors.status(found)
-        if status >= 500:  # but none after which a client sends it again by itself: see `app`
-            status = found.status = 500
+        status = found.status = once(errors.status(found), "POST", named=False)
+        if status >= 500:
             log.error("a report failed [%s]", self._id, exc_info=error)
         self._give(status, errors.body(found, self._id))
 

@@ -30,14 +30,14 @@ def execution(number):
 
 def test_what_was_told_of_a_run_is_given_once_that_is_over():
     attendance = Attendance()
-    with attendance.attending("r") as attended:
-        row = run()
-        attendance.begun(row)
-        attendance.added(execution(1))
-        attendance.ended("r")
-        assert not attended.over  # a notice of something else
-        row.status = "success"
-        attendance.ended("r")
+    attended = attendance.attend("r")
+    row = run()
+    attendance.begun(row)
+    attendance.added(execution(1))
+    attendance.ended("r")
+    assert not attended.over  # a notice of something else
+    row.status = "success"
+    attendance.ended("r")
     assert attended.over
     assert attended.row is row
     assert [each.id for each in attended.executions] == ["e1"]
@@ -45,29 +45,29 @@ def test_what_was_told_of_a_run_is_given_once_that_is_over():
 
 def test_a_run_of_which_something_was_lost_is_not_given():
     attendance = Attendance()
-    with attendance.attending("r") as attended:
-        attendance.begun(run("success"))
-        attendance.lose()
-        attendance.ended("r")
+    attended = attendance.attend("r")
+    attendance.begun(run("success"))
+    attendance.lose()
+    attendance.ended("r")
     assert not attended.over
 
 
 def test_a_run_of_very_many_executions_is_not_given():
     attendance = Attendance()
-    with attendance.attending("r") as attended:
-        attendance.begun(run("success"))
-        for number in range(MOST + 1):
-            attendance.added(execution(number))
-        attendance.ended("r")
+    attended = attendance.attend("r")
+    attendance.begun(run("success"))
+    for number in range(MOST + 1):
+        attendance.added(execution(number))
+    attendance.ended("r")
     assert not attended.over
     assert len(attended.executions) == MOST
 
 
 def test_nothing_is_kept_of_runs_for_which_nobody_waits():
     attendance = Attendance()
-    with attendance.attending("r"):
-        pass
+    attended = attendance.attend("r")
+    del attended
     attendance.begun(run())
     attendance.added(execution(1))
     attendance.ended("r")
-    assert attendance._attended == {}
+    assert dict(attendance._attended) == {}

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +29,7 @@ def default_data_dir() -> Path:
     return Path(chosen) if chosen else Path("~/.dtlpipe/platform")
 
 
+@lru_cache(maxsize=256)  # each request asks, of the same few
 def is_loopback(host: str) -> bool:
     """Whether the name or address can be reached from this machine only."""
     name = host.strip("[]").rstrip(".").lower()

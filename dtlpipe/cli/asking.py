@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 REFUSED, NOT_FOUND, NO_ANSWER, RUN_FAILED, TOO_LATE = 1, 3, 4, 5, 124
 #: Entries that a list shows if nobody says how many.
 LIMIT = 50
+_WIDEST = 10_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,7 +67,7 @@ def asking(url: str | None) -> Iterator[Client]:
     from dtlpipe.client.clients import Client
 
     try:
-        with Client(url) as client:
+        with Client(url, transport="plain") as client:
             yield client
     except errors.NotFound as error:
         raise Refusal(str(error), NOT_FOUND) from None
@@ -149,12 +150,27 @@ def rich_table(titles: Iterable[str], rows: Iterable[Sequence[Any]]) -> Any:
 
 def table(titles: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
     """Lines for the terminal; where there is none, as wide as they need to be and without colours."""
+    titles, rows = list(titles), list(rows)
+    if not sys.stdout.isatty():
+        simple = _columns([titles, *([text(cell) for cell in row] for row in rows)])
+        if simple is not None:
+            return simple
     from rich.console import Console
 
-    console = Console() if sys.stdout.isatty() else Console(width=10_000, no_color=True, highlight=False)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDEST, no_color=True, highlight=False)
     with console.capture() as captured:
         console.print(rich_table(titles, rows))
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str | None:
+    """What `rich` makes of plain text where there is no terminal, without loading it; None where it knows better."""
+    if not all(cell.isascii() and cell.isprintable() for line in lines for cell in line):
+        return None
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if sum(widths) + 2 * len(widths) > _WIDEST:
+        return None
+    return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
 
 
 def json_object(_context: click.Context, parameter: click.Parameter, given: str | None) -> dict[str, Any] | None:

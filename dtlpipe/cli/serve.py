@@ -287,7 +287,7 @@ def _asking(context: click.Context) -> Iterator[Client]:
     from dtlpipe.serving import Client
 
     url = context.obj["url"] or os.environ.get("DTLPIPE_URL") or _of_hayhooks()
-    with refusals(), Client(url, timeout=context.obj["timeout"], retries=0) as client:
+    with refusals(), Client(url, timeout=context.obj["timeout"], retries=0, transport="plain") as client:
         yield client
 
 

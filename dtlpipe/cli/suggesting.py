@@ -30,7 +30,7 @@ def _suggesting(known: Known) -> Callable[[click.Context, click.Parameter, str],
         from dtlpipe.errors import DtlpipeError
 
         try:
-            with Client(context.params.get("url"), timeout=_PATIENCE) as client:
+            with Client(context.params.get("url"), timeout=_PATIENCE, transport="plain") as client:
                 found = [CompletionItem(name, help=word) for name, word in known(client) if name.startswith(begun)]
         except DtlpipeError:
             return []  # at a prompt there is no place for it; the command itself will say it

@@ -304,8 +304,9 @@ class Client(_Client[Sync]):
             password: of `username`.
             gate_url: where tokens are handed out, if not beside the API.
             timeout: seconds for one answer.
-            transport: 'httpx' (the default), 'requests', or a transport of one's own, such as
-                `dtlpipe.transports.requests.RequestsTransport(session=...)`; one that can `upload` carries files too.
+            transport: 'httpx' (the default), 'requests', 'plain' (loaded sooner, for programs that ask one thing and
+                end), or a transport of one's own, such as `dtlpipe.transports.requests.RequestsTransport(session=...)`;
+                one that can `upload` carries files too.
             app: a WSGI application to call in this process, without a socket.
             refresh_token: renews a token that is over.
             verify: whether to check certificates.
@@ -457,9 +458,15 @@ def _carriers(settings: Settings, transport: Any, app: WsgiApp | None) -> tuple[
         from dtlpipe.transports.httpx import HttpxTransport
 
         return HttpxTransport(settings), RequestsTransport(settings)
+    if transport == "plain":
+        from dtlpipe.transports.plain_json import PlainTransport
+
+        return PlainTransport(settings), RequestsTransport(settings)
     if transport == "requests":
         requests = RequestsTransport(settings)
         return requests, requests
     if not hasattr(transport, "send"):
-        raise ConfigurationError(f"{transport!r} is no transport", hint="'httpx', 'requests', or an object with send()")
+        raise ConfigurationError(
+            f"{transport!r} is no transport", hint="'httpx', 'requests', 'plain', or an object with send()"
+        )
     return transport, transport if hasattr(transport, "upload") else RequestsTransport(settings)

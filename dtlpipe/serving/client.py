@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from dtlpipe.errors import DtlpipeError
 from dtlpipe.serving import messages, operations
@@ -29,6 +28,7 @@ class Client:
         retries: further attempts where the first one did nothing: it found no connection, was told to come back
             later, or only read.
         connections: in the pool.
+        transport: 'plain' is loaded sooner, for programs that ask one thing and end.
 
     Raises PlatformException's classes for refusals, ConnectionFailed where nothing answers.
     """
@@ -41,10 +41,12 @@ class Client:
         timeout: float | None = 300.0,
         retries: int = 3,
         connections: int = 64,
+        transport: Literal["httpx", "plain"] = "httpx",
     ) -> None:
         self.url = messages.where(url)
         self._retries = retries
-        self._http = served.connect(self.url, messages.headers(token), timeout, connections)
+        connect = served.connect_plainly if transport == "plain" else served.connect
+        self._http = connect(self.url, messages.headers(token), timeout, connections)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -148,6 +150,7 @@ class Client:
         self, name: str, batch: Iterable[Mapping[str, Any]], *, concurrency: int = 5
     ) -> Iterator[BatchResult]:
         """Run a pipeline for each of the parameters; what each came to, in their order. Nothing is raised for one."""
+        from concurrent.futures import ThreadPoolExecutor
 
         def one(numbered: tuple[int, Mapping[str, Any]]) -> BatchResult:
             index, params = numbered

@@ -34,7 +34,7 @@ class AsyncHttpxTransport:
         self._pools: dict[bool, tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
 
     async def send(self, request: WireRequest) -> Response:
-        import httpx
+        from dtlpipe.transports.lean import httpx
 
         client, places = self._pool(held=request.held)
         try:
@@ -46,7 +46,7 @@ class AsyncHttpxTransport:
 
     async def listen(self, request: WireListen) -> AsyncHttpxStream | Response:
         """A connection of its own, as it may last for hours."""
-        import httpx
+        from dtlpipe.transports.lean import httpx
 
         client = httpx.AsyncClient(**options(self._settings))
         try:
@@ -68,7 +68,7 @@ class AsyncHttpxTransport:
             self._loop, self._pools = loop, {}  # connections of a loop that is over cannot be used, nor closed
         pool = self._pools.get(held)
         if pool is None:
-            import httpx
+            from dtlpipe.transports.lean import httpx
 
             size = HELD_POOL if held else POOL
             limits = httpx.Limits(max_connections=size, max_keepalive_connections=size)
@@ -92,7 +92,7 @@ class AsyncHttpxStream:
         self._chunks = answer.aiter_raw()
 
     async def read(self) -> bytes:
-        import httpx
+        from dtlpipe.transports.lean import httpx
 
         try:
             return await anext(self._chunks, b"")

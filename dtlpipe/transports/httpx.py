@@ -77,7 +77,7 @@ class HttpxTransport:
         self._client = client
 
     def send(self, request: WireRequest) -> Response:
-        import httpx
+        from dtlpipe.transports.lean import httpx
 
         client = self._client
         if client is None:
@@ -91,7 +91,7 @@ class HttpxTransport:
 
     def listen(self, request: WireListen) -> HttpxStream | Response:
         """A connection of its own, as it may last for hours."""
-        import httpx
+        from dtlpipe.transports.lean import httpx
 
         client = httpx.Client(**options(self._settings))
         try:
@@ -120,7 +120,7 @@ class HttpxStream:
         self._chunks = answer.iter_raw()
 
     def read(self) -> bytes:
-        import httpx
+        from dtlpipe.transports.lean import httpx
 
         try:
             return next(self._chunks, b"")

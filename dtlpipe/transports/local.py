@@ -48,7 +48,7 @@ class LocalTransport:
     @property
     def _client(self) -> httpx.Client:
         if self._made is None:
-            import httpx
+            from dtlpipe.transports.lean import httpx
 
             transport = httpx.WSGITransport(app=_guarded(self._app), raise_app_exceptions=False)
             self._made = httpx.Client(transport=transport, trust_env=False)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+import sys
 import threading
 
 import httpx
@@ -16,6 +19,7 @@ from dtlpipe.transports.async_driver import InThreads
 from dtlpipe.transports.async_httpx import POOL, AsyncHttpxTransport
 from dtlpipe.transports.httpx import HttpxTransport
 from dtlpipe.transports.local import LocalTransport
+from dtlpipe.transports.plain_json import PlainTransport
 from dtlpipe.transports.requests import RequestsTransport
 from tests.unit.sdk.hand import settings
 from tests.unit.sdk.server import http
@@ -63,6 +67,7 @@ class OnLoop(Sync):
 MAKERS = {
     "httpx": lambda: Sync(HttpxTransport(loopback())),
     "async httpx": lambda: OnLoop(AsyncHttpxTransport(loopback())),
+    "plain": lambda: Sync(PlainTransport(loopback())),
     "requests": lambda: Sync(RequestsTransport(loopback())),
     "requests in threads": lambda: OnLoop(InThreads(RequestsTransport(loopback()))),
 }
@@ -164,9 +169,36 @@ def test_a_requests_session_of_one_s_own_is_used_and_left_open(serve):
         RequestsTransport()
 
 
-def test_connections_are_kept_and_used_again(serve):
+def test_a_command_loads_no_http_client_but_the_standard_library_s():
+    code = """
+import sys
+from dtlpipe.cli import main
+url = "http://127.0.0.1:9"
+for arguments in (["pipelines", "list", "--url", url], ["serve", "--url", url, "status"]):
+    try:
+        main(arguments)
+    except SystemExit as end:
+        print(end.code)
+print(sorted({"httpx", "requests", "rich", "pydantic", "asyncio"} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n", 2) == ["4", "1", "[]\n"], done.stderr
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used_again(serve):
     server = serve(lambda *_: http({}))
-    transport = HttpxTransport(loopback())
+    transport = PlainTransport(loopback())
+    transport.send(wire(server.url))
+    server._connections[0].shutdown(socket.SHUT_RDWR)
+    assert transport.send(wire(server.url, "POST", b"{}")).status == 200
+    assert server.connections == 2
+    transport.close()
+
+
+@pytest.mark.parametrize("maker", ["httpx", "plain"])
+def test_connections_are_kept_and_used_again(serve, maker):
+    server = serve(lambda *_: http({}))
+    transport = MAKERS[maker]()
     for _ in range(5):
         transport.send(wire(server.url))
     transport.close()

@@ -24,6 +24,8 @@ HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
 #: The blueprints of vocabularies that leave repetitions to this module.
 VOCABULARIES = frozenset({"dataloop"})
+#: Views of other vocabularies that create something and leave them to it, too.
+VIEWS = frozenset({"serving.create_schedule", "serving.resubmit", "admin.sow", "admin.save_snapshot"})
 #: What is read at once: a file that is sent again replaces what it had been.
 CONTENTS = frozenset({"", "application/json", "application/x-www-form-urlencoded"})
 #: Bytes of an answer that is kept.
@@ -72,7 +74,9 @@ def install(app: Flask, platform: Platform) -> None:
 
 
 def _asked() -> repeats.Request | None:
-    if request.method != "POST" or HEADER not in request.headers or request.blueprint not in VOCABULARIES:
+    if request.method != "POST" or HEADER not in request.headers:
+        return None
+    if request.blueprint not in VOCABULARIES and request.endpoint not in VIEWS:
         return None
     if request.mimetype not in CONTENTS:
         return None

@@ -127,6 +127,15 @@ def test_a_schedule_submits_a_job_at_each_moment(http: Http):
     assert http.post("/worker/schedules", json={"cron": "* * * * *", "params": {"number": "x"}}).status_code == 422
 
 
+def test_a_schedule_whose_request_is_repeated_with_its_key_is_one_schedule(http: Http):
+    asked = {"json": {"cron": "0 0 1 1 *", "params": {"number": 7}}, "headers": {"Idempotency-Key": "yearly"}}
+    first, again = http.post("/worker/schedules", **asked), http.post("/worker/schedules", **asked)
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    other = http.post("/worker/schedules", json={"cron": "0 0 2 1 *"}, headers=asked["headers"])
+    assert other.status_code == 409, other.text
+    assert http.delete(f"/worker/schedules/{first.json()['id']}").status_code == 204
+
+
 def test_what_failed_is_listed_and_submitted_again(http: Http):
     failed = finished(http, http.post("/worker/jobs", json={"kind": "fails"}).json())
     assert failed["id"] in {each["id"] for each in http.get("/worker/dead-letters").json()["jobs"]}

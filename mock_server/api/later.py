@@ -3,6 +3,9 @@
 Law: a request that waits here costs what is kept of it and nothing else, so that as many may wait as there are
 connections. What is looked at is what has been committed; nobody looks on the thread that commits. One whose other end
 has gone is forgotten. The thread is there as long as somebody waits.
+
+Thousands who came together would be told together that there is nothing yet, and come again together, with everybody
+else behind them. So where many wait, each waits a little less than it might, and another little than the one before.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from mock_server.platform.hub import Hub
 
 log = logging.getLogger("dtlpipe.platform.http")
+
+_CROWD = 100  # who wait: with more, ends are spread
+_SPREAD = 0.25  # of the time that one waits
+_STEP = (5**0.5 - 1) / 2  # its multiples, without their whole parts, fill what is between 0 and 1 evenly
 
 
 @attrs.frozen
@@ -68,14 +75,17 @@ class Later:
         Args:
             key: what the hub is notified of.
             look: what finds the answer; it raises nothing, and needs no request.
-            timeout: seconds.
+            timeout: seconds; up to a quarter less where many wait.
             deferred: who is given it.
             answered: is told its status.
         """
         waiting = _Waiting(look, deferred, answered)
         with self._changed:
             self._open += 1
-            heapq.heappush(self._ends, (time.monotonic() + timeout, next(self._numbers), waiting))
+            number = next(self._numbers)
+            if self._open > _CROWD:
+                timeout *= 1 - _SPREAD * (number * _STEP % 1)
+            heapq.heappush(self._ends, (time.monotonic() + timeout, number, waiting))
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._loop, name="dtlpipe-later", daemon=True).start()

@@ -9,7 +9,7 @@ the names; what a user sees in the order of the pipeline (warming up, missing in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,11 +19,16 @@ from dtlpipe.graph.pipeline.guarding import runnable
 from dtlpipe.graph.pipeline.network import Network
 from dtlpipe.graph.plan import Plan, assemble
 from dtlpipe.graph.ports import NO_DEFAULT, InputPort, OutputPort, PortKind
+from dtlpipe.graph.rehearsal import Rehearsal, rehearse
 from dtlpipe.graph.types.conversion import converter
 
 __all__ = ["Compiled", "Given", "compile_network"]
 
 _VARIANTS = 64
+_REHEARSALS = 8
+
+Names = tuple[tuple[str, ...], ...]
+"""The names of a run's inputs: of each component given any, its name and those of its inputs."""
 
 
 class Given(NamedTuple):
@@ -82,6 +87,8 @@ class Compiled:
     _sockets: tuple[dict[str, Any], ...]
     _socket_count: int
     _variants: dict[frozenset[tuple[str, str]], Compiled] = field(default_factory=dict)
+    _rehearsals: dict[Names, Rehearsal | None] = field(default_factory=dict)
+    _rehearsed: set[Names] = field(default_factory=set)
 
     def holds_for(self, network: Network) -> bool:
         """Whether the network is still the one that was compiled, and no component has got another input meanwhile."""
@@ -97,8 +104,32 @@ class Compiled:
         nodes = {name: nodes[name] for name in self.givens}
         if len(self._variants) >= _VARIANTS:  # the inputs of runs, not the pipeline, decide how many there are
             self._variants.clear()
-        made = self._variants[wanted] = replace(self, plan=assemble(nodes, self.plan.edges))
+        plan = assemble(nodes, self.plan.edges)
+        made = self._variants[wanted] = replace(self, plan=plan, _rehearsals={}, _rehearsed=set())
         return made
+
+    def rehearsal(self, inputs: Mapping[str, Mapping[str, Any]]) -> Rehearsal | None:
+        """Return the course that runs with inputs of these names take, if it is known and worth following."""
+        found = self._rehearsals.get(_named(inputs))
+        return found if found is not None and found.credit >= 0 else None
+
+    def note(self, inputs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note that a run has such inputs, which fit. At the second one its course is rehearsed for those to come.
+
+        Not at the first, since it may be the only one.
+        """
+        names = _named(inputs)
+        if names not in self._rehearsals:
+            if len(self._rehearsals) >= _REHEARSALS:  # what runs are given may differ each time
+                self._rehearsals.clear()
+            self._rehearsals[names] = None
+        elif names not in self._rehearsed:
+            self._rehearsed.add(names)
+            self._rehearsals[names] = rehearse(self.plan, inputs, self.instances, self.leaves)
+
+
+def _named(inputs: Mapping[str, Mapping[str, Any]]) -> Names:
+    return tuple([(name, *values) for name, values in inputs.items()])
 
 
 def compile_network(network: Network) -> Compiled:

@@ -77,6 +77,10 @@ class Pipeline(PipelineBase):
         if compiled.warm_ups:
             self.warm_up()
         inputs = prepare(compiled, data) if pipeline_snapshot is None else {}
+        if break_point is None and pipeline_snapshot is None and parallel == 1:
+            outputs = running.run_rehearsed(self, compiled, inputs, include_outputs_from, snapshot_callback)
+            if outputs is not None:
+                return outputs
         mode: Mode = "concurrent" if parallel > 1 else "serial"
         run = running.begin(self, compiled, inputs, include_outputs_from, stops, mode=mode, dead_paths=parallel > 1)
         return running.run_to_end(run, parallel)

@@ -38,6 +38,7 @@ from dtlpipe.graph.pipeline.visiting import (
     visit_watched,
     warn_of_undeclared,
 )
+from dtlpipe.graph.rehearsal import perform
 from dtlpipe.graph.schedule import Mode, RunState
 from dtlpipe.graph.tracing import Tracer
 
@@ -129,6 +130,8 @@ def begin(
     else:
         if joined := validate(compiled, data):
             compiled = compiled.gathering(joined)
+        elif mode == "serial" and stops.break_point is None:
+            compiled.note(data)
         wanted = _known(compiled, include) if include else frozenset()
         state = RunState(
             compiled.plan,
@@ -141,6 +144,31 @@ def begin(
         )
     tracer = tracing.watching()
     return Run(compiled, state, data, wanted, pipeline.metadata, limit, tracer, stops.break_point, stops.callback)
+
+
+def run_rehearsed(
+    pipeline: PipelineBase,
+    compiled: Compiled,
+    data: Inputs,
+    include: Collection[str] | None,
+    callback: SnapshotCallback | None,
+) -> Outputs | None:
+    """Run to the end on a known course and return the outputs; None if there is none, or somebody watches.
+
+    Arguments as `begin`, errors as `run_to_end`.
+    """
+    limit, rehearsal = pipeline._max_runs_per_component, compiled.rehearsal(data)  # noqa: SLF001 - Haystack's attribute
+    if rehearsal is None or limit < 1 or tracing.watching() is not None or logger.isEnabledFor(logging.INFO):
+        return None
+    wanted = _known(compiled, include) if include else frozenset()
+    undeclared = partial(warn_of_undeclared, compiled)
+    ended = perform(rehearsal, data, limit=limit, include=wanted, undeclared=undeclared)
+    if isinstance(ended, dict):
+        return ended
+    run = Run(compiled, ended, data, wanted, pipeline.metadata, limit, None, None, callback)
+    _run_plain(run)
+    finish(run)
+    return run.outputs
 
 
 def run_to_end(run: Run, parallel: int = 1) -> Outputs:
@@ -184,6 +212,8 @@ def _run_plain(run: Run) -> None:
     compiled, state = run.compiled, run.state
     undeclared = partial(warn_of_undeclared, compiled)
     try:
+        if state.failed is not None:
+            raise state.failed[1]
         run_calls(state, [instance.run for instance in compiled.instances], undeclared=undeclared)
     except Exception as error:
         if state.failed is None or _is_exhaustion(run, error, state.failed[0]):

@@ -30,20 +30,31 @@ _CHUNKS: Final = 1000
 """Chunks that may be on their way; beyond that, the newest are dropped."""
 
 
-class DurableRetry(Exception):
-    """The wrapper asks to be run again."""
+class DurableRetry(BaseException):
+    """The wrapper asks to be run again. As in hayhooks, `except Exception` lets this pass, and the next two."""
 
 
-class RetriesExhausted(Exception):
+class RetriesExhausted(BaseException):
     """The wrapper asked to be run again more often than it may."""
 
 
-class DurableSuspended(Exception):
+class DurableSuspended(BaseException):
     """The execution waits for a resume."""
 
 
-class DurableExecutionCancelledError(Exception):
+class DurableExecutionCancelledError(RuntimeError):
     """The execution is to end."""
+
+
+_SIGNALS: Final = (DurableRetry, RetriesExhausted, DurableSuspended, DurableExecutionCancelledError)
+
+
+def signal_in(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The first of what ends an attempt, among what tasks of a group raised together."""
+    found: BaseException | None = group.subgroup(_SIGNALS)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 def cancelled(message: str) -> DurableExecutionCancelledError:

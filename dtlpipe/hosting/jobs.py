@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import inspect
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,7 @@ from dtlpipe.hosting.durable import (
     RetriesExhausted,
     cancelled,
     request_model,
+    signal_in,
 )
 from dtlpipe.hosting.loading import LoadError
 from dtlpipe.hosting.signatures import Invalid, fitting
@@ -34,6 +37,8 @@ Report = Callable[[float, float, str | None], None]
 _report: ContextVar[Report | None] = ContextVar("job_progress", default=None)
 _PATIENCE: Final = 60.0
 """Seconds that a platform may take until it listens."""
+_POOLS_FOLDER: Final = "dtlpipe-work-"
+"""What the folder is called in which a pool's workers have theirs, and which ends with the pool."""
 _KEPT: Final[dict[str, tuple[str, Deployed]]] = {}
 
 
@@ -81,35 +86,36 @@ def _durable(job: Mapping[str, Any], deployed: Deployed, id: str) -> Any:
     method = deployed.durable_method()
     if method is None:
         raise JobRefused(f"pipeline {job['name']!r} has no run_durable")
-    with _platform() as http:
-        fence: dict[str, Any] = {}
+    fence: dict[str, Any] = {}
 
-        def say(verb: str, content: Mapping[str, Any]) -> dict[str, Any]:
-            path = f"/deployments/{job['name']}/executions/{id}/{verb}"
-            answer = _patiently(lambda: http.post(path, json={**fence, **content}))
-            if answer.status_code == 409:
-                raise cancelled("this process is not the one that does the execution any more")
-            answer.raise_for_status()
-            found: dict[str, Any] = answer.json()
-            return found
+    def say(verb: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        answer = _asked("POST", f"/deployments/{job['name']}/executions/{id}/{verb}", json={**fence, **content})
+        if answer.status_code == 409:
+            raise cancelled("this process is not the one that does the execution any more")
+        found: dict[str, Any] = _good(answer).json()
+        return found
 
-        begun = say("begin", {})
-        fence["fence"] = begun["fence"]
-        if begun["lost"]:
-            raise RetriesExhausted("the process of the execution died again and again")
-        if begun["waiting"]:
-            raise DurableSuspended("the execution waits to be resumed")
-        wrapper = deployed.wrapper
-        runs = getattr(wrapper, "agent", None) or getattr(wrapper, "pipeline", None)
-        context = DurableContext(id, begun, say, runs)
-        model = request_model(method)
+    begun = say("begin", {})
+    fence["fence"] = begun["fence"]
+    if begun["lost"]:
+        raise RetriesExhausted("the process of the execution died again and again")
+    if begun["waiting"]:
+        raise DurableSuspended("the execution waits to be resumed")
+    wrapper = deployed.wrapper
+    runs = getattr(wrapper, "agent", None) or getattr(wrapper, "pipeline", None)
+    context = DurableContext(id, begun, say, runs)
+    model = request_model(method)
+    try:
+        request = fitting(model, job["params"]) if model is not None else job["params"]
+    except Invalid as error:
+        raise JobRefused(f"the request does not fit: {error.detail}") from None
+    names = list(inspect.signature(method).parameters)
+    with context.running():
         try:
-            request = fitting(model, job["params"]) if model is not None else job["params"]
-        except Invalid as error:
-            raise JobRefused(f"the request does not fit: {error.detail}") from None
-        names = list(inspect.signature(method).parameters)
-        with context.running():
-            return chunks.plain(deployed.home.complete(method, dict(zip(names, (context, request), strict=False))))
+            found = deployed.home.complete(method, dict(zip(names, (context, request), strict=False)))
+        except BaseExceptionGroup as group:
+            raise signal_in(group) or group from None
+        return chunks.plain(found)
 
 
 def _json(found: Any) -> Any:
@@ -120,19 +126,19 @@ def _json(found: Any) -> Any:
     return chunks.plain(found)
 
 
-def _platform() -> Any:
-    """Connections to the platform whose job this is."""
-    token = os.environ.get("DTLPIPE_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return served.connect(os.environ["DTLPIPE_URL"], headers, 60.0, 4)
+@cache
+def _platform(_process: int, url: str, token: str | None) -> Any:
+    """This process' connections to the platform whose job this is; making them anew costs more than most jobs."""
+    return served.connect_plainly(url, {"Authorization": f"Bearer {token}"} if token else {}, 60.0, 4)
 
 
-def _patiently(ask: Callable[[], Any]) -> Any:
+def _asked(method: str, path: str, **keywords: Any) -> Any:
     """What the platform answers. One that is being started has jobs done before it listens, so it is waited for."""
+    platform = _platform(os.getpid(), os.environ["DTLPIPE_URL"], os.environ.get("DTLPIPE_TOKEN"))
     deadline, pause = time.monotonic() + _PATIENCE, 0.05
     while True:
         try:
-            return ask()
+            return platform.request(method, path, **keywords)
         except served.UNSENT:
             if time.monotonic() > deadline:
                 raise
@@ -144,25 +150,46 @@ def _deployed(name: str) -> Deployed:
     """The deployment, loaded in this process; loaded anew when the platform has another revision of it."""
     shims.install()
     known = _KEPT.get(name)
-    with _platform() as http:
-        params = {"known": known[0]} if known is not None else {}
-        answer = _patiently(lambda: http.get(f"/deployments/{name}/source", params=params))
+    params = {"known": known[0]} if known is not None else {}
+    answer = _asked("GET", f"/deployments/{name}/source", params=params)
     if answer.status_code == 304 and known is not None:
         return known[1]
     if answer.status_code == 404:
         raise JobRefused(f"pipeline {name!r} is not deployed any more")
-    answer.raise_for_status()
-    source: Mapping[str, Any] = answer.json()
-    folder = Path(tempfile.mkdtemp(prefix="deployment-")) / name
-    for file, text in source["files"].items():
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base64.b64decode(text))
+    source: Mapping[str, Any] = _good(answer).json()
     try:
-        deployed = Deployed(name, folder)
+        deployed = Deployed(name, _laid_out(name, source))
     except LoadError as error:
         raise RuntimeError(error.message) from error
     if known is not None:
         known[1].close()
     _KEPT[name] = (source["revision"], deployed)
     return deployed
+
+
+def _good(answer: Any) -> Any:
+    """The answer, if it is a good one."""
+    if not 200 <= answer.status_code < 300:
+        raise RuntimeError(f"the platform answered {answer.status_code}: {answer.content[:200]!r}")
+    return answer
+
+
+def _laid_out(name: str, source: Mapping[str, Any]) -> Path:
+    """The folder with these files: one for all workers of a pool, beside the folders that are theirs for one job."""
+    place = Path.cwd().parent
+    if not place.name.startswith(_POOLS_FOLDER):  # this is no pool's worker
+        place = Path(tempfile.mkdtemp(prefix="deployments-"))
+    kept = place / f"deployment-{source['revision']}"
+    if not kept.exists():
+        made = Path(tempfile.mkdtemp(prefix="deployment-", dir=place))
+        for file, text in source["files"].items():
+            path = made / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(base64.b64decode(text))
+        try:
+            made.rename(kept)
+        except OSError:  # another worker was faster
+            if not kept.exists():
+                raise
+            shutil.rmtree(made)
+    return kept / name

@@ -55,6 +55,14 @@ def test_a_suspended_execution_waits_without_a_process_and_goes_on_when_resumed(
     assert http.post(execution["links"]["resume"], json={"approved": True}).status_code == 409
 
 
+def test_what_ends_an_attempt_passes_what_catches_every_exception_and_groups_of_tasks(http: Http):
+    execution = begun(http, kind="careful")
+    while (seen := http.get(execution["links"]["self"]).json())["status"] != "waiting":
+        assert seen["status"] in ("queued", "running"), seen
+    assert http.post(execution["links"]["resume"], json={"approved": True}).status_code == 200
+    assert ended(http, execution)["result"] == {"value": 4}
+
+
 def test_an_execution_that_asks_for_it_is_run_again_with_its_state(http: Http):
     assert ended(http, begun(http, kind="again", number=2))["result"] == {"value": 3}
     exhausted = ended(http, begun(http, kind="again", number=9))

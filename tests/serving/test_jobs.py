@@ -128,3 +128,20 @@ def test_a_job_that_was_accepted_survives_a_restart(tmp_path: Path):
         platform.restart()
         with Http(platform.url) as http:
             assert [finished(http, each)["status"] for each in jobs] == ["completed"] * 3
+
+
+def test_jobs_of_one_deployment_find_its_files_each_time_and_leave_no_folder_behind(http: Http):
+    source = (
+        "from pathlib import Path\n\nfrom hayhooks import BasePipelineWrapper\n\n\n"
+        "class PipelineWrapper(BasePipelineWrapper):\n    def setup(self) -> None:\n        pass\n\n"
+        "    def run_api(self) -> list:\n"
+        "        return [Path(__file__).with_name('word.txt').read_text(), str(Path(__file__).parents[2])]\n"
+    )
+    files = {"pipeline_wrapper.py": source, "word.txt": "word"}
+    assert http.post("/deploy_files", json={"name": "reader", "files": files}).status_code == 200
+    try:
+        results = [finished(http, http.post("/reader/jobs", json={}).json())["result"] for _ in range(2)]
+    finally:
+        http.post("/undeploy/reader")
+    assert [word for word, _ in results] == ["word", "word"]
+    assert all(Path(place).name.startswith("dtlpipe-work-") for _, place in results)

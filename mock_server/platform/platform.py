@@ -71,6 +71,9 @@ class Scheduler(Protocol):
     def take_up(self, tx: Tx, run: RunRow) -> None:
         """Begins a run whose row is there and waits, in a change that is `guarded`. Raises BadRequest if it cannot."""
 
+    def is_open(self, pipeline_id: str, run_id: str) -> bool:
+        """Whether it is known without reading that this run of the pipeline is not over; from any thread."""
+
     def cancel_run(self, run_id: str, reason: str) -> Future[bool]: ...
 
     def pause_run(self, run_id: str, *, paused: bool) -> Future[bool]: ...

@@ -263,6 +263,9 @@ class Runs:
 
     def is_over(self, pipeline_id: str, run_id: str) -> bool:
         """Whether the run is; what those ask who wait for it, as the whole of it is for its end. Raises NotFound."""
+        scheduler = self._platform.scheduler
+        if scheduler is not None and scheduler.is_open(pipeline_id, run_id):
+            return False
         return lifecycle.is_final(self._find(pipeline_id, run_id).status)
 
     def _find(self, pipeline_id: str, run_id: str) -> RunRow:

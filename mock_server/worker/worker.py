@@ -136,6 +136,11 @@ class Worker:
     def open_runs(self) -> int:
         return len(self._core.runs) + self._catching_up.runs_left
 
+    def is_open(self, pipeline_id: str, run_id: str) -> bool:
+        """Whether it is known here that this run of the pipeline is not over."""
+        run = self._core.runs.get(run_id)
+        return run is not None and run.row.pipeline_id == pipeline_id and not self._stale
+
     def vitals(self) -> Vitals:
         """How it is, from any thread."""
         left = self._catching_up.runs_left

@@ -33,6 +33,9 @@ class Idle:
     def submit(self, submission):
         return self.store.post(lambda tx: self.begin(tx, submission))
 
+    def is_open(self, pipeline_id, run_id):
+        return False
+
     def cancel_run(self, run_id, reason):
         self.cancelled.append((run_id, reason))
         return self.store.post(lambda tx: tx.update_run(run_id, status="terminated"))

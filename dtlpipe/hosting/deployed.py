@@ -23,7 +23,7 @@ from dtlpipe.hosting.renderings import Rendering, openai_error
 from dtlpipe.hosting.replies import Reply
 from dtlpipe.hosting.responses import Response, ResponseStream, whole
 from dtlpipe.hosting.signatures import Invalid, Signature, fitting, named_type
-from dtlpipe.hosting.wrappers import Home, made, own_methods
+from dtlpipe.hosting.wrappers import Home, Pieces, made, own_methods
 
 log = logging.getLogger("dtlpipe.hosting")
 
@@ -116,7 +116,7 @@ class Deployed:
         names = list(inspect.signature(method).parameters)
         given = (request["model"], _items(request.get("input")), dict(request))
         found = self.home.complete(method, dict(zip(names, given, strict=False)))
-        return whole(Response(request["model"], request, id), found if isinstance(found, list) else [found])
+        return whole(Response(request["model"], request, id), found if isinstance(found, Pieces) else [found])
 
     def run_method(self) -> Any:
         """The bound `run_api_async` or `run_api`; None if there is neither."""

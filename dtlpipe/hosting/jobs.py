@@ -30,6 +30,7 @@ from dtlpipe.hosting.durable import (
 )
 from dtlpipe.hosting.loading import LoadError
 from dtlpipe.hosting.signatures import Invalid, fitting
+from dtlpipe.hosting.wrappers import Pieces
 from dtlpipe.transports import served
 
 Report = Callable[[float, float, str | None], None]
@@ -119,7 +120,7 @@ def _durable(job: Mapping[str, Any], deployed: Deployed, id: str) -> Any:
 
 
 def _json(found: Any) -> Any:
-    if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
+    if isinstance(found, Pieces) and found and all(isinstance(each, str) for each in found):
         return "".join(found)
     if results.is_response(found):
         raise JobRefused("a job's result is JSON, and this pipeline answers with a file or a response")

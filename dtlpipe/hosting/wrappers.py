@@ -41,6 +41,10 @@ def own_methods(kind: type) -> dict[str, bool]:
     return {name: any(name in vars(each) for each in ours) for name in METHODS}
 
 
+class Pieces(list[Any]):
+    """What a run method yielded, which another one might have returned as a list."""
+
+
 class Home:
     """The loop and the threads of one wrapper, and how its methods are called there."""
 
@@ -85,7 +89,7 @@ class Home:
             self.loop.call_soon_threadsafe(do)
 
     def complete(self, method: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        """Call a run method, sync or async, to its end; of one that yields, the list of its pieces."""
+        """Call a run method, sync or async, to its end; of one that yields, its Pieces."""
         context = contextvars.copy_context()
 
         async def in_loop() -> Any:
@@ -94,7 +98,7 @@ class Home:
                 if inspect.isawaitable(found):
                     found = await found
                 source = getattr(found, "stream", found)
-                return [piece async for piece in source] if hasattr(source, "__anext__") else found
+                return Pieces([piece async for piece in source]) if hasattr(source, "__anext__") else found
 
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             done: Future[Any] = Future()
@@ -108,7 +112,7 @@ class Home:
         else:
             found = method(**arguments)
         source = getattr(found, "stream", found)
-        return list(source) if hasattr(source, "__next__") else found
+        return Pieces(source) if hasattr(source, "__next__") else found
 
     def close(self) -> None:
         """End the loop's tasks and the loop. Threads are left to end with the process."""

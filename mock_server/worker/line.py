@@ -134,9 +134,26 @@ class Line:
             due = self._later[0][0]
         return due
 
-    def shift(self, by: timedelta) -> None:
-        """The clock was set. Who waits for a time has it moved already, in its row."""
+    def shift(self, by: timedelta, at: datetime) -> None:
+        """The clock was set, and this is its time now. Who waits for a time has it moved already, in its row.
+
+        Who was lined up from the rows before that was known may have been taken for one whose time had come.
+        """
         self.buckets.shift(by)
         self._dry = {key: due + by for key, due in self._dry.items()}
         self._later = [(each[2].row.available_at or each[0], *each[1:]) for each in self._later]
+        for queue in (self._ready, *self._aside.values()):
+            early = [each for each in queue if _is_early(each, at)]
+            if early:
+                queue[:] = [each for each in queue if not _is_early(each, at)]
+                heapify(queue)
+                self._later += [(each[3].row.available_at or at, each[2], each[3]) for each in early]
+                came_back = {each[4] for each in early} if queue is self._ready else set()
+                for key in came_back:
+                    self._next(key)
         heapify(self._later)
+
+
+def _is_early(entry: Entry, at: datetime) -> bool:
+    available = entry[3].row.available_at
+    return available is not None and available > at

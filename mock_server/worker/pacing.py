@@ -180,7 +180,7 @@ class Pacing(Board):
                 run.row.extra = run.terms.within(run.row.extra)
                 self._effects.append(UpdateRun(run.row.id, {"extra": run.row.extra}))
         self._list_deadlines()
-        self.line.shift(event.by)
+        self.line.shift(event.by, event.at)
         self._effects += [Keep(key, each.tokens, each.at) for key, each in self.line.buckets.kept.items()]
         self._alarm = None
 

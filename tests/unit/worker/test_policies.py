@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 from collections import Counter
@@ -258,3 +259,20 @@ def test_runs_whose_ends_and_cancels_race_end_once_each(tmp_path):
             assert row.status == ("terminated" if row.id in cancelled else "success")
     finally:
         place.close()
+
+
+@pytest.mark.parametrize("config", [{}, {"limits": [{"key": "k", "concurrency": 1}]}])
+def test_who_is_taken_up_before_it_is_known_that_the_clock_was_set_waits_for_as_long(config):
+    sim, plan = Sim(), one(retryPolicy={"initialInterval": 10, "jitter": "none"}, **config)
+    sim.begin(plan)
+    sim.fail("a")
+    due, by = sim.at + 10 * SECOND, 3600 * SECOND
+    sim.core, sim.at = sim.new_core(), sim.at + by
+    (run,), left = sim.runs.values(), tuple(copy.copy(row) for row in sim.rows.values())
+    for event in (m.Resume(sim.at, copy.copy(run), plan, (), left), m.Shift(sim.at, by), m.Wake(sim.at)):
+        sim.apply(sim.core.step(event))
+    assert not sim.jobs
+    sim.apply(sim.core.step(m.Wake(due + by - SECOND)))
+    assert not sim.jobs
+    sim.apply(sim.core.step(m.Wake(due + by)))
+    assert sim.jobs

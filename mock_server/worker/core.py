@@ -115,7 +115,7 @@ class Core(TakingUp):
             self._rerun(event)
         else:
             at = event.at
-            if self._deadlines:
+            if self._deadlines and not isinstance(event, Shift):  # which moves them first
                 self._expire(at)
             self._steps[type(event)](event)
             self._flow(at)

@@ -261,6 +261,20 @@ def test_runs_whose_ends_and_cancels_race_end_once_each(tmp_path):
         place.close()
 
 
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_clock_that_is_set_makes_no_run_time_out_earlier_or_later(seconds):
+    sim, id = Sim(), "run"
+    row = RunRow(id=id, status="pending", created_at=sim.at, updated_at=sim.at, inputs={}, **OF)
+    row.extra = RunTerms(timeout=1800.0).within(None)
+    sim.apply(sim.core.step(m.Begin(sim.at, ((row, one()),))))
+    due, by = sim.at + 1800 * SECOND, seconds * SECOND
+    sim.apply(sim.core.step(m.Shift(sim.at + by, by)))
+    sim.apply(sim.core.step(m.Wake(due + by - SECOND)))
+    assert sim.runs[id].status == "in-progress"
+    sim.apply(sim.core.step(m.Wake(due + by)))
+    assert (sim.runs[id].status, sim.runs[id].error["cause"]) == ("failed", "timeout")
+
+
 @pytest.mark.parametrize("config", [{}, {"limits": [{"key": "k", "concurrency": 1}]}])
 def test_who_is_taken_up_before_it_is_known_that_the_clock_was_set_waits_for_as_long(config):
     sim, plan = Sim(), one(retryPolicy={"initialInterval": 10, "jitter": "none"}, **config)

@@ -163,6 +163,19 @@ def what_is_due_was_done_and_what_will_be_is_asked_for(world: World) -> None:
         assert world.alarm <= min(wanted), f"the alarm is set to {world.alarm}, but {min(wanted)} comes before"
 
 
+def with_time_left(world: World) -> list[str]:
+    """Runs that have a deadline, and have not come to it."""
+    deadlines = {id: run.terms.deadline_at for id, run in world.core.runs.items() if run.going}
+    return [id for id, deadline in deadlines.items() if deadline is not None and deadline > world.at]
+
+
+def were_not_cut_short(world: World, run_ids: list[str]) -> None:
+    """That the clock was set ended none of them."""
+    for id in run_ids:
+        row = world.rows.runs[id]
+        assert (row.error or {}).get("cause") != "timeout", f"the clock was set, and run {id} was ended for its timeout"
+
+
 def cancelled(world: World, run_id: str) -> None:
     """Whoever is told that a run was cancelled finds it so, and what it began; unless its time was up just then."""
     run = world.rows.runs[run_id]

@@ -467,12 +467,14 @@ class World:
         while self.left:
             self.catch_up()
         by = timedelta(seconds=self.rng.choice((-3600, -5, 5, 3600)))
+        in_time = invariants.with_time_left(self)
         self.at += by
         if self.alarm is not None:
             self.alarm += by  # whoever waits for a time notices, and asks the core, which sets the alarm anew
         self.unnoticed = by
         self.tell(m.Shift(self.at, by), str(by), certain=True)  # and if that is lost, rows are taken up with it in mind
         self.unnoticed = None
+        invariants.were_not_cut_short(self, in_time)
 
     # --- what should have come ----------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Kind:
 
 PEERS = (
     Kind("dtlpipe", "ours.py", "SQLite, FULL"),
+    Kind("dtlpipe-postgresql", "ours.py", "PostgreSQL", options=("--postgresql",)),
     Kind(
         "langgraph",
         "langgraph_sqlite.py",

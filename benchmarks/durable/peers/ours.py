@@ -1,8 +1,9 @@
 """dtlpipe: the platform in its own process, node code in worker processes, all through its HTTP API.
 
-Options are the platform's, e.g. `--store postgresql://...`.
+With `--postgresql` on a server of that, started for it, whose commits reach the disk; other options are the platform's.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from protocol import STEPS, WIDTH, Peer, expect, serve
 
 import dtlpipe as dl
 
+POSTGRESQL = "--postgresql"
+
 
 def step(x: int) -> int:
     return x + 1
@@ -28,14 +31,26 @@ def source_of_join() -> str:
     return f"def join({', '.join(f'{name}: int' for name in names)}) -> int:\n    return {' + '.join(names)}\n"
 
 
+def a_postgresql() -> subprocess.Popen[str]:
+    """It ends with this process."""
+    tool = Path(__file__).resolve().parents[3] / "tools" / "postgres.py"
+    command = [sys.executable, str(tool), "--durable", "--owner", str(os.getpid())]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
 class Ours(Peer):
+    callers = 32
+
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         command = [sys.executable, "-m", "dtlpipe.cli", "platform", "start", "--port", "0"]
-        started = Path(self.folder.name, "data")
+        started, options = Path(self.folder.name, "data"), [each for each in sys.argv[1:] if each != POSTGRESQL]
+        self.database = a_postgresql() if POSTGRESQL in sys.argv else None
+        if self.database is not None and self.database.stdout is not None:
+            options += ["--store", json.loads(self.database.stdout.readline())["url"]]
         environment = {key: value for key, value in os.environ.items() if key != "DTLPIPE_STORE"}
         self.process = subprocess.Popen(
-            [*command, "--data", str(started), *sys.argv[1:]], stdout=subprocess.PIPE, text=True, env=environment
+            [*command, "--data", str(started), *options], stdout=subprocess.PIPE, text=True, env=environment
         )
         self.url = self.address()
         self.processes = (self.process.pid,)
@@ -106,28 +121,24 @@ class Ours(Peer):
         self.once(self.wide)
 
     def saturate(self, runs: int) -> None:
-        """All are accepted, then all are waited for: what a client does that has many."""
-        path = f"{self.url}/api/v1/pipelines/{self.ten.id}"
+        """Each is begun and waited for in one request, as many at once as there are callers."""
+        url = f"{self.url}/api/v1/pipelines/{self.ten.id}/execute?wait=60"
         with httpx.Client(timeout=120) as client, ThreadPoolExecutor(self.callers) as pool:
 
-            def submit(_: int) -> str:
-                answer = client.post(f"{path}/execute", json={"pipeline": {"input": {"x": 0}}})
-                return str(answer.raise_for_status().json()["id"])
+            def run(_: int) -> None:
+                answer = client.post(url, json={"pipeline": {"input": {"x": 0}}})
+                expect(answer.raise_for_status().json()["status"], "success")
 
-            def settle(run: str) -> None:
-                while True:
-                    found = client.get(f"{path}/executions/{run}?wait=20").raise_for_status().json()
-                    if found["status"] not in ("pending", "in-progress"):
-                        expect(found["status"], "success")
-                        return
-
-            for _ in pool.map(settle, list(pool.map(submit, range(runs)))):
+            for _ in pool.map(run, range(runs)):
                 pass
 
     def close(self) -> None:
         self.client.close()
         self.process.terminate()
         self.process.wait(30)
+        if self.database is not None:
+            self.database.terminate()
+            self.database.wait(30)
         self.folder.cleanup()
 
 

@@ -6,10 +6,14 @@ made on purpose end as one message with a hint, not as a traceback.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import Any
 
 import click
+
+#: New objects after which garbage is looked for. Imports make many, and none of it garbage.
+_OBJECTS = 50_000
 
 #: Commands by name: where each is, and what it is for.
 COMMANDS = {
@@ -73,4 +77,6 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """What the console script runs."""
+    if arguments is None:  # the process is ours
+        gc.set_threshold(_OBJECTS, 20, 20)
     return cli.main(args=arguments, prog_name="dtlpipe")

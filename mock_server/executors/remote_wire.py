@@ -34,7 +34,7 @@ _Label = Annotated[str, Field(min_length=1, max_length=100, pattern=_KEY)]
 class Said(BaseModel):
     """What one side says: camelCase, and nothing that the other does not know."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
     def json_body(self) -> dict[str, Any]:
         """As it goes over the wire."""

@@ -18,8 +18,6 @@ from threading import Lock
 from typing import Literal
 
 import attrs
-import jwt
-from jwt.utils import base64url_decode, base64url_encode
 
 from dtlpipe.errors import Forbidden, Unauthorized
 from mock_server.config import Settings
@@ -75,6 +73,8 @@ class Tokens:
             "jti": secrets.token_hex(8),
             "kind": kind,
         }
+        import jwt  # here and below, since it brings ssl, http and email, of which a start needs nothing
+
         return jwt.encode(claims, self._key(), algorithm=_ALGORITHM)
 
     def log_in(self, password: str | None, address: str) -> None:
@@ -137,6 +137,9 @@ class Tokens:
         return claims
 
     def _verified(self, token: str) -> _Claims:
+        import jwt
+        from jwt.utils import base64url_decode, base64url_encode
+
         try:
             claims = jwt.decode(
                 token, self._key(), algorithms=[_ALGORITHM], options={"require": ["exp", "email", "sub", "kind", "jti"]}

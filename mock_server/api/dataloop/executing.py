@@ -14,7 +14,7 @@ PARENT = "X-Dtlpipe-Execution"
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, strict=True, extra="ignore")
 
 
 class Start(_Body):
@@ -30,7 +30,7 @@ class Start(_Body):
 class Query(_Body):
     """A query for items; whatever else it says is kept, and read by the store."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(defer_build=True, strict=True, extra="allow")
 
     filter: dict[str, Any] | None = None
     context: dict[str, Any] | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class _Progress(BaseModel):
     """The body of POST /executions/{id}/progress; whatever else it says is passed over."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, strict=True, extra="ignore")
 
     status: str | None = None
     percent_complete: float | None = Field(None, alias="percentComplete", ge=0, le=100)
@@ -32,7 +32,7 @@ class _Progress(BaseModel):
 class _Update(BaseModel):
     """The body of PATCH /executions/{id}: clients send all of an execution, of which only this can be changed."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(defer_build=True, strict=True, extra="allow")
 
     to_terminate: bool | None = Field(None, alias="toTerminate")
 

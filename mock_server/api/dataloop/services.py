@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, strict=True, extra="ignore")
 
 
 class _Filters(_Body):

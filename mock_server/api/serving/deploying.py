@@ -38,7 +38,7 @@ def _files(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-class FilesRequest(BaseModel):
+class FilesRequest(BaseModel, defer_build=True):
     """Files to deploy under a name."""
 
     name: Annotated[str, AfterValidator(_name)]
@@ -47,7 +47,7 @@ class FilesRequest(BaseModel):
     save_files: bool = True
 
 
-class YamlRequest(BaseModel):
+class YamlRequest(BaseModel, defer_build=True):
     """A YAML pipeline to deploy under a name."""
 
     name: Annotated[str, AfterValidator(_name)]

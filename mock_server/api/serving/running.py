@@ -25,7 +25,7 @@ MANNERS = Manners(body)
 _LINES = frozenset({LINES, "application/jsonl", "application/jsonlines"})
 
 
-class BatchOptions(BaseModel):
+class BatchOptions(BaseModel, defer_build=True):
     """The query of a batch."""
 
     concurrency: int = Field(default=5, ge=1, le=64)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
 
 
-class ScheduleRequest(BaseModel):
+class ScheduleRequest(BaseModel, defer_build=True):
     """A schedule: a cron expression in UTC, and what its jobs are given."""
 
     cron: str

@@ -31,7 +31,7 @@ SIGNED_WITH = "X-Dtlpipe-Callback-Secret"
 _YEAR = 366 * 86400.0
 
 
-class Options(BaseModel):
+class Options(BaseModel, defer_build=True):
     """What holds for a job beside its parameters, as the query of a submission. Times are seconds."""
 
     priority: int = Field(default=0, ge=-1000, le=1000)

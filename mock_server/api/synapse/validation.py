@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PlainSerializer,
     TypeAdapter,
@@ -52,7 +53,13 @@ Time = Annotated[datetime, AfterValidator(_in_utc), PlainSerializer(naive, when_
 Line = Annotated[str, AfterValidator(lambda text: text.replace("\0", "\ufffd"))]
 
 
-class Action(BaseModel):
+class _Body(BaseModel):
+    """What is never asked for is never built, which takes longest."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Action(_Body):
     """One action of a pipeline. The last four are ours: seconds, tries, bytes, and code that came along."""
 
     name: Name
@@ -68,7 +75,7 @@ class Action(BaseModel):
         return {"name": self.name, "entrypoint": self.entrypoint, **self.model_dump(exclude_none=True)}
 
 
-class NewPipeline(BaseModel):
+class NewPipeline(_Body):
     """The body of POST /pipelines/."""
 
     name: Name
@@ -76,7 +83,7 @@ class NewPipeline(BaseModel):
     description: Text | None = None
 
 
-class PipelineChange(BaseModel):
+class PipelineChange(_Body):
     """The body of PUT /pipelines/{id}."""
 
     name: Name | None = None
@@ -84,7 +91,7 @@ class PipelineChange(BaseModel):
     description: Text | None = None
 
 
-class Again(BaseModel):
+class Again(_Body):
     """The body of POST /runs/{id}/resume: ours."""
 
     params: dict[str, Any] | None = None
@@ -99,7 +106,7 @@ class NewRun(Again):
     resume_from: Text | None = None
 
 
-class Progress(BaseModel):
+class Progress(_Body):
     """What is told of an action. Whole numbers are counted against `total`, if there is one; others are parts of 1."""
 
     name: Name
@@ -131,7 +138,7 @@ class Progress(BaseModel):
         return data
 
 
-class Report(BaseModel):
+class Report(_Body):
     """The body of POST /runs/{id}/progress."""
 
     current_action: Text | None = None
@@ -141,7 +148,7 @@ class Report(BaseModel):
     error: Text | None = None
 
 
-class RunChange(BaseModel):
+class RunChange(_Body):
     """The body of PATCH /runs/{id}."""
 
     status: RunStatus | None = None
@@ -154,7 +161,7 @@ class RunChange(BaseModel):
     completed_at: Time | None = None
 
 
-class NewCheckpoint(BaseModel):
+class NewCheckpoint(_Body):
     """The body of POST /runs/{id}/checkpoints/."""
 
     action_name: Name
@@ -165,7 +172,7 @@ class NewCheckpoint(BaseModel):
     artifacts_path: Text | None = None
 
 
-class Entry(BaseModel):
+class Entry(_Body):
     """One line of a log."""
 
     message: Line
@@ -174,13 +181,13 @@ class Entry(BaseModel):
     timestamp: Time | None = None
 
 
-class Entries(BaseModel):
+class Entries(_Body):
     """The body of POST /runs/{id}/logs/."""
 
     entries: list[Entry]
 
 
-class Root(BaseModel):
+class Root(_Body):
     """The body of POST /code-roots/: ours."""
 
     path: Text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import attrs
@@ -22,12 +23,14 @@ class Wanted:
         priority: of what waits, the highest goes first; among equals, what came first.
         timeout: seconds that a run may take from when it is started.
         parent: the execution whose node code begins this, by its id; `parent_run` is its run.
+        retry: a `retryPolicy` for nodes that have none of their own.
     """
 
     priority: int = 0
     timeout: float | None = None
     parent: str | None = None
     parent_run: str | None = None
+    retry: Mapping[str, Any] | None = None
 
     def __attrs_post_init__(self) -> None:
         if not -HIGHEST <= self.priority <= HIGHEST:
@@ -46,11 +49,12 @@ class Wanted:
 
     def terms(self) -> RunTerms:
         """What a run keeps of it."""
-        return RunTerms(self.timeout, None, self.parent_run, self.parent)
+        return RunTerms(self.timeout, None, self.parent_run, self.parent, self.retry)
 
     def content(self) -> list[Any]:
         """What of it makes one request another than the next."""
-        return [] if self.priority == 0 and self.timeout is None else [self.priority, self.timeout]
+        said = [] if self.priority == 0 and self.timeout is None else [self.priority, self.timeout]
+        return said if self.retry is None else [self.priority, self.timeout, dict(self.retry)]
 
 
 ANY = Wanted()

@@ -157,12 +157,21 @@ class RunTerms:
         timeout: seconds that it may take, from when it is started.
         deadline_at: when that is over, once it is started.
         parent_run, parent_execution: of which run and execution the node code is that began it.
+        retry: a `retryPolicy` for its nodes that have none of their own.
     """
 
     timeout: float | None = None
     deadline_at: datetime | None = None
     parent_run: str | None = None
     parent_execution: str | None = None
+    retry: Mapping[str, Any] | None = None
+
+    def over(self, terms: Terms) -> Terms:
+        """Those of a node as they are in this run."""
+        if self.retry is None or terms.retry is not None or terms.attempts > DEFAULT_ATTEMPTS:
+            return terms
+        attempts = int(self.retry.get("maxAttempts", POLICY_ATTEMPTS))
+        return attrs.evolve(terms, attempts=attempts, retry=RetryPolicy.read(self.retry))
 
     @classmethod
     def of(cls, extra: Mapping[str, Any] | None) -> RunTerms:
@@ -176,6 +185,7 @@ class RunTerms:
             times.from_wire(deadline) if deadline else None,
             data.get("parentRunId"),
             data.get("parentExecutionId"),
+            data.get("retryPolicy"),
         )
 
     def within(self, extra: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -185,6 +195,7 @@ class RunTerms:
             "deadlineAt": times.to_wire(self.deadline_at) if self.deadline_at else None,
             "parentRunId": self.parent_run,
             "parentExecutionId": self.parent_execution,
+            "retryPolicy": None if self.retry is None else dict(self.retry),
         }
         said = {key: value for key, value in said.items() if value is not None}
         rest = {key: value for key, value in (extra or {}).items() if key != "terms"}

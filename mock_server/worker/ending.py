@@ -73,7 +73,7 @@ class Ending(Pacing):
             service_name=spec.service_name,
             function_name=spec.function_name,
             status=lifecycle.CREATED,
-            max_attempts=spec.max_attempts,
+            max_attempts=run.terms.over(spec.terms).attempts if run.terms.retry else spec.max_attempts,
             input=bound(spec, task, run.variables, row.inputs if is_start else {}),
             creator=row.creator,
             created_at=at,
@@ -235,6 +235,6 @@ def cannot_pass(run: OpenRun, error: PipelineTransitionError) -> None:
 
 
 def opened(row: ExecutionRow, run: OpenRun, task: Task) -> OpenExecution:
-    """An execution of a node, on the terms of its node."""
+    """An execution of a node, on the terms of its node and of its run."""
     spec = run.blueprint.nodes[task.node]
-    return OpenExecution(row, run, spec, task, spec.terms, spec.terms.limits_of(row.input))
+    return OpenExecution(row, run, spec, task, run.terms.over(spec.terms), spec.terms.limits_of(row.input))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import openai
+
 from dtlpipe import graph
 from dtlpipe.serving import Client
 from tests.serving.conftest import Http
@@ -99,7 +101,6 @@ def test_an_installed_pipeline_takes_jobs_and_chats_by_its_name(http: Http, serv
         assert later["status"] == "queued"
         assert http.post(later["links"]["cancel"]).json()["status"] == "canceled"
         assert [each["id"] for each in http.get(path).json()["jobs"]] == [later["id"], job["id"]]
-        assert http.post(path, json={"text": 1}, params={"attempts": 3}).status_code == 422
         assert http.post(path, json=[]).status_code == 422
         again = http.post(job["links"]["resubmit"]).json()
         assert finished(http, again)["result"] == "A"
@@ -110,7 +111,40 @@ def test_an_installed_pipeline_takes_jobs_and_chats_by_its_name(http: Http, serv
         streamed = http.post("/v1/chat/completions", json={**body, "stream": True}).text
         assert '"content":"HI"' in streamed
         assert streamed.endswith("data: [DONE]\n\n")
-        assert http.post("/v1/responses", json={"model": "echo-loud", "input": "hi"}).status_code == 501
+        with openai.OpenAI(base_url=f"{served.url}/v1", api_key="any", max_retries=0) as ai:
+            made = ai.responses.create(model="echo-loud", input="hi")
+            assert (made.output_text, made.status) == ("HI", "completed")
+            assert ai.responses.retrieve(made.id).output_text == "HI"
+            told = list(ai.responses.create(model="echo-loud", input=[{"role": "user", "content": "you"}], stream=True))
+            assert "".join(each.delta for each in told if each.type == "response.output_text.delta") == "YOU"
+            assert (told[-1].type, told[-1].response.output_text) == ("response.completed", "YOU")
+            behind = ai.responses.create(model="echo-loud", input="there", background=True)
+            finished(http, http.get(f"{path}/{behind.id.removeprefix('resp_')}").json())
+            assert ai.responses.retrieve(behind.id).output_text == "THERE"
+
+
+def test_jobs_of_an_installed_pipeline_are_tried_again_and_only_the_last_are_kept(http: Http, served):
+    import dtlpipe as dl
+
+    with served.client() as client:
+        project = client.projects.create("named-terms")
+        pipeline = project.pipelines.create("hardly")
+        pipeline.nodes.add(dl.CodeNode(name="hardly", method=hardly, project_id=project.id, project_name=project.name))
+        pipeline.update()
+        pipeline.install()
+        path = "/hardly/jobs"
+        query = {"attempts": 3, "backoff": 0.01, "retry_on": "OSError", "keep_last": 1}
+        plain = finished(http, http.post(path, json={"text": "a"}).json())
+        assert (plain["status"], plain["attempt"]) == ("failed", 1)
+        jobs = [finished(http, http.post(path, json={"text": "b"}, params=query).json()) for _ in range(3)]
+        assert {(each["status"], each["attempt"], each["max_attempts"]) for each in jobs} == {("failed", 3, 3)}
+        while len(left := http.get(path).json()["jobs"]) > 2:
+            served.platform.hub.wait(jobs[-1]["id"], lambda: None, lambda _: False, 0.05)
+        assert [each["id"] for each in left] == [jobs[-1]["id"], plain["id"]]
+
+
+def hardly(text):
+    raise OSError(text)
 
 
 def loud(text):

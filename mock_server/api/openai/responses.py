@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
@@ -11,8 +12,10 @@ from mock_server.api.bodies import headers
 from mock_server.api.guard import any_token, caller
 from mock_server.api.openai.errors import MANNERS
 from mock_server.api.openai.requests import NotServed, Unfit, read
-from mock_server.api.relay import answered, called
+from mock_server.api.relay import Begin, answered, called
 from mock_server.api.wire import json_response
+from mock_server.platform.serving import said
+from mock_server.platform.serving.named import not_said
 
 if TYPE_CHECKING:
     from mock_server.platform.platform import Platform
@@ -28,13 +31,15 @@ def install(openai: Blueprint, platform: Platform) -> None:
     def create_response() -> Response:
         data, given = read(platform)
         _check(given)
-        if platform.serving.jobs.is_named(given["model"]):
-            raise NotServed(f"'{given['model']}' makes no responses: ask it for a chat completion")
+        model, named = given["model"], platform.serving.named
+        is_named = platform.serving.jobs.is_named(model)
         if given.get("background") is True:
             if given.get("stream"):
                 raise Unfit("stream: a response in the background is asked for, not streamed", "stream")
+            if is_named and named.asked(model) is None:
+                raise NotServed(not_said("Responses"))
             key = request.headers.get("Idempotency-Key")
-            return json_response(kept.begin(given["model"], given, creator=caller().email, idempotency_key=key))
+            return json_response(kept.begin(model, given, creator=caller().email, idempotency_key=key))
         id = f"resp_{uuid.uuid4().hex}"
         header = {"call": "response", "headers": headers(), "response_id": id}
         keep = given.get("store") is not False
@@ -43,7 +48,8 @@ def install(openai: Blueprint, platform: Platform) -> None:
             if keep:
                 kept.keep(document, given.get("input"))
 
-        return answered(platform, called(platform, given["model"], header, data), MANNERS, record=record)
+        begin = _run(platform, given, id) if is_named else called(platform, model, header, data)
+        return answered(platform, begin, MANNERS, record=record)
 
     @openai.get("/v1/responses/<id>")
     @openai.get("/responses/<id>", endpoint="response_at_root")
@@ -72,6 +78,13 @@ def install(openai: Blueprint, platform: Platform) -> None:
     def delete_response(id: str) -> dict[str, Any]:
         kept.delete(id)
         return {"id": id, "object": "response", "deleted": True}
+
+
+def _run(platform: Platform, given: dict[str, Any], id: str) -> Begin:
+    """What begins a run of a pipeline of the platform's, whose answer is that response."""
+    who, words, shape = caller().email, said.asked(given["input"]), partial(said.responded, given, id)
+    named = platform.serving.named
+    return lambda receive: named.chat(given["model"], words, who, receive, shape, "Responses")
 
 
 def _item(text: Any) -> dict[str, Any]:

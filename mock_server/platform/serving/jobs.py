@@ -24,6 +24,7 @@ from mock_server.platform.serving.job_pipelines import DURABLE, PROJECT_ID, SURF
 from mock_server.platform.serving.notes import Notes
 from mock_server.platform.serving.shown import RUN_STATUS, is_over, response_id, shown
 from mock_server.platform.wanted import Wanted
+from mock_server.runners.policies import RunTerms
 from mock_server.store.base import Document, ExecutionRow, Kind, RunRow, Tx
 from mock_server.store.ids import new_id
 
@@ -145,13 +146,8 @@ class Jobs:
     def _submit_named(
         self, name: str, params: Mapping[str, Any], *, creator: str, order: Order, key: str | None
     ) -> tuple[Document, bool]:
-        """A job of a pipeline of the platform's: a run of it, with a note."""
-        for what, said in (("attempts", order.retry), ("keep_last", order.keep_last)):
-            if said is not None:
-                raise UnprocessableEntity(
-                    f"{what}: {name!r} is a pipeline of the platform's, whose nodes have policies of their own"
-                )
-        wanted = Wanted(order.priority, order.timeout)
+        """A job of a pipeline of the platform's: a run of it, with a note. Attempts are those of its nodes."""
+        wanted = Wanted(order.priority, order.timeout, retry=order.retry)
         named = self._platform.serving.named
         return self._submitted(
             name, named.prepared(name, params, creator=creator, wanted=wanted, key=key), order.note()
@@ -181,7 +177,9 @@ class Jobs:
         if not lifecycle.is_final(row.status):
             raise Conflict(f"job {job_id!r} is not over yet")
         if not row.surface:
-            return self.submit(name, row.inputs, creator=creator, order=Order(priority=row.priority))[0]
+            terms = RunTerms.of(row.extra)
+            order = Order(priority=row.priority, retry=terms.retry, timeout=terms.timeout)
+            return self.submit(name, row.inputs, creator=creator, order=order)[0]
         said = (row.extra or {}).get("order") or {}
         order = Order(**said, kind=(row.extra or {}).get("kind", "run"), priority=row.priority, resubmitted_from=job_id)
         return self.submit(name, row.inputs["job"]["params"], creator=creator, order=order)[0]

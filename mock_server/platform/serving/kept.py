@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dtlpipe.errors import BadRequest, NotFound
 from mock_server.platform.documents import now
+from mock_server.platform.serving import said
 from mock_server.platform.serving.jobs import Order
 from mock_server.store.base import Document, Kind
 from mock_server.store.ids import new_id
@@ -98,13 +99,17 @@ class Responses:
             raise NotFound(f"Response with id '{id}' not found.")
         if found.get("jobId"):
             job = self._platform.serving.jobs.get(found["model"], found["jobId"])
-            found["response"] = _of_job(found["response"], job)
+            found["response"] = _of_job(found["response"], job, found.get("request"))
         return found
 
     def begin(self, model: str, request: Mapping[str, Any], *, creator: str, idempotency_key: str | None) -> Document:
         """Have a response made by a job; it as it is now. Raises NotFound, Conflict."""
         jobs, order = self._platform.serving.jobs, Order(kind="response")
-        job, _ = jobs.submit(model, request, creator=creator, order=order, idempotency_key=idempotency_key)
+        params, named = request, self._platform.serving.named
+        is_named = jobs.is_named(model)
+        if is_named:
+            params = {str(named.asked(model)): said.asked(request.get("input"))}
+        job, _ = jobs.submit(model, params, creator=creator, order=order, idempotency_key=idempotency_key)
         at = now()
         id = f"resp_{job['id']}"
         response = {
@@ -130,6 +135,7 @@ class Responses:
             "input": request.get("input"),
             "model": model,
             "jobId": job["id"],
+            "request": dict(request) if is_named else None,
             "createdAt": at,
             "updatedAt": at,
         }
@@ -153,8 +159,12 @@ class Responses:
 _STATUS = {"queued": "queued", "running": "in_progress", "failed": "failed", "canceled": "cancelled"}
 
 
-def _of_job(response: Document, job: Document) -> Document:
-    """The response as far as its job is."""
+def _of_job(response: Document, job: Document, request: Document | None) -> Document:
+    """The response as far as its job is. The job of a pipeline of the platform's makes none: it needs the request."""
+    if job["status"] == "completed" and request is not None:
+        result = job["result"]
+        text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+        return said.response(request, response["id"], text, response["created_at"])
     if job["status"] == "completed" and isinstance(job["result"], dict):
         return job["result"]
     found = {**response, "status": _STATUS.get(job["status"], "in_progress")}

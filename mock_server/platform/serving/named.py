@@ -90,12 +90,19 @@ class Named:
             return None
         return str(ports[0].get("name") or ports[0]["portId"])
 
-    def chat(self, name: str, said: str, creator: str, receive: Told, shape: Callable[[str], list[Event]]) -> None:
+    def chat(
+        self,
+        name: str,
+        said: str,
+        creator: str,
+        receive: Told,
+        shape: Callable[[str], list[Event]],
+        what: str = "Chat completions",
+    ) -> None:
         """Run it with what the user said last; `shape` makes the answer of what it says. Raises NotFound."""
         asked = self.asked(name)
         if asked is None:
-            message = "Chat completions endpoint not implemented for this model"
-            receive(_answer({"detail": f"{message}: it takes more, or other things, than one text"}, 501))
+            receive(_answer({"detail": not_said(what)}, 501))
             return
 
         def shaped(result: Any) -> list[Event]:
@@ -150,6 +157,11 @@ class Named:
         last = {each.node_id: each for each in executions if each.node_id not in sources}
         outputs = {names.get(id, id): _plain(each.output) for id, each in last.items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def not_said(what: str) -> str:
+    """Why a pipeline is no model."""
+    return f"{what} endpoint not implemented for this model: it takes more, or other things, than one text"
 
 
 def _answer(content: Mapping[str, Any], status: int = 200) -> Event:

@@ -81,3 +81,9 @@ class Notes:
     def pending(self) -> Iterator[Document]:
         """Those for which there may be something to do."""
         yield from self._platform.store.iterate(Kind.CHECKPOINT, {"filter": {"pending": True}}, private=True)
+
+    def keeping(self) -> Iterator[Document]:
+        """Those that say how many of their kind are kept."""
+        yield from self._platform.store.iterate(
+            Kind.CHECKPOINT, {"filter": {"keepLast": {"$exists": True}}}, private=True
+        )

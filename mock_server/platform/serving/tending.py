@@ -17,6 +17,7 @@ import orjson
 from dtlpipe.model import times
 from mock_server.platform import lifecycle
 from mock_server.platform.serving import callbacks
+from mock_server.platform.serving.job_pipelines import SURFACE
 from mock_server.platform.serving.notes import LIFE, Notes
 from mock_server.store.base import Document, RunRow
 
@@ -99,8 +100,10 @@ class Tending:
         if again is not None:
             return again
         ttl, keep = note.get("ttl"), note.get("keepLast")
-        if keep is not None:
+        if keep is not None and row.surface == SURFACE:
             self._platform.pruning.prune(beyond=int(keep), pipeline_id=row.pipeline_id)
+        elif keep is not None:  # of a pipeline that has other runs than jobs
+            self._platform.pruning.drop(self._beyond(int(keep), row.pipeline_id))
         if ttl is not None:
             moment = (row.ended_at or row.updated_at) + timedelta(seconds=float(ttl))
             if moment > times.now():
@@ -113,6 +116,13 @@ class Tending:
 
         self._notes.change(row.id, done)
         return None
+
+    def _beyond(self, keep: int, pipeline_id: str) -> list[str]:
+        """The jobs of a pipeline that are over and are to go, all but the latest of those of which that was said."""
+        ids = [note["runId"] for note in self._notes.keeping()]
+        rows = [row for row in map(self._platform.store.get_run, ids) if row is not None]
+        over = sorted(row.id for row in rows if row.pipeline_id == pipeline_id and lifecycle.is_final(row.status))
+        return over[: max(0, len(over) - keep)]
 
     def _call_back(self, note: Document, row: RunRow) -> datetime | None:
         """Tell its end; when to try again if it was not taken."""

@@ -37,6 +37,10 @@ def _no_url(*_: Any, **__: Any) -> tuple[str, str]:
     raise NotImplementedError("urls are made in mock_server.platform.views")
 
 
+#: The header and the body of an error.
+Refused = tuple[list[tuple[str, str]], bytes]
+
+
 @attrs.frozen
 class Surface:
     """A vocabulary: its name, its routes, and the errors that it tells in its own shape."""
@@ -107,14 +111,20 @@ def run_service(app: WSGIApplication) -> WSGIApplication:
     return call
 
 
-def run_service_error_body(status: int, message: str) -> bytes:
-    """As `error_body`, for that listener."""
-    return wire.dumps(synapse_errors.body(from_status(status, message), wire.new_request_id()))
+def run_service_refusal(status: int, message: str, path: str, given_id: str) -> Refused:  # noqa: ARG001 - as `refusal` has it
+    """As `refusal`, for that listener."""
+    return _refused(synapse_errors.body, status, message, given_id)
 
 
-def error_body(status: int, message: str) -> bytes:
-    """The body of an error that was found before a request reached the application."""
-    return wire.dumps(dataloop_errors.body(from_status(status, message), wire.new_request_id()))
+def refusal(status: int, message: str, path: str, given_id: str) -> Refused:
+    """The header and the body of an error that was found before a request reached the application."""
+    return _refused(_surface_of(path).error_body, status, message, given_id)
+
+
+def _refused(shape: Callable[[Any, str], dict[str, Any]], status: int, message: str, given_id: str) -> Refused:
+    id = wire.sane_request_id(given_id)
+    headers = [(wire.REQUEST_ID, id), (wire.PLATFORM, "1"), *wire.ALWAYS]
+    return headers, wire.dumps(shape(from_status(status, message), id))
 
 
 def _answer(error: Exception) -> Response:

@@ -22,6 +22,10 @@ HOLD = "dtlpipe.hold"  # the key of a request's environment: called with a `Sour
 DEFER = "dtlpipe.defer"  # the key of what makes the answer one that comes later: called, it is a `Deferred`
 
 
+#: Of a status, a message, a request's path and the id that it was given: the header and the JSON of that error.
+Refusal = Callable[[int, str, str, str], tuple[list[tuple[str, str]], bytes]]
+
+
 class _Told:
     """The server as a connection of it has it: whoever wakes the server for a connection has it look at that."""
 
@@ -231,15 +235,16 @@ class Task(WSGITask):  # type: ignore[misc]
 
 
 class GivenErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers what was refused before the application saw it. `error_body` is set by the Server."""
+    """Answers what was refused before the application saw it. `refusal` is set by the Server."""
 
-    error_body: Callable[[int, str], bytes]
+    refusal: Refusal
 
     def execute(self) -> None:
-        error = self.request.error
-        body = self.error_body(error.code, str(error.body))
+        error, request = self.request.error, self.request
+        given = getattr(request, "headers", {}).get("X_REQUEST_ID", "")
+        headers, body = self.refusal(error.code, str(error.body), getattr(request, "path", ""), given)
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
+        self.response_headers.extend([*headers, ("Content-Type", "application/json")])
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

@@ -34,6 +34,7 @@ from mock_server.store.base import Store
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
+    from mock_server.connections import Refusal
     from mock_server.server import Server
 
 log = logging.getLogger("dtlpipe.platform")
@@ -163,11 +164,11 @@ class Local:
 
     def _listen(self, app: WSGIApplication) -> Sequence[Server]:
         """Makes what listens: for all of it, and, if that is wanted, for the run service alone, without its prefix."""
-        from mock_server.app import error_body, run_service, run_service_error_body
+        from mock_server.app import refusal, run_service, run_service_refusal
 
-        wanted = [(app, self._port, error_body)]
+        wanted: list[tuple[WSGIApplication, int, Refusal]] = [(app, self._port, refusal)]
         if self._run_service_port is not None:
-            wanted.append((run_service(app), self._run_service_port, run_service_error_body))
+            wanted.append((run_service(app), self._run_service_port, run_service_refusal))
         servers = []
         with ExitStack() as stack:
             for each in wanted:
@@ -176,7 +177,7 @@ class Local:
             self._close_server = _once(stack.pop_all().close)
         return servers
 
-    def _server(self, app: WSGIApplication, port: int, error_body: Callable[[int, str], bytes]) -> Server:
+    def _server(self, app: WSGIApplication, port: int, refusal: Refusal) -> Server:
         from mock_server.server import Server
 
         settings = self.settings
@@ -187,7 +188,7 @@ class Local:
             threads=settings.threads,
             spool=settings.data_dir / SPOOL_FOLDER,
             body_limit=_body_limit(settings),
-            error_body=error_body,
+            refusal=refusal,
         )
 
     def _serve(self, servers: Sequence[Server]) -> None:

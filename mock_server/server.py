@@ -27,7 +27,7 @@ from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import Error
 
 from dtlpipe.errors import ConfigurationError
-from mock_server.connections import Channel, GivenErrorTask, Task
+from mock_server.connections import Channel, GivenErrorTask, Refusal, Task
 from mock_server.deferred import Deferred
 from mock_server.lookout import Lookout
 from mock_server.streams import Streams
@@ -57,7 +57,7 @@ class Server:
         threads: requests at the same time.
         spool: folder for bodies on their way in.
         body_limit: the largest body, in bytes, for a request's content type.
-        error_body: the JSON body for an error that no application saw: (status, message) -> bytes.
+        refusal: the header and the JSON body of an error that no application saw.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Server:
         threads: int,
         spool: Path,
         body_limit: Callable[[str], int],
-        error_body: Callable[[int, str], bytes],
+        refusal: Refusal,
     ) -> None:
         listening = _bind(host, port)
         self.host, self.port = listening.getsockname()[:2]
@@ -87,7 +87,7 @@ class Server:
             _dispatcher=_Threads(threads),
         )
         parser = type("Parser", (_Parser,), {"spool": spool, "body_limit": staticmethod(body_limit)})
-        task = type("ErrorTask", (GivenErrorTask,), {"error_body": staticmethod(error_body)})
+        task = type("ErrorTask", (GivenErrorTask,), {"refusal": staticmethod(refusal)})
         self._streams = Streams()
         self._lookout = Lookout()
         self._most = _connections()

@@ -63,12 +63,16 @@ def new_request_id() -> str:
     return f"{random.getrandbits(64):016x}"  # a name, and no secret
 
 
+def sane_request_id(given: str) -> str:
+    """What the client called a request, if that is harmless to repeat; else a new name."""
+    return given if _SANE.fullmatch(given) else new_request_id()
+
+
 def request_id() -> str:
-    """The current request's name: what the client called it, if that is harmless to repeat."""
+    """The current request's name."""
     found: str | None = g.get("request_id")
     if found is None:
-        given = request.headers.get(REQUEST_ID, "")
-        found = g.request_id = given if _SANE.fullmatch(given) else new_request_id()
+        found = g.request_id = sane_request_id(request.headers.get(REQUEST_ID, ""))
     return found
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import socket
+from typing import Any
 
 import pytest
 
@@ -166,8 +167,25 @@ def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent():
     with LocalPlatform(max_body=10_000) as platform:
         head = b"POST /api/v1/projects HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
         answer = raw(platform, head + b"Content-Length: 99999999\r\n\r\n")
+        shapes = [_too_large(platform, each) for each in ("/synapse/api/v1/runs", "/v1/chat/completions", "/echo/run")]
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"100 Continue" not in answer
+    run_service, openai, serving = shapes
+    assert set(json.loads(answer.partition(b"\r\n\r\n")[2])) >= {"status", "message"}
+    assert set(run_service) == {"detail"}
+    assert openai["error"]["code"] == "request_too_large"
+    assert "larger than the 10000 bytes" in serving["detail"]
+
+
+def _too_large(platform: LocalPlatform, path: str) -> dict[str, Any]:
+    """The body of the refusal, whose header has the request's name and keeps what every answer says."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine-1\r\nExpect: 100-continue\r\n"
+    answer = raw(platform, head.encode() + b"Content-Length: 99999999\r\n\r\n")
+    header, _, body = answer.partition(b"\r\n\r\n")
+    assert header.startswith(b"HTTP/1.1 413 ")
+    assert {b"x-request-id: mine-1", b"x-content-type-options: nosniff"} <= set(header.lower().split(b"\r\n"))
+    found: dict[str, Any] = json.loads(body)
+    return found
 
 
 def test_a_trusted_looking_proxy_header_changes_nothing(http, project):

@@ -34,7 +34,7 @@ def serving(folder: Path) -> Iterator[Server]:
         threads=8,
         spool=folder,
         body_limit=lambda _kind: 1 << 20,
-        error_body=lambda _status, _message: b"{}",
+        refusal=lambda _status, _message, _path, _id: ([], b"{}"),
     )
     server.start()
     try:

@@ -455,8 +455,8 @@ def _first_connection(dialect: Dialect, *, standby: bool | Standby) -> Db:
     except ConfigurationError:
         raise
     except Exception as error:
-        hint = getattr(error, "hint", None)
-        raise ConfigurationError(f"the database cannot be opened: {error}", hint=hint) from error
+        said, hint = getattr(error, "message", error), getattr(error, "hint", None)
+        raise ConfigurationError(f"the database cannot be opened: {said}", hint=hint) from error
 
 
 def _belong_together(store: SqlStore, folder: DataFolder) -> None:

@@ -28,6 +28,8 @@ _LOCK_WAIT = 15.0  # seconds to wait for somebody else's lock, such as a backup'
 _FULL = frozenset({sqlite3.SQLITE_FULL})
 _UNIQUE = frozenset({sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_REPAIR = "stop the platform, see what `dtlpipe platform doctor` finds, and restore a backup"
 
 
 class Sqlite:
@@ -80,8 +82,10 @@ class Sqlite:
         try:
             for pragma in self._pragmas(writer=writer):
                 raw.execute(f"PRAGMA {pragma}").fetchall()
-        except BaseException:
+        except BaseException as error:
             raw.close()
+            if isinstance(error, sqlite3.DatabaseError) and (failure := self.failure(error)) is not None:
+                raise failure from error
             raise
         return Db(raw, partial(self._wrap, raw))
 
@@ -151,6 +155,12 @@ class Sqlite:
                 f"another program has locked {self.path} for more than {_LOCK_WAIT:.0f} s",
                 retry_after=1.0,
                 hint="close the program that has the database open",
+            )
+        if code in _DAMAGED:
+            return StoreError(
+                f"the database is damaged: {self.path}: {original}",
+                retry_after=60.0,  # somebody has to see to it
+                hint=_REPAIR,
             )
         return StoreError(f"the disk or the file failed under {self.path}: {original}", retry_after=1.0)
 

@@ -1,10 +1,11 @@
 import logging
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
-from dtlpipe.errors import InsufficientStorage, Unavailable
+from dtlpipe.errors import ConfigurationError, InsufficientStorage, Unavailable
 from mock_server.store import ids, open_store, sqlite
 from mock_server.store.base import Kind, StoreError, StoreFull
 from mock_server.store.conformance.subjects import Hold, a_run, an_execution, putting
@@ -54,6 +55,40 @@ def test_a_full_disk_fails_the_batch_and_is_over_once_there_is_room(store, caplo
     pragma(store, f"max_page_count={pages + 1000}")
     store.write(lambda tx: tx.put(Kind.PROJECT, {"id": "large", "text": "x" * 100_000}))
     assert sorted(doc["id"] for doc in store.iterate(Kind.PROJECT)) == ["before", "large"]
+
+
+def smash(path, page):
+    """Overwrites a page of a database that is closed."""
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+def test_a_damaged_table_is_told_as_such_and_what_is_whole_goes_on(tmp_path, caplog):
+    with closing(open_store(tmp_path)) as store:
+        store.write(lambda tx: tx.insert_runs([a_run()]))
+        store.write(putting("whole"))
+        (page,) = store.write(
+            lambda tx: tx.db.raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'run'").fetchone()
+        )
+        assert pragma(store, "page_size") == 4096
+    smash(tmp_path / "store.sqlite3", page)
+    with closing(open_store(tmp_path)) as store:
+        for use in (lambda: store.find_runs({}), lambda: store.write(lambda tx: tx.insert_runs([a_run()]))):
+            with pytest.raises(StoreError, match="the database is damaged") as caught:
+                use()
+            assert (caught.value.status, caught.value.retry_after) == (503, 60.0)
+            assert "doctor" in caught.value.hint
+        assert store.get(Kind.PROJECT, "whole")["id"] == "whole"
+        store.write(putting("more"))
+
+
+def test_what_is_no_database_is_refused_with_what_to_do(tmp_path):
+    open_store(tmp_path).close()
+    smash(tmp_path / "store.sqlite3", 1)
+    with pytest.raises(ConfigurationError, match="damaged") as caught:
+        open_store(tmp_path)
+    assert "restore a backup" in caught.value.hint
 
 
 def test_somebody_elses_lock_is_waited_for(store, tmp_path):

@@ -237,7 +237,7 @@ def crash_at(stubborn, point):
 
 
 def died_as_told(platform, point):
-    status, said = platform.process.wait(60), platform.log()
+    status, said = platform.process.wait(300), platform.log()
     assert status == -signal.SIGKILL, f"{point}: {status} {said}"
     assert crashes.LAST_WORDS.format(point.split(":")[0]) in said
 

@@ -49,11 +49,23 @@ def _example(text: str, number: int = 0, parts: list[dict[str, Any]] | None = No
     return text * number if parts is None else text
 
 
+async def _nothing() -> None:
+    """What runs on the loop of a rehearsal."""
+
+
 def rehearse() -> None:
-    """Read a run method as each host will, so that what this loads and fills is had by all of them, and once."""
+    """Read a run method, and have a loop and a thread, as each host will, so that what this loads is had once.
+
+    No thread is left when it returns: the hosts are forked from this process.
+    """
     from dtlpipe.hosting.signatures import Signature
+    from dtlpipe.hosting.wrappers import Home
 
     Signature.of(_example, "example").arguments({"text": "", "number": "1"}, form=True)
+    home = Home("rehearsal")
+    home.on_loop(_nothing()).result()
+    home.on_thread(str).result()
+    home.close(wait=True)
 
 
 class Nest(Zygote):

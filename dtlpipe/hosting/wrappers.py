@@ -114,8 +114,8 @@ class Home:
         source = getattr(found, "stream", found)
         return Pieces(source) if hasattr(source, "__next__") else found
 
-    def close(self) -> None:
-        """End the loop's tasks and the loop. Threads are left to end with the process."""
+    def close(self, *, wait: bool = False) -> None:
+        """End the loop's tasks and the loop. Threads are left to end with the process, unless they are waited for."""
 
         async def end() -> None:
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -130,7 +130,9 @@ class Home:
             future.cancel()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(1.0)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if not self._thread.is_alive():
+            self.loop.close()
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
 
 @contextlib.contextmanager

@@ -41,12 +41,19 @@ COMMANDS = {
 class _Commands(click.Group):
     """Imports a command when it is called."""
 
+    owns_process = False
+    """Whether the process is there for the command alone."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if self.owns_process:
+            from dtlpipe.runtime.bytecode import keep_attrs_code
+
+            keep_attrs_code()
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
@@ -77,6 +84,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """What the console script runs."""
-    if arguments is None:  # the process is ours
+    if arguments is None:
+        _Commands.owns_process = True
         gc.set_threshold(_OBJECTS, 20, 20)
     return cli.main(args=arguments, prog_name="dtlpipe")

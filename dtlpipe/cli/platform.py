@@ -114,6 +114,7 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
     """
     _make_room_for_connections()
     with _refusals():
+        from dtlpipe.runtime.bytecode import settle
         from mock_server.local import Local
         from mock_server.platform import logs
 
@@ -126,6 +127,7 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
         local.failed = stop.set
         with _uncollected():
             local.start()
+        settle()
         _settle_memory()
     try:
         click.echo(_banner(local.settings, local.url, local.run_service_url))

@@ -1,4 +1,7 @@
-"""Transports: one attempt each, whatever the weather. Failures are simulated by respx and by a real server."""
+"""Transports: one attempt each, whatever the weather. Failures are simulated by respx and by a real server.
+
+Longer than 400 lines because each law holds for all of them, and is asked of all in one place.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -58,6 +59,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     source: Source | None = None
     held: Held | None = None
     deferred: Deferred | None = None
+    _leaving: int | None = None
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:
         super().__init__(_Told(server, self), sock, addr, adj, map)
@@ -69,9 +71,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         super().service()
-        deferred = self.deferred
-        if deferred is not None:
-            deferred.leave()
+        self._leave()
+
+    def _leave(self) -> None:
+        """No lock is held any more: who has the answer may give it, and who had it early has it given now.
+
+        The end of one answer begins the next request, whose answer may be there already, too: one after the other.
+        """
+        if self._leaving == get_ident():
+            return
+        self._leaving = get_ident()
+        try:
+            while (deferred := self.deferred) is not None and deferred.leave():
+                pass
+        finally:
+            self._leaving = None
 
     def over(self, task: Any) -> None:
         """An answer that came later has been given: what the server does at the end of a request."""
@@ -89,6 +103,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                     self.server.add_task(self)
                 elif self._awaited():
                     self.send_continue()
+        self._leave()
         self.last_activity = time.time()
         self.lookout.changed(self)
         if self.connected and (closing or self.requests):  # while one more waited, nobody listened for the next
@@ -129,6 +144,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def handle_read(self) -> None:
         super().handle_read()
+        self._leave()
         if not self.connected and self.deferred is not None:
             self.deferred.gone()
             self.handle_close()
@@ -202,7 +218,7 @@ class Task(WSGITask):  # type: ignore[misc]
         return environ
 
     def _defer(self) -> Deferred:
-        self.deferred = Deferred(self, left=False)
+        self.deferred = Deferred(self)
         return self.deferred
 
     def _hold(self, source: Source) -> None:

@@ -1,8 +1,9 @@
 """Answers that no thread waits for: a request's thread leaves its connection, and whoever has the answer gives it.
 
-Law: an answer is given once, from any thread, and in its place: the connection's next request is begun after it. Until
-then the connection is listened to, so that one whose other end has gone lets go of the work that was done for it. Like
-`server`, this knows which server it is.
+Law: an answer is given once, from any thread, and in its place: the connection's next request is begun after it. One
+that is there before the request's own thread has left the connection waits for that, as that thread holds its locks.
+Until it is given the connection is listened to, so that one whose other end has gone lets go of the work that was done
+for it. Like `server`, this knows which server it is.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ class Placeholder:
 class Deferred:
     """One answer that is still to come. `task` is the server's, with the header that the application gave it."""
 
-    def __init__(self, task: Any, *, left: bool) -> None:
+    def __init__(self, task: Any) -> None:
         self._task = task
         self._lock = threading.Lock()
-        self._left = left
+        self._thread = threading.get_ident()
+        self._left = False
         self._given: Callable[[], None] | None = None
         self._gone = False
         self._on_gone: Callable[[], None] | None = None
@@ -75,13 +77,19 @@ class Deferred:
 
     # --- the server ---------------------------------------------------------------------------------------------------
 
-    def leave(self) -> None:
-        """The request's thread has left the connection."""
+    def leave(self) -> bool:
+        """The request's thread has left the connection; whether the answer was there already, and is given now.
+
+        Called by any other thread it means nothing.
+        """
         with self._lock:
+            if self._left or threading.get_ident() != self._thread:
+                return False
             self._left = True
             given = self._given
         if given is not None:
             given()
+        return given is not None
 
     def gone(self) -> None:
         """The other end has gone."""

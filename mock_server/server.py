@@ -222,7 +222,7 @@ class _Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
             return False
         task = channel.task_class(channel, request)
         task.start()
-        channel.deferred = Deferred(task, left=True)
+        channel.deferred = Deferred(task)
         try:
             if express(request, channel.deferred):
                 return True

@@ -112,3 +112,32 @@ def test_a_connection_that_has_been_silent_for_too_long_is_hung_up_on(tmp_path: 
         server._waitress.next_channel_cleanup = 0.0
         server._waitress.pull_trigger()
         assert connection.recv(1) == b""
+
+
+def express_at_once(request: Any, deferred: Any) -> bool:
+    """Answers on the thread that asks, as a way does whose answer is there already."""
+    if request.path != "/express":
+        return False
+    deferred.answer(200, [("Content-Type", "text/plain")], b"ok")
+    return True
+
+
+def test_an_answer_that_is_there_at_once_is_given_by_the_thread_that_reads(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+        server.hurry(express_at_once)
+        for path in ("/express", "/", "/express"):
+            assert ask(connection, path) == 2
+
+
+def test_of_many_requests_that_come_together_each_has_its_answer_in_its_place(tmp_path: Path) -> None:
+    many = 2000
+    paths = ["/express", "/express", "/"] * (many // 3)
+    with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+        server.hurry(express_at_once)
+        asking = "".join(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" for path in paths).encode()
+        connection.sendall(asking)
+        received = b""
+        while received.count(b"\r\n\r\nok") < len(paths):
+            received += connection.recv(1 << 16)
+        kinds = [b"text/plain" in head for head in received.split(b"\r\n\r\nok")[:-1]]
+        assert kinds == [path == "/express" for path in paths]

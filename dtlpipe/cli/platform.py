@@ -6,14 +6,11 @@ that runs and does not answer.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import re
 import shlex
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -114,7 +111,7 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
     """
     _make_room_for_connections()
     with _refusals():
-        from dtlpipe.runtime.bytecode import settle
+        from dtlpipe.cli.memory import starting
         from mock_server.local import Local
         from mock_server.platform import logs
 
@@ -125,10 +122,8 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
         stop = threading.Event()
         on_end(stop.set)
         local.failed = stop.set
-        with _uncollected():
+        with starting():
             local.start()
-        settle()
-        _settle_memory()
     try:
         click.echo(_banner(local.settings, local.url, local.run_service_url))
         if local.role == "follower":
@@ -140,25 +135,6 @@ def start(log_level: str, log_format: Literal["text", "json"], **options: Any) -
     if local.failure is not None:
         raise click.ClickException(f"it could neither follow nor lead: {local.failure}")
     click.echo("stopped")
-
-
-def _settle_memory() -> None:
-    """What is there stays there: who collects garbage need not look at it again, nor begin after every 700 objects.
-
-    Only here, where the process is the platform's own. Elsewhere there may be garbage of somebody else by now.
-    """
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """A start makes much, and no garbage: looking for it meanwhile is in vain."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @platform.command()

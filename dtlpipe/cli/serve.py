@@ -86,6 +86,7 @@ def run(
         "callback_hosts": callback_host,
     }
     with refusals():
+        from dtlpipe.cli.memory import starting
         from mock_server.config import Settings
         from mock_server.local import Local
 
@@ -104,7 +105,8 @@ def run(
         local.open()
         stop = threading.Event()
         on_end(stop.set)
-        local.start()
+        with starting():
+            local.start()
     try:
         click.echo(f"serving {pipelines_dir or 'what is deployed'} at {local.url} (documents: {local.url}/docs)")
         stop.wait()

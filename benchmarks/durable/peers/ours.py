@@ -19,11 +19,10 @@ from protocol import STEPS, WIDTH, Peer, expect, serve
 
 import dtlpipe as dl
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from chains import chain, step
+
 POSTGRESQL = "--postgresql"
-
-
-def step(x: int) -> int:
-    return x + 1
 
 
 def source_of_join() -> str:
@@ -56,7 +55,7 @@ class Ours(Peer):
         self.processes = (self.process.pid,)
         self.client = dl.Client(url=self.url)
         self.project = self.client.projects.create(project_name="durable")
-        self.ten = self.chained()
+        self.ten = chain(self.project, STEPS)
 
     def address(self) -> str:
         assert self.process.stdout is not None
@@ -75,20 +74,6 @@ class Ours(Peer):
 
     def node(self, name: str, method: Callable[..., int] = step) -> dl.CodeNode:
         return dl.CodeNode(name=name, method=method, project_id=self.project.id, project_name=self.project.name)
-
-    def chained(self) -> dl.Pipeline:
-        pipeline = self.project.pipelines.create(name="chain")
-        before = None
-        for number in range(STEPS):
-            node = self.node(f"n{number}")
-            if before is None:
-                pipeline.nodes.add(node)
-            else:
-                before.connect(node)
-            before = node
-        pipeline.update()
-        pipeline.install()
-        return pipeline
 
     @cached_property
     def wide(self) -> dl.Pipeline:

@@ -39,7 +39,8 @@ def failure(what: str, error: BaseException, folder: Path) -> LoadError:
         return error
     file, line = _place(error, folder)
     where = f" ({file}, line {line})" if file is not None else ""
-    named = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = error.msg if isinstance(error, SyntaxError) else str(error)  # whose text has the place, too
+    named = f"{type(error).__name__}: {said}" if said else type(error).__name__
     trace = "".join(traceback.format_exception(error))
     return LoadError(f"{what}: {named}{where}", file=file, line=line, trace=trace)
 

@@ -145,3 +145,21 @@ def test_jobs_of_one_deployment_find_its_files_each_time_and_leave_no_folder_beh
         http.post("/undeploy/reader")
     assert [word for word, _ in results] == ["word", "word"]
     assert all(Path(place).name.startswith("dtlpipe-work-") for _, place in results)
+
+
+def test_who_has_seen_the_end_of_a_job_is_told_to_come_back_no_more(http: Http):
+    job = finished(http, http.post("/worker/jobs", json={"number": 2}).json())
+    told = http.get(job["links"]["stream"])
+    (last,) = [line.removeprefix("id: ") for line in told.text.splitlines() if line.startswith("id: ")]
+    assert http.get(job["links"]["stream"], headers={"Last-Event-ID": last}).status_code == 204
+    again = http.get(job["links"]["stream"], headers={"Last-Event-ID": last[:-1]})
+    assert (again.status_code, again.text) == (200, told.text)
+
+
+def test_what_is_wrong_with_a_query_is_said_to_be_there(http: Http):
+    for path, query in (("/worker/jobs", {"attempts": 0}), ("/worker/schedules", {"ttl": -1})):
+        body = {"number": 1} if path.endswith("jobs") else {"cron": "* * * * *", "params": {"number": 1}}
+        refused = http.post(path, json=body, params=query)
+        assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["query", next(iter(query))])
+    refused = http.get("/worker/executions", params={"limit": 101, "cursor": "x"})
+    assert [each["loc"] for each in refused.json()["detail"]] == [["query", "limit"], ["query", "cursor"]]

@@ -38,6 +38,8 @@ def install(openai: Blueprint, platform: Platform) -> None:
                 raise Unfit("stream: a response in the background is asked for, not streamed", "stream")
             if is_named and named.asked(model) is None:
                 raise NotServed(not_said("Responses"))
+            if not is_named and not _makes_responses(platform, model):
+                raise NotServed("Responses endpoint not implemented for this model")
             key = request.headers.get("Idempotency-Key")
             return json_response(kept.begin(model, given, creator=caller().email, idempotency_key=key))
         id = f"resp_{uuid.uuid4().hex}"
@@ -78,6 +80,10 @@ def install(openai: Blueprint, platform: Platform) -> None:
     def delete_response(id: str) -> dict[str, Any]:
         kept.delete(id)
         return {"id": id, "object": "response", "deleted": True}
+
+
+def _makes_responses(platform: Platform, model: str) -> bool:
+    return bool(platform.serving.deployments.described(model).get("capabilities", {}).get("responses"))
 
 
 def _run(platform: Platform, given: dict[str, Any], id: str) -> Begin:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
+from pydantic import BaseModel, Field
 
 from dtlpipe.errors import Conflict
 from mock_server.api.guard import any_token, caller
 from mock_server.api.serving.submitting import Vocabulary, check, events, submitted
-from mock_server.api.serving.validation import read_json
+from mock_server.api.serving.validation import query, read_json
 from mock_server.platform.serving.job_pipelines import DURABLE
 from mock_server.platform.serving.shown import is_over
 from mock_server.store.base import Document
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _GRACE = 5.0
 """Seconds that an execution has to notice that it was cancelled."""
+
+
+class Page(BaseModel, defer_build=True):
+    """Which of them are listed; `cursor` is what the page before told as its next."""
+
+    limit: int = Field(default=50, ge=1, le=100)
+    cursor: int = Field(default=0, ge=0, le=10**9)
 
 
 def install(serving: Blueprint, platform: Platform) -> None:
@@ -42,9 +50,8 @@ def install(serving: Blueprint, platform: Platform) -> None:
     @serving.get("/<name>/executions")
     @any_token
     def executions(name: str) -> dict[str, Any]:
-        limit = min(max(request.args.get("limit", 50, int), 1), 100)
-        cursor = request.args.get("cursor", "")
-        page = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 10 else 0
+        wished = query(Page)
+        limit, page = wished.limit, wished.cursor
         known, wanted = revision(name), request.args.get("revision")
         found, total = jobs.list(name, status=request.args.get("status"), limit=limit, page=page, oldest_first=True)
         search = request.args.get("search", "")

@@ -13,7 +13,7 @@ from mock_server.api.bodies import Body, headers
 from mock_server.api.guard import any_token, caller
 from mock_server.api.relay import Manners, answered, called
 from mock_server.api.serving.errors import body
-from mock_server.api.serving.validation import Unfit, fitting, read_json
+from mock_server.api.serving.validation import Unfit, query, read_json
 from mock_server.platform.serving.batches import LINES, MOST
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def install(serving: Blueprint, platform: Platform) -> None:
             raise NotFound(NOTHING) from None
         if described.get("run") is None:
             raise BadRequest(f"Pipeline '{name}' has no run_api, which batches call")
-        options = fitting(BatchOptions, request.args.to_dict())
+        options = query(BatchOptions)
         items = _items()
         header = {"call": "run", "headers": headers(), "form": None}
         lines = request.accept_mimetypes.best_match(["application/json", LINES]) == LINES

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pydantic import BaseModel
 
 from mock_server.api.guard import any_token, caller
 from mock_server.api.serving.submitting import Options, check
-from mock_server.api.serving.validation import fitting, read
+from mock_server.api.serving.validation import query, read
 from mock_server.api.wire import json_response
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def install(serving: Blueprint, platform: Platform) -> None:
         asked = read(ScheduleRequest)
         platform.serving.deployments.find(name)
         check(platform, name, "run", asked.params)
-        order = attrs.asdict(fitting(Options, request.args.to_dict()).order())
+        order = attrs.asdict(query(Options).order())
         for each in ("run_at", "secret", "resubmitted_from"):
             del order[each]
         made = schedules.create(name, asked.cron, asked.params, creator=caller().email, order=order)

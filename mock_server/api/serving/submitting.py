@@ -15,9 +15,9 @@ from dtlpipe.errors import BadRequest
 from dtlpipe.model import times
 from mock_server.api.guard import caller
 from mock_server.api.held import held
-from mock_server.api.serving.validation import Unfit, fitting, read_json
+from mock_server.api.serving.validation import Unfit, query, read_json
 from mock_server.api.wire import json_response
-from mock_server.platform.serving.following import Followed
+from mock_server.platform.serving.following import Followed, mark_of
 from mock_server.platform.serving.job_pipelines import DURABLE
 from mock_server.platform.serving.jobs import Order
 from mock_server.platform.serving.shown import is_over
@@ -117,7 +117,7 @@ def check(platform: Platform, name: str, what: str, given: Any) -> None:
 def submitted(platform: Platform, name: str, kind: str = "run") -> tuple[Document, bool]:
     """The job that the current request asks for, and whether it asked before. Raises Unfit, NotFound, Conflict."""
     given = read_params(platform, name, kind)
-    options = fitting(Options, request.args.to_dict())
+    options = query(Options)
     return platform.serving.jobs.submit(
         name,
         given,
@@ -128,15 +128,20 @@ def submitted(platform: Platform, name: str, kind: str = "run") -> tuple[Documen
 
 
 def events(platform: Platform, name: str, job_id: str, vocabulary: Vocabulary) -> Response:
-    """The job's states as server-sent events, each with the number that a client comes back with."""
-    serving = platform.serving
-    serving.jobs.get(name, job_id)
+    """The job's states as server-sent events, each with the id that a client comes back with.
+
+    Whoever has seen its end is answered 204, which tells clients of such streams to come back no more.
+    """
+    serving, after = platform.serving, request.headers.get("Last-Event-ID") or ""
+    job = serving.jobs.get(name, job_id)
+    if is_over(job) and mark_of(job) == after:
+        return Response(status=204)
     source = Followed(
         serving.following,
         job_id,
         look=lambda: serving.jobs.get(name, job_id),
         render=lambda job: vocabulary.show(name, job),
         release=serving.deployments.streams.take(),
-        after=request.headers.get("Last-Event-ID") or "",
+        after=after,
     )
     return held(source)

@@ -40,17 +40,22 @@ def read_json() -> Any:
         raise Unfit([{**told, "ctx": {"error": error.msg}}]) from None
 
 
-def fitting(model: type[Model], given: Any) -> Model:
-    """The value as the model. Raises Unfit."""
+def query(model: type[Model]) -> Model:
+    """The current request's query. Raises Unfit."""
+    return fitting(model, request.args.to_dict(), "query")
+
+
+def fitting(model: type[Model], given: Any, where: str = "body") -> Model:
+    """The value as the model. Raises Unfit, which says that it stood there."""
     if not isinstance(given, dict):
         text = "Input should be a valid dictionary or object to extract fields from"
-        raise Unfit([{"type": "model_attributes_type", "loc": ["body"], "msg": text, "input": given}])
+        raise Unfit([{"type": "model_attributes_type", "loc": [where], "msg": text, "input": given}])
     try:
         return model.model_validate(given)
     except ValidationError as error:
         raise Unfit(
             [
-                {"type": each["type"], "loc": ["body", *each["loc"]], "msg": each["msg"], "input": each["input"]}
+                {"type": each["type"], "loc": [where, *each["loc"]], "msg": each["msg"], "input": each["input"]}
                 for each in error.errors(include_url=False, include_context=False)
             ]
         ) from None

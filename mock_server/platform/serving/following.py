@@ -7,6 +7,7 @@ executions are kept here alone, the last few of each, as they are for those who 
 from __future__ import annotations
 
 import logging
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -52,7 +53,6 @@ class Followed:
     sink: Sink | None = None
     seen: Document | None = None
     cursor: int = 0
-    number: int = 0
     unwatch: Callable[[], None] | None = None
 
     def attach(self, sink: Sink) -> None:
@@ -81,12 +81,11 @@ class Followed:
             return
         if job != self.seen:
             over = is_over(job)
-            mark = f"{job['updated_at']}:{job['status']}"
-            if over or mark != self.after.rpartition(":")[0]:
+            mark = mark_of(job)
+            if mark != self.after:
                 kind = job["status"] if over else "progress"
-                if not sink.send(_event(f"{mark}:{self.number + 1}", kind, orjson.dumps(self.render(job)))):
+                if not sink.send(_event(mark, kind, orjson.dumps(self.render(job)))):
                     return
-            self.number += 1
             self.seen = job
         if is_over(job):
             sink.finish()
@@ -99,6 +98,11 @@ class Followed:
                 return False
             self.cursor = number
         return True
+
+
+def mark_of(job: Document) -> str:
+    """The id of the event that shows a job as it is: whoever has seen that comes back for what is later."""
+    return f"{job['updated_at']}:{job['status']}:{zlib.crc32(orjson.dumps(job)):08x}"
 
 
 def _event(id: str | None, kind: str, data: bytes) -> bytes:

@@ -24,8 +24,6 @@ from dtlpipe.model import times
 from mock_server.config import Settings
 from mock_server.follower import Follower, Switch, announce, withdraw
 from mock_server.platform.environment import COOKIE_FOLDER, client_environment
-from mock_server.platform.hub import Hub
-from mock_server.platform.platform import Platform, Scheduler
 from mock_server.platform.tokens import FILE as SECRET_FILE
 from mock_server.store import open_store
 from mock_server.store import reset as reset_store
@@ -35,7 +33,16 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from mock_server.connections import Refusal
+    from mock_server.platform.platform import Platform, Scheduler
     from mock_server.server import Server
+
+    class LocalWorker(Scheduler, Protocol):
+        """What is started and stopped of a worker."""
+
+        def start(self) -> None: ...
+
+        def close(self, grace: float = ...) -> None: ...
+
 
 log = logging.getLogger("dtlpipe.platform")
 
@@ -43,14 +50,6 @@ _SWEEP_EVERY = 3600.0  # seconds
 STATE_FILE = "dtlpipe-platform.state"
 SPOOL_FOLDER = "spool"
 FIELDS = 1 << 20  # bytes of an upload that are not the file
-
-
-class LocalWorker(Scheduler, Protocol):
-    """What is started and stopped of a worker."""
-
-    def start(self) -> None: ...
-
-    def close(self, grace: float = ...) -> None: ...
 
 
 def _worker(platform: Platform) -> LocalWorker:
@@ -204,6 +203,8 @@ class Local:
         from mock_server.api.express import express, run_service_express
         from mock_server.app import create_app
         from mock_server.executors.host_pool import HostPool
+        from mock_server.platform.hub import Hub
+        from mock_server.platform.platform import Platform
 
         settings = self.settings
         with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 Law: the standard library, attrs and `dtlpipe.errors`, nothing else. Of these packages the upper may import the lower:
 
+    aliases                              all that Haystack has other names for
     super_components                     a pipeline as a component of another one
     pipeline                             components, connected with each other, that run
     breakpoints serialization drawing    a run, a pipeline as data; a picture of it
@@ -225,11 +226,39 @@ _HOME = {
 
 __all__ = [name for name in _HOME if not name.startswith("_")]
 
+_ALIASES = frozenset(
+    {
+        "HAYSTACK_GREEDY_VARIADIC_ANNOTATION",
+        "HAYSTACK_PIPELINE_SNAPSHOT_SAVE_ENABLED",
+        "HAYSTACK_VARIADIC_ANNOTATION",
+        "ComponentMeta",
+        "ConversionStrategy",
+        "_convert_value",
+        "_deepcopy_with_exceptions",
+        "_delegate_default",
+        "_empty",
+        "_get_conversion_strategy",
+        "_is_compatible",
+        "_is_snapshot_save_enabled",
+        "_safe_get_origin",
+        "_strict_types_are_compatible",
+        "_type_name",
+        "_types_are_compatible",
+        "component_class",
+        "find_pipeline_inputs",
+        "find_pipeline_outputs",
+        "parse_connect_string",
+    }
+)
+"""What `dtlpipe.graph.aliases` has for programs that were written for Haystack."""
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = globals()[name] = getattr(import_module(_HOME[name]), name)
         return value
+    if name in _ALIASES:
+        return getattr(import_module("dtlpipe.graph.aliases"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

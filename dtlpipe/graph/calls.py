@@ -85,6 +85,7 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                 if visit >= limit and turn is batch:
                     state._check_limit(node)
                 inputs: dict[str, Any] = {}
+                defaults: dict[str, Any] | None = None
                 is_deep = False
                 for slot, name, kind, default, _ in readings[node]:
                     value = values[slot]
@@ -92,15 +93,22 @@ def run_calls(  # noqa: C901, PLR0912, PLR0915 - one loop, since calls are what 
                         if value is EMPTY:
                             if default is NO_DEFAULT:
                                 continue
-                            value = default
+                            if defaults is None:
+                                defaults = {}
+                            defaults[name] = default
+                            if type(default) not in ATOMIC:
+                                is_deep = True
+                            continue
                         inputs[name] = value
                     elif kind == GREEDY and value is not EMPTY:
                         inputs[name] = [value]
                     else:
-                        inputs, is_deep = inbox.read(node), True
+                        inputs, is_deep, defaults = inbox.read(node), True, None
                         break
                     if type(value) not in ATOMIC:
                         is_deep = True
+                if defaults is not None:
+                    inputs.update(defaults)
                 if is_deep and (shares_inputs is None or not shares_inputs[node]):
                     inputs = copied(inputs)
                 outputs = calls[node](**inputs)

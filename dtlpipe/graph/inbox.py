@@ -167,15 +167,16 @@ class Inbox:
         return converted
 
     def read(self, node: int) -> dict[str, Any]:
-        """Return what the next visit of `node` receives; defaults stand in for what is not there."""
+        """Return what the next visit of `node` receives; defaults stand in for what is not there, and come last."""
         values, inputs = self.values, {}
+        defaults: dict[str, Any] = {}
         for slot, name, kind, default, joins in self._plan.readings[node]:
             held = values[slot]
             if kind == STANDARD:
                 if held is not EMPTY:
                     inputs[name] = held
                 elif default is not NO_DEFAULT:
-                    inputs[name] = default
+                    defaults[name] = default
             elif held is not EMPTY or slot in self.users:
                 if kind == GREEDY:
                     inputs[name] = [held]
@@ -187,7 +188,9 @@ class Inbox:
                         arrived = [self.users[slot], *arrived]
                     inputs[name] = self._joined(node, name, arrived) if joins else arrived
             elif default is not NO_DEFAULT:
-                inputs[name] = default if kind == STREAM else list(default)
+                defaults[name] = default if kind == STREAM else list(default)
+        if defaults:
+            inputs.update(defaults)
         return inputs
 
     def _joined(self, node: int, name: str, arrived: list[Any]) -> list[Any]:

@@ -236,6 +236,7 @@ class Guarded:
         self._instance = instance
         self._policy = policy
         self._identity = identity
+        self._told: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._instance, name)
@@ -351,7 +352,7 @@ class Guarded:
             codes = [code_of(own) for own in functions]
             return fingerprint([self._identity(), codes, sorted(inputs.items())])
         except (NoFingerprint, SerializationError) as error:
-            logger.debug("Component '%s' runs uncached: %s", self._name, error)
+            self._tell("runs uncached: %s", str(error))
             return None
 
     def _known(self, key: str | None) -> dict[str, Any] | None:
@@ -360,7 +361,15 @@ class Guarded:
     def _kept(self, key: str | None, outputs: Any) -> Any:
         if key is not None and self._policy.cache is not None and isinstance(outputs, Mapping):
             self._policy.cache.put(key, outputs)
+            if not self._told and self._known(key) is None:
+                self._tell("runs uncached: %s did not keep what it returned.", type(self._policy.cache).__name__)
         return outputs
+
+    def _tell(self, message: str, *what: str) -> None:
+        """Warn of a cache that cannot apply, once, since it would be said at each run."""
+        if message not in self._told:
+            self._told.add(message)
+            logger.warning(f"Component '%s' {message}", self._name, *what)  # noqa: G004 - one of two constants
 
 
 def _in_thread(run: Call, inputs: dict[str, Any], name: str) -> Future[Any]:

@@ -117,6 +117,7 @@ def rehearse(plan: Plan, inputs: Inputs, runners: Sequence[Runs], ends: frozense
     given = {name: {socket: laid(None, 0) for socket in values} for name, values in inputs.items()}
     state = RunState(plan, given, mode="serial", max_runs_per_node=2)
     steps: list[Step] = []
+    kinds = [{reading.name: reading.kind for reading in own} for own in plan.readings]
     while (task := state.next()) is not None:
         if task.visit:
             return None
@@ -126,11 +127,10 @@ def rehearse(plan: Plan, inputs: Inputs, runners: Sequence[Runs], ends: frozense
                 (
                     name,
                     _wire(task.inputs[name], laid)
-                    if kind == STANDARD
+                    if kinds[node][name] == STANDARD
                     else tuple([_wire(value, laid) for value in task.inputs[name]]),
                 )
-                for _, name, kind, _, _ in plan.readings[node]
-                if name in task.inputs
+                for name in task.inputs
             ]
         )
         drops = []

@@ -139,9 +139,12 @@ class _SuperComponent:
 
     def contains_pipeline(self, pipeline: object) -> bool:
         """Return whether running this would run `pipeline`, directly or through other super components."""
-        return self.pipeline is pipeline or any(
-            isinstance(each, _SuperComponent) and each.contains_pipeline(pipeline) for _, each in self.pipeline.walk()
-        )
+        inside: list[Any] = [self.pipeline]  # a pipeline is in one other at most, so each is met once
+        for each in inside:
+            if each is pipeline:
+                return True
+            inside += [own.pipeline for _, own in each.walk() if isinstance(own, _SuperComponent)]
+        return False
 
     def draw(
         self,

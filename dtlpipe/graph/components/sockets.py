@@ -154,7 +154,9 @@ class Sockets:
 
     def __getattr__(self, name: str) -> Any:
         known = ", ".join(map(repr, self.__dict__.get("_sockets_dict", ()))) or "none"  # none while it is unpickled
-        raise AttributeError(f"There is no socket {name!r}; there is: {known}.")
+        raise AttributeError(
+            f"'Sockets' object has no attribute {name!r}. There is no socket {name!r}; there is: {known}."
+        )
 
     def _component_name(self) -> str:
         pipeline = self._component.__haystack_added_to_pipeline__

@@ -44,7 +44,7 @@ def draw(
         PipelineDrawingError: there is no such kind of picture, cairosvg is missing, or the file cannot be written.
     """
     path = Path(path)
-    theme = (params or {}).get("theme")
+    theme = _theme(params)
     match path.suffix.lower():
         case ".svg":
             shown: Theme = "dark" if theme == "dark" else "auto"
@@ -85,9 +85,15 @@ def show(
             "This method is only supported in Jupyter notebooks, and this is none. "
             "Use Pipeline.draw(path='pipeline.svg') to write the picture to a file."
         )
-    theme: Theme = "dark" if (params or {}).get("theme") == "dark" else "auto"
+    theme: Theme = "dark" if _theme(params) == "dark" else "auto"
     text = to_svg(pipeline, theme=theme, super_component_expansion=super_component_expansion)
     import_module("IPython.display").display(_Shown(text))
+
+
+def _theme(params: object) -> Any:
+    if not isinstance(params or {}, dict):
+        raise PipelineDrawingError(f"params is {params!r:.80}; give a dict, such as {{'theme': 'dark'}}.")
+    return params.get("theme") if isinstance(params, dict) else None
 
 
 class _Shown:

@@ -276,7 +276,12 @@ class PipelineBase:
         return _or_yaml(marshaller).marshal(self.to_dict())
 
     def dump(self, fp: TextIO, marshaller: Marshaller | None = None) -> None:
-        """Write the pipeline as text to an open file."""
+        """Write the pipeline as text to an open file.
+
+        Raises:
+            PipelineValidationError: it is no open file.
+        """
+        _check_file(fp, "write", "dump")
         fp.write(self.dumps(marshaller))
 
     @classmethod
@@ -314,7 +319,12 @@ class PipelineBase:
         allowed_modules: list[str] | None = None,
         unsafe: bool = False,
     ) -> Self:
-        """Return the pipeline that an open file describes. Arguments and errors as `loads`."""
+        """Return the pipeline that an open file describes. Arguments and errors as `loads`.
+
+        Raises:
+            PipelineValidationError: it is no open file.
+        """
+        _check_file(fp, "read", "load")
         return cls.loads(fp.read(), marshaller, callbacks, allowed_modules=allowed_modules, unsafe=unsafe)
 
     # ---- as a picture ------------------------------------------------------------------------------------------------
@@ -379,3 +389,12 @@ def _or_yaml(marshaller: Marshaller | None) -> Marshaller:
     from dtlpipe.graph.serialization.marshal import YamlMarshaller
 
     return YamlMarshaller()
+
+
+def _check_file(fp: object, does: str, verb: str) -> None:
+    if not hasattr(fp, does):
+        mode = ", 'w'" if does == "write" else ""
+        raise PipelineValidationError(
+            f"Pipeline.{verb} takes an open file, not {fp!r:.80}. Open it: `with open(path{mode}) as file:`, and give "
+            f"the file; or use {verb}s for text."
+        )

@@ -64,6 +64,8 @@ def connect(network: Network, sender: str, receiver: str, *, check_types: bool) 
 
 def connect_many(network: Network, pairs: Iterable[Any], *, check_types: bool) -> None:
     """Make connections in their order: all of them, or none if one is refused. Errors as `connect`."""
+    if isinstance(pairs, str) or not isinstance(pairs, Iterable):
+        raise PipelineConnectError(f"connections is {pairs!r:.80}; give a list of ('sender.output', 'receiver.input').")
     wanted = list(pairs)
     made: list[_Made] = []
     try:

@@ -7,11 +7,13 @@ in `Compiled`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dtlpipe.graph.copies import copied
 from dtlpipe.graph.errors import PipelineValidationError
-from dtlpipe.graph.pipeline.compiling import Compiled
+
+if TYPE_CHECKING:
+    from dtlpipe.graph.pipeline.compiling import Compiled
 
 __all__ = ["Inputs", "prepare", "validate"]
 

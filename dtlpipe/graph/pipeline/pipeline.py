@@ -7,20 +7,33 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dtlpipe.graph.pipeline import running
 from dtlpipe.graph.pipeline.base import PipelineBase
 from dtlpipe.graph.pipeline.inputs import prepare
 
 if TYPE_CHECKING:
     from dtlpipe.graph.breakpoints import Breakpoint, PipelineSnapshot, SnapshotCallback
+    from dtlpipe.graph.pipeline import running
     from dtlpipe.graph.pipeline.inputs import Inputs
     from dtlpipe.graph.pipeline.running import Run
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle
     from dtlpipe.graph.schedule import Mode
 
 __all__ = ["AsyncPipeline", "Pipeline"]
+
+
+class _Later:
+    """Stands for `running` until something of it is used: pipelines are built and read without the machine, too."""
+
+    def __getattr__(self, name: str) -> Any:
+        module = globals()["running"] = import_module("dtlpipe.graph.pipeline.running")
+        return getattr(module, name)
+
+
+if not TYPE_CHECKING:
+    running = _Later()
 
 
 class Pipeline(PipelineBase):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import CoroutineType
 
-from dtlpipe.graph.errors import ComponentError
+from dtlpipe.graph.errors import ComponentError, PipelineRuntimeError
 from dtlpipe.graph.pipeline.network import Network
 
 __all__ = ["close", "close_async", "warm_up", "warm_up_async"]
@@ -19,12 +19,15 @@ def warm_up(network: Network) -> None:
 
     Raises:
         ComponentError: a `warm_up` is a coroutine function.
+        PipelineRuntimeError: pipelines are nested too deeply.
     """
     for name, instance in network.nodes(data="instance"):
         if hasattr(instance, "warm_up"):
             _log("Warming up component %s...", name)
             try:
                 answer = instance.warm_up()
+            except RecursionError as error:
+                raise _too_deep(name, instance) from error
             except Exception as error:
                 _note(error, name, "warm up")
                 raise
@@ -46,6 +49,8 @@ async def warm_up_async(network: Network) -> None:
                 answer = method()
                 if isinstance(answer, CoroutineType):
                     await answer
+            except RecursionError as error:
+                raise _too_deep(name, instance) from error
             except Exception as error:
                 _note(error, name, "warm up")
                 raise
@@ -88,6 +93,16 @@ async def close_async(network: Network) -> None:
                 _note(error, name, "close")
                 failures.append(error)
     _raise_first(failures)
+
+
+def _too_deep(name: str, instance: object) -> PipelineRuntimeError:
+    """Return the error of a component that Python cannot follow into its depths."""
+    return PipelineRuntimeError(
+        name,
+        type(instance),
+        f"Component '{name}' ({type(instance).__name__}) cannot be warmed up: pipelines are nested in each other more "
+        "deeply than Python can follow. Make them flatter, or raise sys.setrecursionlimit().",
+    )
 
 
 def _note(error: Exception, name: str, what: str) -> None:

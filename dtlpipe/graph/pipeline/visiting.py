@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any, NoReturn
 
 from dtlpipe.graph.calls import InvalidOutput
@@ -107,21 +108,23 @@ def pipeline_span(
     tracer: Tracer, data: Mapping[str, Any], metadata: Mapping[str, Any], limit: int, mode: str
 ) -> AbstractContextManager[Span]:
     """Open the span of a pipeline's run. `mode`: "sync" or "async"."""
-    return tracer.trace(
-        "haystack.pipeline.run",
-        tags={
-            "haystack.pipeline.input_data": data,
-            "haystack.pipeline.metadata": metadata,
-            "haystack.pipeline.max_runs_per_component": limit,
-            "haystack.pipeline.execution_mode": mode,
-        },
+    return _Opened(
+        tracer.trace(
+            "haystack.pipeline.run",
+            tags={
+                "haystack.pipeline.input_data": data,
+                "haystack.pipeline.metadata": metadata,
+                "haystack.pipeline.max_runs_per_component": limit,
+                "haystack.pipeline.execution_mode": mode,
+            },
+        )
     )
 
 
 def component_span(tracer: Tracer, compiled: Compiled, task: Task, parent: Span) -> AbstractContextManager[Span]:
     """Open the span of one visit."""
     instance, kind = compiled.instances[task.index], compiled.types[task.index]
-    return tracer.trace(
+    made = tracer.trace(
         "haystack.component.run",
         tags={
             "haystack.component.name": task.node,
@@ -139,6 +142,22 @@ def component_span(tracer: Tracer, compiled: Compiled, task: Task, parent: Span)
         },
         parent_span=parent,
     )
+    return _Opened(made)
+
+
+class _Opened(AbstractContextManager[Span]):
+    """A tracer's span that keeps no error for itself: a run that has failed fails, whoever watches it."""
+
+    def __init__(self, manager: AbstractContextManager[Span]) -> None:
+        self._manager = manager
+
+    def __enter__(self) -> Span:
+        return self._manager.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._manager.__exit__(kind, error, trace)
 
 
 def _sockets(sockets: Any) -> dict[str, Any]:

@@ -72,7 +72,18 @@ def component_to_dict(obj: Any, name: str) -> dict[str, Any]:
         SerializationError: a parameter's value cannot be found, or is not plain data.
     """
     if hasattr(obj, "to_dict"):
-        data: Any = obj.to_dict()
+        try:
+            data: Any = obj.to_dict()
+        except RecursionError as error:
+            raise SerializationError(
+                f"Component '{name}' of type '{type(obj).__name__}' cannot be written: pipelines in each other, "
+                "or values in it, are nested more deeply than Python can follow. Make it flatter, or raise "
+                "sys.setrecursionlimit()."
+            ) from error
+        except Exception as error:
+            if not hasattr(error, "__notes__"):  # the innermost of nested pipelines has said it
+                error.add_note(f"Component '{name}' of type '{type(obj).__name__}' failed to write itself (to_dict).")
+            raise
     else:
         data = default_to_dict(obj, **_read_parameters(obj))
     try:

@@ -37,10 +37,12 @@ class YamlMarshaller:
         Raises:
             SerializationError: a value is not plain data (a `TypeError` too).
         """
-        arranged = _arranged_pipeline(dict_)
         yaml = plugins.load("yaml")
         try:
+            arranged = _arranged_pipeline(dict_)
             text: str = yaml.dump(dict_ if arranged is None else arranged, sort_keys=arranged is None)
+        except RecursionError as error:
+            raise SerializationError("The data contains itself, or is nested too deeply to be YAML.") from error
         except ValueError as error:
             raise _unwritable(error) from error
         return text

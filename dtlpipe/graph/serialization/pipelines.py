@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dtlpipe.graph.errors import DeserializationError, PipelineError
+from dtlpipe.graph.errors import DeserializationError, PipelineError, SerializationError
 from dtlpipe.graph.serialization.allowlist import (
     check_module,
     deserialization_context,
@@ -67,7 +67,7 @@ def pipeline_to_dict(pipeline: _Pipeline) -> dict[str, Any]:
     network = pipeline.graph
     policies = {name: own["policy"].to_dict() for name, own in network.nodes.items() if own.get("policy") is not None}
     return {
-        "metadata": _copied(pipeline.metadata),
+        "metadata": _metadata(pipeline.metadata),
         "max_runs_per_component": pipeline._max_runs_per_component,  # noqa: SLF001 - Haystack has no public name for it
         "components": {name: component_to_dict(own["instance"], name) for name, own in network.nodes.items()},
         "connections": [
@@ -194,6 +194,13 @@ def _find_class(name: str, kind: Any) -> type:
         f"Component '{kind}' (name: '{name}') not imported. Please check that the package is installed and the "
         f"component path is correct. {problem or 'A type is written as module.ClassName.'}"
     ) from problem
+
+
+def _metadata(metadata: Any) -> Any:
+    try:
+        return _copied(metadata)
+    except RecursionError as error:
+        raise SerializationError("The metadata contain themselves, or are nested too deeply to be data.") from error
 
 
 def _copied(value: Any) -> Any:

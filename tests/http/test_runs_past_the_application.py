@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from mock_server.api.dataloop import running
+from mock_server.platform.runs import Runs
 from tests.http.test_runs import ADD, API, SLEEP, coded, install  # noqa: F401 - a fixture
 
 #: A request that has a name of its own is one for the application.
@@ -107,6 +108,22 @@ def test_many_requests_of_one_key_begin_one_run(http, hurried, pipeline, platfor
         each.join()
     assert len(hurried) == len(ids) == 8
     assert len(set(ids)) == 1
+
+
+@pytest.mark.parametrize("query", ["", "?wait=30"])
+def test_a_run_that_is_on_disk_before_its_request_is_taken_is_answered(http, hurried, pipeline, monkeypatch, query):
+    begin = Runs.begin
+
+    def slowly(self, submission):
+        attended, begun = begin(self, submission)
+        begun.result()
+        return attended, begun
+
+    monkeypatch.setattr(Runs, "begin", slowly)
+    path = f"{API}/pipelines/{pipeline['id']}/execute{query}"
+    quick, slow = both(http, hurried, "POST", path, json={"pipeline": {"input": {"x": 1}}})
+    assert len(hurried) == 1
+    assert shape(quick) == shape(slow)
 
 
 @pytest.mark.parametrize("wait", ["30", "0"])

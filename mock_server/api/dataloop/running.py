@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -131,11 +132,11 @@ class _Answer:
     ) -> None:
         self._runs, self._later, self._pipeline_id = platform.runs, later, pipeline_id
         self._wait = min(wait, platform.settings.max_wait)
-        self._deferred, self._asking, self._count = deferred, asking, count
+        self._deferred, self._asking, self._count, self._asked_by = deferred, asking, count, get_ident()
         deferred.header([(wire.REQUEST_ID, asking.id), (wire.PLATFORM, "1"), *wire.ALWAYS])
 
     def begun(self, attended: Attended, begun: Future[Document | None]) -> None:
-        """What was begun is on disk, or refused; on the writer's thread."""
+        """What was begun is on disk, or refused; on the writer's thread, or already as the request is taken."""
         error, row = begun.exception(), attended.row
         if error is not None:
             self._give(holding.refused(error, [*JSON], self._asking))
@@ -146,6 +147,8 @@ class _Answer:
             self.read(id, [*JSON, WAITED] if self._wait > 0 else [*JSON])
         elif self._wait > 0:
             self._later.answer(row.id, partial(self._ended, row.id, attended), self._wait, self._deferred, self._count)
+        elif get_ident() == self._asked_by:  # the writer has gone on: these rows may be ahead of the disk
+            self.read(row.id, [*JSON])
         else:
             self._give(Found(200, [*JSON], wire.dumps(self._runs.seen(attended))))
 

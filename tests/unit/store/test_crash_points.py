@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -22,14 +21,14 @@ def test_the_process_is_killed_when_the_point_is_passed_for_that_time(monkeypatc
     ends = []
     monkeypatch.setenv(crashes.SWITCH, "1")
     monkeypatch.setenv(crashes.AT, "after commit:2")
-    monkeypatch.setattr(os, "kill", lambda *given: ends.append(given))
+    monkeypatch.setattr(signal, "raise_signal", ends.append)
     probe = crashes.armed()
     for point in ("after commit", "before commit", "before commit"):
         probe(point)
     assert ends == []
     probe("after commit")
     probe("after commit")
-    assert ends == [(os.getpid(), signal.SIGKILL)]
+    assert ends == [signal.SIGKILL]
     assert capfd.readouterr().err == "killed, as told, after commit\n"
 
 

@@ -37,6 +37,9 @@ class ChatStream:
         return self._chunk({"role": "assistant", "content": ""})
 
     def piece(self, value: Any) -> bytes:
+        if type(value) is str:  # as most are: it has none of what is looked for below
+            self._said += len(value)
+            return self._chunk({"content": value}) if value else b""
         event = chunks.event_of(value)
         if event is not None:
             return sse(chunks.dumps({"event": event}).decode())

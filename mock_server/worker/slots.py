@@ -14,6 +14,8 @@ import attrs
 
 from mock_server.runners.policies import Limit
 
+_ONE = 1.0 - 1e-9  # token, but for what rounding takes of it
+
 
 class Slots:
     """How many run under each key."""
@@ -68,9 +70,12 @@ class Buckets:
         if bucket is None or limit.rate is None:
             return None
         held = bucket.holds(limit, at)
-        if held >= 1.0 - 1e-9:
+        if held >= _ONE:
             return None
-        return max(at, bucket.at) + timedelta(seconds=(1.0 - held) / limit.rate, microseconds=1)
+        due = max(at, bucket.at) + timedelta(seconds=(_ONE - held) / limit.rate)
+        if bucket.holds(limit, due) < _ONE:  # the time was rounded down
+            due += timedelta(microseconds=1)
+        return due
 
     def take(self, limit: Limit, at: datetime) -> Bucket:
         """The bucket after one token was taken out of it."""

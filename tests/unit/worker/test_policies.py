@@ -290,3 +290,14 @@ def test_who_is_taken_up_before_it_is_known_that_the_clock_was_set_waits_for_as_
     assert not sim.jobs
     sim.apply(sim.core.step(m.Wake(due + by)))
     assert sim.jobs
+
+
+@given(rate=st.floats(0.001, 1000.0), spent=st.integers(0, 10_000), later=st.integers(0, 10_000))
+def test_a_token_is_there_when_it_was_said_to_be_and_not_a_microsecond_before(rate, spent, later):
+    buckets, limit = Buckets(), Limit("k", rate=rate, burst=1.0)
+    buckets.take(limit, START + spent * SECOND / 1000)
+    at = START + (spent + later) * SECOND / 1000
+    due = buckets.ready_at(limit, at)
+    if due is not None:
+        assert buckets.ready_at(limit, due) is None
+        assert buckets.ready_at(limit, due - SECOND / 1_000_000) is not None

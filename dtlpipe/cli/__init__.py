@@ -50,7 +50,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if self.owns_process:
+        if self.owns_process and cmd_name != "serve":  # most of which does without attrs
             from dtlpipe.runtime.bytecode import keep_attrs_code
 
             keep_attrs_code()

@@ -87,6 +87,9 @@ def run(
     }
     with refusals():
         from dtlpipe.cli.memory import starting
+        from dtlpipe.runtime.bytecode import keep_attrs_code
+
+        keep_attrs_code()
         from mock_server.config import Settings
         from mock_server.local import Local
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dtlpipe.serving.client import Client as Client
-from dtlpipe.serving.messages import BatchResult as BatchResult
 
 if TYPE_CHECKING:
     from dtlpipe.serving.asynchronous import AsyncClient as AsyncClient
+    from dtlpipe.serving.results import BatchResult as BatchResult
+
+_LATER = {"AsyncClient": "dtlpipe.serving.asynchronous", "BatchResult": "dtlpipe.serving.results"}
 
 
 def __getattr__(name: str) -> Any:
-    """AsyncClient, with which asyncio comes: a command does without."""
-    if name != "AsyncClient":
+    """What a command does without, and asyncio and attrs with it."""
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dtlpipe.serving.asynchronous import AsyncClient
+    from importlib import import_module
 
-    return AsyncClient
+    return getattr(import_module(_LATER[name]), name)

@@ -11,8 +11,9 @@ from typing import Any, Self, TypeVar
 
 from dtlpipe.errors import DtlpipeError
 from dtlpipe.serving import messages, operations
-from dtlpipe.serving.messages import BatchResult, Files
+from dtlpipe.serving.messages import Files
 from dtlpipe.serving.operations import Operation
+from dtlpipe.serving.results import BatchResult
 from dtlpipe.transports import served
 
 T = TypeVar("T")

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from dtlpipe.errors import DtlpipeError
 from dtlpipe.serving import messages, operations
-from dtlpipe.serving.messages import BatchResult, Files
+from dtlpipe.serving.messages import Files
 from dtlpipe.serving.operations import Operation
 from dtlpipe.transports import served
+
+if TYPE_CHECKING:
+    from dtlpipe.serving.results import BatchResult
 
 T = TypeVar("T")
 
@@ -151,6 +154,8 @@ class Client:
     ) -> Iterator[BatchResult]:
         """Run a pipeline for each of the parameters; what each came to, in their order. Nothing is raised for one."""
         from concurrent.futures import ThreadPoolExecutor
+
+        from dtlpipe.serving.results import BatchResult
 
         def one(numbered: tuple[int, Mapping[str, Any]]) -> BatchResult:
             index, params = numbered

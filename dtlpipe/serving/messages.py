@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-import attrs
-
 from dtlpipe.errors import PlatformException, from_status
 
 DEFAULT_URL: Final = "http://127.0.0.1:1416"
@@ -20,20 +18,6 @@ SOURCES: Final = ("*.pyc", "*.pyo", "*.so", "__pycache__")
 
 Files = Mapping[str, bytes | Path] | Sequence[str | Path]
 """Files to send: paths, or names (with folders) and what they hold."""
-
-
-@attrs.frozen
-class BatchResult:
-    """What one of a batch came to: `result`, or the `error` that it ended with."""
-
-    index: int
-    params: Mapping[str, Any]
-    result: Any = None
-    error: Exception | None = None
-
-    @property
-    def ok(self) -> bool:
-        return self.error is None
 
 
 def where(url: str | None) -> str:

@@ -10,9 +10,8 @@ import time
 import uuid
 from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-import attrs
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeVar
 
 from dtlpipe.errors import PlatformException, WaitTimeout
 from dtlpipe.serving import messages
@@ -21,18 +20,19 @@ from dtlpipe.transports import served
 T = TypeVar("T")
 
 
-@attrs.frozen
-class Ask:
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Ask(NamedTuple):  # not of attrs, and so for Pause: a command would load it for these alone
     """A request. `safe`: it may be sent again, whatever became of it."""
 
     method: str
     path: str
     safe: bool = False
-    keywords: dict[str, Any] = attrs.field(factory=dict)
+    keywords: Mapping[str, Any] = _NONE
 
 
-@attrs.frozen
-class Pause:
+class Pause(NamedTuple):
     """Seconds to wait."""
 
     seconds: float

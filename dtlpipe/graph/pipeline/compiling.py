@@ -142,23 +142,26 @@ def compile_network(network: Network) -> Compiled:
     flat: dict[str, list[str]] = {}
     leaves: list[str] = []
     nodes = dict(network.nodes.items())
+    made: dict[tuple[Any, ...], InputPort] = {}
     for name, data in nodes.items():
-        sockets = data["input_sockets"].values()
+        inputs: dict[str, InputPort] = {}
+        fed: dict[str, Given] = {}
+        unfed, missing = [], []
+        for socket in data["input_sockets"].values():
+            own, senders = socket.name, socket.senders
+            inputs[own] = port = _port(socket, made)
+            fed[own] = Given(senders[0], socket.type) if senders else _UNFED
+            if not senders or port.is_variadic:
+                unfed.append(own)
+                flat.setdefault(own, []).append(name)
+                if not senders and port.is_mandatory:
+                    missing.append(own)
         outputs = data["output_sockets"].values()
-        ports[name] = Node(
-            name,
-            {socket.name: _port(socket) for socket in sockets},
-            {output.name: OutputPort(output.name, output.type) for output in outputs},
-        )
-        givens[name] = {
-            socket.name: Given(socket.senders[0], socket.type) if socket.senders else _UNFED for socket in sockets
-        }
-        free[name] = frozenset(socket.name for socket in sockets if socket.is_variadic or not socket.senders)
-        for own in free[name]:
-            flat.setdefault(own, []).append(name)
-        missing = tuple(socket.name for socket in sockets if socket.is_mandatory and not socket.senders)
+        ports[name] = Node(name, inputs, {output.name: OutputPort(output.name, output.type) for output in outputs})
+        givens[name] = fed
+        free[name] = frozenset(unfed)
         if missing:
-            required.append((name, missing))
+            required.append((name, tuple(missing)))
         if not all(output.receivers for output in outputs):
             leaves.append(name)
     edges = [
@@ -202,7 +205,13 @@ def _converter(edge: dict[str, Any]) -> Callable[[Any], Any] | None:
     return None if strategy is None else converter(strategy)
 
 
-def _port(socket: Any) -> InputPort:
-    kind = PortKind.GREEDY if socket.is_greedy else PortKind.LAZY if socket.is_lazy_variadic else PortKind.STANDARD
+def _port(socket: Any, made: dict[tuple[Any, ...], InputPort]) -> InputPort:
+    """Return the port of a socket; equal sockets, as those of one component's class, share one."""
     default = NO_DEFAULT if socket.is_mandatory else socket.default_value
-    return InputPort(socket.name, kind, socket.type, default, socket.wrap_input_in_list)
+    greedy, lazy, wraps = socket.is_greedy, socket.is_lazy_variadic, socket.wrap_input_in_list
+    key = (socket.name, greedy, lazy, id(socket.type), id(default), wraps)  # what has the ids is held by the ports
+    port = made.get(key)
+    if port is None:
+        kind = PortKind.GREEDY if greedy else PortKind.LAZY if lazy else PortKind.STANDARD
+        port = made[key] = InputPort(socket.name, kind, socket.type, default, wraps)
+    return port

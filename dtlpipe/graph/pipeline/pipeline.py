@@ -15,7 +15,7 @@ from dtlpipe.graph.pipeline.inputs import prepare
 
 if TYPE_CHECKING:
     from dtlpipe.graph.breakpoints import Breakpoint, PipelineSnapshot, SnapshotCallback
-    from dtlpipe.graph.pipeline import running
+    from dtlpipe.graph.pipeline import running  # noqa: TC004 - see _Later
     from dtlpipe.graph.pipeline.inputs import Inputs
     from dtlpipe.graph.pipeline.running import Run
     from dtlpipe.graph.pipeline.streaming import PipelineStreamHandle
@@ -32,8 +32,7 @@ class _Later:
         return getattr(module, name)
 
 
-if not TYPE_CHECKING:
-    running = _Later()
+globals()["running"] = _Later()  # in place of the import above, which is for type checkers alone
 
 
 class Pipeline(PipelineBase):

@@ -132,9 +132,7 @@ def _answer(error: Exception) -> Response:
     translated = surface.translate(error, request.method, request.path)
     status = surface.error_status(translated)
     if surface.repeats and not faulting.injected():
-        status = translated.status = dataloop_errors.once(
-            status, request.method, named=repeating.HEADER in request.headers
-        )
+        status = translated.status = repeating.once(status, request.method, named=repeating.HEADER in request.headers)
     if status >= 500 and status not in (501, 503) and not faulting.injected():
         log.error("%s %s failed [%s]", request.method, request.path, wire.request_id(), exc_info=error)
     headers = {}

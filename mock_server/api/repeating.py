@@ -38,6 +38,14 @@ def knows_repeats(view: View) -> View:
     return view
 
 
+def once(status: int, method: str, *, named: bool) -> int:
+    """The status, but for a POST that its key does not name none of those after which the field's SDK sends it again.
+
+    These are 501 to 511. Sent again, it would do its work twice.
+    """
+    return 500 if method == "POST" and 501 <= status <= 511 and not named else status
+
+
 def idempotency_key() -> str | None:
     """What the client calls this request, so that it can be sent again without being done again."""
     key = request.headers.get(HEADER)

@@ -65,13 +65,5 @@ def status(error: PlatformException) -> int:
     return error.status if 400 <= error.status <= 599 else 500
 
 
-def once(status: int, method: str, *, named: bool) -> int:
-    """The status, but for a POST that its key does not name none of those after which the field's SDK sends it again.
-
-    These are 501 to 511. Sent again, it would do its work twice.
-    """
-    return 500 if method == "POST" and 501 <= status <= 511 and not named else status
-
-
 def _path(path: Any) -> str:
     return ".".join(str(step) for step in path) or "the body"

@@ -33,6 +33,7 @@ from mock_server.api.dataloop.validation import seconds
 from mock_server.api.guard import caller
 from mock_server.api.later import Found, Look, later
 from mock_server.api.relay import DEFER
+from mock_server.api.repeating import once
 from mock_server.api.wire import dumps, request_id
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def refused(error: BaseException, headers: Headers, asked: Asked) -> Found:
     """The answer to a request that failed so."""
     raised = error if isinstance(error, Exception) else RuntimeError(str(error))
     found = errors.translate(raised, asked.method, asked.path)
-    status = found.status = errors.once(errors.status(found), asked.method, named=asked.named)
+    status = found.status = once(errors.status(found), asked.method, named=asked.named)
     if status >= 500 and status not in (501, 503):
         log.error("%s %s failed [%s]", asked.method, asked.path, asked.id, exc_info=error)
     if found.retry_after is not None:

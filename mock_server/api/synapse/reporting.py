@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dtlpipe.errors import PlatformException
 from mock_server.api import watch, wire
-from mock_server.api.dataloop.errors import once
 from mock_server.api.plain import body_of, plain
 from mock_server.api.relay import Deferred
+from mock_server.api.repeating import once
 from mock_server.api.synapse import errors, validation
 
 if TYPE_CHECKING:

@@ -474,7 +474,7 @@ class World:
         self.unnoticed = by
         self.tell(m.Shift(self.at, by), str(by), certain=True)  # and if that is lost, rows are taken up with it in mind
         self.unnoticed = None
-        invariants.were_not_cut_short(self, in_time)
+        invariants.were_not_cut_short(self, in_time, by)
 
     # --- what should have come ----------------------------------------------------------------------------------------
 

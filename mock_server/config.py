@@ -116,6 +116,7 @@ class Settings:
         callback_hosts: whom a platform that is exposed tells of the end of jobs, when their owners ask for it.
         hold_dtlpy: whether an unchanged dtlpy's polls are held for up to `hold_timeout` (see api/dataloop/holding).
         node_timeout, node_memory_limit: for node code that its service says nothing about; no memory limit if None.
+        warm: node processes are started with the platform; else with the first project, or the first job.
         node_kill_grace: seconds between SIGTERM and SIGKILL for node code that is canceled or took too long.
         keep_runs_for: seconds after their end at which runs are deleted, with their logs; `keep_runs`: how many that
             are over are kept, the latest. None: all, for ever.
@@ -160,6 +161,7 @@ class Settings:
     node_timeout: float = 3600.0
     node_memory_limit: int | None = None
     node_kill_grace: float = 1.0
+    warm: bool = True
     grace: float = 10.0
     keep_runs_for: float | None = None
     keep_runs: int | None = None

@@ -27,7 +27,7 @@ from mock_server.platform.environment import COOKIE_FOLDER, client_environment
 from mock_server.platform.tokens import FILE as SECRET_FILE
 from mock_server.store import open_store
 from mock_server.store import reset as reset_store
-from mock_server.store.base import Store
+from mock_server.store.base import Kind, Store
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -227,6 +227,8 @@ class Local:
             stack.callback(worker.close, settings.grace)
             platform.scheduler = worker
             worker.start()
+            if not settings.warm and store.count(Kind.PROJECT):
+                worker.rouse()
             platform.runs.batches.open()
             stack.callback(platform.runs.batches.close)
             platform.serving.begin(HostPool)

@@ -101,6 +101,7 @@ def run(
                 port=port,
                 allowed_origins=allow_origin,
                 require_token=require_token,
+                warm=False,  # wrappers have processes of their own
                 python_path=() if additional_python_path is None else (additional_python_path,),
                 **{key: value for key, value in options.items() if value is not None},
             )

@@ -61,6 +61,7 @@ class Pool:
 
     def __init__(self, settings: PoolSettings, report: Receiver) -> None:
         self.settings = settings
+        self._warm = 0 if settings.asleep else settings.warm
         self.ward = Ward(settings, self)
         self.over = False
         self._report = report
@@ -89,6 +90,7 @@ class Pool:
         """Queue a job, in place of one of the same execution with a lower fence."""
         if self._closing is not None:
             return
+        self.rouse()
         if job.memory_limit is None and self.settings.memory_limit is not None:
             job = attrs.evolve(job, memory_limit=self.settings.memory_limit)
         if (known := self._entries.get(job.execution_id)) is not None:
@@ -99,6 +101,10 @@ class Pool:
         entry = Entry(job)
         self._entries[job.execution_id] = entry
         self._queue.append(entry)
+
+    def rouse(self) -> None:
+        """Jobs are to be expected from now on: keep idle workers for them."""
+        self._warm = self.settings.warm
 
     def cancel(self, execution_id: str, fence: int) -> None:
         """End a job, wherever it is."""
@@ -168,7 +174,7 @@ class Pool:
             due.append(self._closing)
         if self._watched():
             due.append(self._watch_due)
-        if len(self._idle) > self.settings.warm:
+        if len(self._idle) > self._warm:
             due.append(self._idle[0].since + self.settings.idle_timeout)
         if self._wanted() > 0:
             due.append(self.ward.blocked_until)
@@ -185,7 +191,7 @@ class Pool:
             self._watch_due = now + self.settings.watch_interval
             for worker in watched:
                 self._watch(worker)
-        if len(self._idle) > self.settings.warm and self._idle[0].since + self.settings.idle_timeout <= now:
+        if len(self._idle) > self._warm and self._idle[0].since + self.settings.idle_timeout <= now:
             self.ward.dismiss(self._idle.pop(0))
         if self._closing is not None:
             busy = any(worker.state is State.BUSY for worker in self.ward.workers.values())
@@ -254,7 +260,7 @@ class Pool:
         for worker in self.ward.workers.values():
             starting += worker.state is State.STARTING
             live += worker.state is not State.ENDING
-        needed = max(len(self._queue), self.settings.warm - len(self._idle)) - starting
+        needed = max(len(self._queue), self._warm - len(self._idle)) - starting
         return min(needed, self.settings.workers - live)
 
     def _hand_over(self, entry: Entry, worker: Worker) -> None:

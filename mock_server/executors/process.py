@@ -36,6 +36,7 @@ class ProcessExecutor:
         workers: jobs that run at the same time; twice the processors, at least four, if not given.
         environment: variables for workers; asked for again every `environment_interval` seconds.
         warm: idle workers kept ready.
+        asleep: no process is started before the first job, or before `rouse`.
         default_memory_limit: bytes, for jobs that name no limit.
         log_limit: characters of output kept of one execution.
         output_limit: bytes of JSON that one execution may return.
@@ -54,6 +55,7 @@ class ProcessExecutor:
         environment: Callable[[], Mapping[str, str]] = no_environment,
         environment_interval: float = 15.0,
         warm: int = 2,
+        asleep: bool = False,
         default_memory_limit: int | None = None,
         log_limit: int = 2 * MIB,
         output_limit: int = 64 * MIB,
@@ -69,6 +71,7 @@ class ProcessExecutor:
         self._settings = PoolSettings(
             workers=count,
             warm=min(warm, count),
+            asleep=asleep,
             environment=environment,
             environment_interval=environment_interval,
             memory_limit=default_memory_limit,
@@ -114,12 +117,13 @@ class ProcessExecutor:
         return 0 if self._pool is None else len(self._pool.ward.workers)
 
     def start(self) -> None:
-        """Start the zygote and the executor's thread; returns before the first worker is there."""
+        """Start the executor's thread and, unless it is to sleep, the zygote; returns before a worker is there."""
         with self._lock:
             if self._thread is not None:
                 raise RuntimeError("A process executor is started once.")
             pool = self._pool = Pool(self._settings, self._report)
-            pool.ward.open()
+            if not self._settings.asleep:
+                pool.ward.open()
             self._wake, alarm = socket.socketpair()
             self._wake.setblocking(False)
             alarm.setblocking(False)
@@ -141,6 +145,11 @@ class ProcessExecutor:
         """End that job as `Failed` with cause "canceled"; nothing happens if it is over, or has another fence."""
         with contextlib.suppress(ExecutorClosed):
             self._post(lambda pool: pool.cancel(execution_id, fence))
+
+    def rouse(self) -> None:
+        """Jobs are to be expected: have processes for them, if there are none yet."""
+        with contextlib.suppress(ExecutorClosed):
+            self._post(Pool.rouse)
 
     def close(self, grace: float = 0.0) -> None:
         """Let running jobs finish within `grace` seconds, end the others without a report, wait for all processes."""

@@ -78,6 +78,12 @@ class Router:
             self._to_remote(job)
             self._fetch()  # somebody may have finished meanwhile, and seen nothing waiting
 
+    def rouse(self) -> None:
+        """Jobs are to be expected; an executor that sleeps until then wakes."""
+        rouse = getattr(self._local, "rouse", None)
+        if rouse is not None:
+            rouse()
+
     def cancel(self, execution_id: str, fence: int) -> None:
         """End that job, wherever it is."""
         if execution_id in self._at_home and self._local is not None:

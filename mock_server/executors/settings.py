@@ -23,6 +23,8 @@ class PoolSettings:
     """Jobs that run at the same time, each in a process of its own."""
     warm: int = 2
     """Idle workers kept ready, and forked ahead of need."""
+    asleep: bool = False
+    """Whether no process is started, and no idle worker kept, before jobs are to be expected."""
     environment: Callable[[], Mapping[str, str]] = no_environment
     """Variables for workers; asked again now and then, so that tokens may change."""
     environment_interval: float = 15.0

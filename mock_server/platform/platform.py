@@ -93,6 +93,9 @@ class Scheduler(Protocol):
     def forget(self, *, rows: bool) -> None:
         """What was read of definitions is read again; with `rows`, of work, too."""
 
+    def rouse(self) -> None:
+        """Work is to be expected: whoever sleeps until then wakes."""
+
 
 @attrs.define
 class Platform:

@@ -56,6 +56,8 @@ class Projects:
             tx.insert(Kind.DATASET, binaries)
 
         self._store.write(intent)
+        if self._platform.scheduler is not None:
+            self._platform.scheduler.rouse()
         return document
 
     def get(self, project_id: str) -> Document:

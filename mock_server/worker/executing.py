@@ -47,4 +47,5 @@ def _local(platform: Platform, report: Receiver) -> Executor:
         workers=settings.workers,
         environment=platform.worker_environment,
         kill_grace=settings.node_kill_grace,
+        asleep=not settings.warm,
     )

@@ -264,6 +264,12 @@ class Worker:
         self._blueprints.forget()
         self._stale = self._stale or rows
 
+    def rouse(self) -> None:
+        """Work is to be expected."""
+        rouse = getattr(self._executor, "rouse", None)
+        if rouse is not None:
+            rouse()
+
     def refill(self) -> None:
         """The executor has another capacity: what waits may begin."""
         self._post(lambda tx: self._step(tx, messages.Wake(times.now())))

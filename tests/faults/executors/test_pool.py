@@ -278,6 +278,23 @@ def test_close_before_the_workers_are_there_is_quick_and_clean(make_bench):
     assert not zygote.is_running()
 
 
+def test_an_executor_that_sleeps_has_no_process_before_the_first_job(make_bench):
+    before = psutil.Process().children()
+    bench = make_bench(asleep=True)
+    assert psutil.Process().children() == before
+    assert isinstance(bench.run(lambda: 1), Succeeded)
+    assert bench.executor.processes > 0
+
+
+def test_an_executor_that_sleeps_gets_ready_when_it_is_roused(make_bench):
+    bench = make_bench(asleep=True)
+    bench.executor.rouse()
+    job = bench.submit(lambda: 1)
+    assert isinstance(bench.end_of(job), Succeeded)
+    bench.executor.close()
+    bench.executor.rouse()  # nobody is there any more
+
+
 def test_a_closed_executor_refuses_jobs(make_bench):
     bench = make_bench()
     bench.executor.close()

@@ -40,6 +40,9 @@ class Idle:
         self.cancelled.append((run_id, reason))
         return self.store.post(lambda tx: tx.update_run(run_id, status="terminated"))
 
+    def rouse(self):
+        pass
+
     def regulate(self, tx, pipeline):
         pass
 

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from mock_server.api import plain
 from mock_server.api.dataloop import running
 from mock_server.platform.runs import Runs
 from tests.http.test_runs import ADD, API, SLEEP, coded, install  # noqa: F401 - a fixture
@@ -14,6 +15,14 @@ from tests.http.test_runs import ADD, API, SLEEP, coded, install  # noqa: F401 -
 #: A request that has a name of its own is one for the application.
 UNLIKE = ("X-Request-Id", "Date", "Content-Length")
 NAMED = {"X-Request-Id": "by-the-application"}
+
+
+class Untraced:
+    """Nobody traces."""
+
+    @staticmethod
+    def api():
+        return None
 
 
 @pytest.fixture
@@ -27,6 +36,7 @@ def hurried(monkeypatch):
             super().__init__(*args)
 
     monkeypatch.setattr(running, "_Answer", Spied)
+    monkeypatch.setattr(plain, "trace_context", Untraced)  # other tests of this process may have begun to trace
     return taken
 
 

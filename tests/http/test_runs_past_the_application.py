@@ -21,7 +21,7 @@ class Untraced:
     """Nobody traces."""
 
     @staticmethod
-    def api():
+    def api() -> None:
         return None
 
 

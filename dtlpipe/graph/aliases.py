@@ -1,8 +1,9 @@
 """Names by which programs that were written for Haystack reach what is inside of it: types, copies, parts of tests.
 
 Law: nothing is done here that is not done elsewhere under a name of our own. These are importable from `dtlpipe.graph`
-and not advertised; a program that is not moving from Haystack needs none of them.
+and not advertised, by the list that stands there; a program that is not moving from Haystack needs none of them.
 """
+# ruff: noqa: F401 - names for others
 
 from __future__ import annotations
 
@@ -25,29 +26,6 @@ from dtlpipe.graph.types.merging import merge_types as _is_compatible
 from dtlpipe.graph.types.names import type_name as _type_name
 from dtlpipe.graph.types.subtypes import is_strictly_compatible as _strict_types_are_compatible
 from dtlpipe.graph.types.subtypes import origin_of as _safe_get_origin
-
-__all__ = [
-    "HAYSTACK_GREEDY_VARIADIC_ANNOTATION",
-    "HAYSTACK_PIPELINE_SNAPSHOT_SAVE_ENABLED",
-    "HAYSTACK_VARIADIC_ANNOTATION",
-    "ComponentMeta",
-    "ConversionStrategy",
-    "_convert_value",
-    "_deepcopy_with_exceptions",
-    "_delegate_default",
-    "_empty",
-    "_get_conversion_strategy",
-    "_is_compatible",
-    "_is_snapshot_save_enabled",
-    "_safe_get_origin",
-    "_strict_types_are_compatible",
-    "_type_name",
-    "_types_are_compatible",
-    "component_class",
-    "find_pipeline_inputs",
-    "find_pipeline_outputs",
-    "parse_connect_string",
-]
 
 HAYSTACK_PIPELINE_SNAPSHOT_SAVE_ENABLED = SAVE_VARIABLES[-1]
 

@@ -244,9 +244,10 @@ class RemoteExecutor:
         self.changed()
         return Claimed(canceled=canceled_among(mine), stale=stale)
 
-    def claim(self, worker_id: str, number: int, limit: int, held: Sequence[Ref]) -> Claimed:
+    def claim(self, worker_id: str, number: int, limit: int, held: Sequence[Ref], *, waited: bool = False) -> Claimed:
         """Up to `limit` jobs for a worker that holds `held`; nothing for a claim that a later one has replaced.
 
+        One that `waited` is no sign of life: whoever has not been heard of for half a lease may be dead, and gets none.
         A job that was handed out in an earlier claim and is not among `held` never arrived: it is handed out again.
 
         Raises:
@@ -255,7 +256,7 @@ class RemoteExecutor:
         """
         with self._lock:
             self._must_be_open()
-            remote = self._known(worker_id)
+            remote = self._known(worker_id, heard=not waited)
             if number < remote.claim:
                 return Claimed()
             remote.claim = number
@@ -271,7 +272,8 @@ class RemoteExecutor:
             for lease in news:
                 lease.told = True
             busy = sum(lease.worker_id == worker_id for lease in self._leases.values())
-            room = 0 if remote.draining else min(limit - len(again), remote.enrolment.slots - busy)
+            doubtful = waited and self._clock() - remote.seen > self.lease / 2
+            room = 0 if remote.draining or doubtful else min(limit - len(again), remote.enrolment.slots - busy)
             chosen = [self._choose(remote, job, number) for job in self._fitting(remote, room)]
         self._tell([given_back(lease) for lease in gone])
         granted = self._grant(remote, number, chosen) if chosen else []
@@ -330,9 +332,11 @@ class RemoteExecutor:
             remote = self._known(worker_id)
             leaving, remote.draining = draining and not remote.draining, remote.draining or draining
             mine, stale = self._sorted(worker_id, held)
+            waits = bool(self._queue)  # maybe for a claim of its own, which came to nothing while it was in doubt
         self._keep(worker_id, mine)
-        if leaving:
+        if leaving or waits:
             self._wake(worker_id)
+        if leaving:
             self.changed()
         return Claimed(canceled=canceled_among(mine), stale=stale)
 
@@ -417,11 +421,12 @@ class RemoteExecutor:
         if not self._open:
             raise ExecutorClosed("The platform is stopping; it hands out work again when it is back.")
 
-    def _known(self, worker_id: str) -> Remote:
+    def _known(self, worker_id: str, *, heard: bool = True) -> Remote:
         remote = self._workers.get(worker_id)
         if remote is None:
             raise UnknownWorker(worker_id)
-        remote.seen = self._clock()
+        if heard:
+            remote.seen = self._clock()
         return remote
 
     def _active(self) -> list[Enrolment]:

@@ -7,6 +7,7 @@ before it is on disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dtlpipe.errors import Conflict, NotFound, Unavailable
@@ -61,10 +62,11 @@ class Workers:
 
         Raises NotFound for a worker that must register first.
         """
+        looks = count()
         return self._asked(
             lambda: self._platform.hub.wait(
                 f"worker:{worker_id}",
-                lambda: self._there.claim(worker_id, number, limit, held),
+                lambda: self._there.claim(worker_id, number, limit, held, waited=next(looks) > 0),
                 bool,
                 min(wait, self._platform.settings.max_wait),
             )

@@ -50,8 +50,8 @@ class Bench:
             Job(id, fence, Code(f"h{id}", "run", source="...", **code), runtime={"labels": list(labels)})
         )
 
-    def claim(self, id="w1", number=1, limit=10, held=()):
-        return [(job.execution_id, job.fence) for job in self.executor.claim(id, number, limit, held).jobs]
+    def claim(self, id="w1", number=1, limit=10, held=(), **more):
+        return [(job.execution_id, job.fence) for job in self.executor.claim(id, number, limit, held, **more).jobs]
 
     def pass_by(self, seconds):
         """Time goes on, and is looked at now and then, as the executor's thread does."""
@@ -67,6 +67,27 @@ class Bench:
 @pytest.fixture
 def bench():
     return Bench()
+
+
+def test_a_claim_that_has_waited_takes_nothing_for_a_worker_that_may_be_dead(bench):
+    bench.come()
+    assert bench.claim() == []
+    bench.pass_by(LEASE * 0.6)
+    bench.put()
+    assert bench.claim(waited=True) == []
+    bench.woken.clear()
+    bench.executor.renew("w1", ())
+    assert bench.woken == ["w1"], "it lives, and its claim is looked at again"
+    assert bench.claim(waited=True) == [("e1", 1)]
+
+
+def test_a_claim_that_waits_is_no_sign_of_life(bench):
+    bench.come()
+    bench.pass_by(LEASE * 0.6)
+    bench.claim(waited=True)
+    bench.pass_by(LEASE * 0.6)
+    with pytest.raises(UnknownWorker):
+        bench.claim(waited=True)
 
 
 def test_a_job_is_handed_out_once_and_its_lease_is_written_down_first(bench):

@@ -53,10 +53,12 @@ runs.add_command(prune)
 
 
 def _found(client: Client, pipeline: str | None, status: tuple[str, ...], run_ids: tuple[str, ...] = ()) -> Any:
-    from dtlpipe.model.enums import FiltersOperations, FiltersResource
+    from dtlpipe.model.enums import FiltersOperations, FiltersOrderByDirection, FiltersResource
     from dtlpipe.model.filters import Filters
 
     filters = Filters(resource=FiltersResource.PIPELINE_EXECUTION)
+    # Said, as ids of runs of actions do not sort by age.
+    filters.sort_by(field="createdAt", value=FiltersOrderByDirection.DESCENDING)
     if pipeline is not None:
         filters.add(field="pipelineId", values=finding.pipeline_of(client, pipeline).id)
     if run_ids:

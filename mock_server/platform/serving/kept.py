@@ -94,7 +94,9 @@ class Responses:
 
     def get(self, id: str) -> Document:
         """One, with its `response` and its `input`. Raises NotFound."""
-        found = self._platform.store.get(Kind.RESPONSE, id)
+        store = self._platform.store
+        # One that was told a moment ago may be on its way to the disk: what is asked of the writer comes after it.
+        found = store.get(Kind.RESPONSE, id) or store.write(lambda tx: tx.get(Kind.RESPONSE, id))
         if found is None:
             raise NotFound(f"Response with id '{id}' not found.")
         if found.get("jobId"):

@@ -43,7 +43,6 @@ _LOOK: Final = re.compile(r"/api/v1/pipelines/([0-9A-Za-z-]{1,64})/executions/([
 _LOOK_ROUTE: Final = "/api/v1/pipelines/<pipeline_id>/executions/<run_id>"
 _WAIT: Final = re.compile(r"wait=([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 _PARENT, _KEY = (each.upper().replace("-", "_") for each in (PARENT, HEADER))  # as a parsed request has them
-WAITED: Final = (holding.WAITED, "1")
 
 
 def begins(platform: Platform, later: Later) -> Way:
@@ -105,7 +104,7 @@ def looks(platform: Platform, later: Later) -> Way:
             return False
         asking = holding.Asked(wire.new_request_id(), "GET", request.path)
         count = partial(watch.count, platform.metrics, began, "GET", _LOOK_ROUTE, request.path)
-        _Answer(platform, later, path.group(1), wait, deferred, asking, count).read(path.group(2), [*JSON, WAITED])
+        _Answer(platform, later, path.group(1), wait, deferred, asking, count).read(path.group(2), _header(True))
         return True
 
     return take
@@ -115,6 +114,10 @@ def _wait(query: str) -> float | None:
     """The seconds that a query names, 0 if there is no query; None if it names anything else."""
     found = _WAIT.fullmatch(query)
     return 0.0 if not query else float(found.group(1)) if found is not None else None
+
+
+def _header(waited: bool) -> holding.Headers:  # noqa: FBT001 - the one thing that there is to say
+    return [*JSON, (holding.WAITED, "1")] if waited else [*JSON]
 
 
 class _Answer:
@@ -142,15 +145,18 @@ class _Answer:
             self._give(holding.refused(error, [*JSON], self._asking))
             return
         earlier = begun.result()
-        if earlier is not None or row is None or not attended.whole:
-            id = row.id if earlier is None and row is not None else (earlier or {})["id"]
-            self.read(id, [*JSON, WAITED] if self._wait > 0 else [*JSON])
+        if earlier is not None:
+            self.read(earlier["id"], _header(self._wait > 0))
+            return
+        assert row is not None  # noqa: S101 - it has begun
+        if not attended.whole:
+            self.read(row.id, _header(self._wait > 0))
         elif self._wait > 0:
             self._later.answer(row.id, partial(self._ended, row.id, attended), self._wait, self._deferred, self._count)
         elif get_ident() == self._asked_by:  # the writer has gone on: these rows may be ahead of the disk
-            self.read(row.id, [*JSON])
+            self.read(row.id, _header(False))
         else:
-            self._give(Found(200, [*JSON], wire.dumps(self._runs.seen(attended))))
+            self._give(Found(200, _header(False), wire.dumps(self._runs.seen(attended))))
 
     def read(self, run_id: str, headers: holding.Headers) -> None:
         """The run is read, once it is over or the time is."""
@@ -172,7 +178,7 @@ class _Answer:
         try:
             found = self._runs.seen(attended) if attended.over else self._runs.get(self._pipeline_id, run_id)
             over = lifecycle.is_final(found["status"])
-            return Found(200, [*JSON, WAITED] if over else [*JSON], wire.dumps(found)) if over or last else None
+            return Found(200, _header(over), wire.dumps(found)) if over or last else None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
             return holding.refused(error, [*JSON], self._asking)
 
